@@ -1,0 +1,2 @@
+//! payclear
+fn main(){}
