@@ -1,2 +1,2 @@
 //! payclear
-fn main(){}
+fn main() {}

@@ -1,0 +1,309 @@
+//! Dialects: what a partner says, in our words, and what we say, in the partner's. Nothing else.
+//!
+//! A dialect is pure: it builds calls and reads answers, it never sends one. The dispatch room
+//! sends (with its time-outs, breaker and raw record), the settlements room books. A new dialect is
+//! one folder here and one line in `from_settings`.
+//!
+//! ```text
+//! order ──ask_create──▶ call ──(dispatch sends)──▶ answer ──hear_create──▶ instruction for the payer
+//! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
+//! ```
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::text_enum;
+use crate::vocabulary::codes::InvoiceCode;
+use crate::vocabulary::money::Money;
+
+text_enum! {
+    /// How the payer pays.
+    pub enum Channel ("channel") {
+        /// A transfer from any bank app, found again by the code in its memo.
+        BankTransfer = "bank_transfer",
+        /// The payer is sent to the partner's own page and comes back.
+        Redirect = "redirect",
+    }
+}
+
+/// One order to pay one invoice, as a dialect needs it to call its partner.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Our reference of the attempt, in the dialect's own form.
+    pub reference: String,
+    /// The code of the invoice: it goes into memos and descriptions.
+    pub code: InvoiceCode,
+    /// What is to be paid.
+    pub amount: Money,
+    /// When the attempt was made; some partners name an order by it later.
+    pub created_at: DateTime<Utc>,
+    /// After this the partner should take no money.
+    pub expires_at: DateTime<Utc>,
+    /// Where the partner sends the payer's browser back to. It proves nothing.
+    pub return_url: String,
+    /// The payer's address, `0.0.0.0` when there is no payer yet.
+    pub payer_ip: String,
+    /// `vi` or `en`.
+    pub language: &'static str,
+}
+
+/// A call to make to a partner.
+#[derive(Clone)]
+pub struct Call {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The whole address.
+    pub url: String,
+    /// Headers, keys among them: never logged.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, exactly as signed.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} call of {} bytes", self.method, self.body.len())
+    }
+}
+
+/// What came back from a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// How an order is made known to the partner.
+#[derive(Debug)]
+pub enum Ask {
+    /// Nothing to call: the payer's link carries everything.
+    Done(Instruction),
+    /// Call the partner; [`Dialect::hear_create`] reads the answer.
+    Call(Call),
+}
+
+/// What the payer needs in order to pay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Instruction {
+    /// The partner's page.
+    pub pay_url: Option<String>,
+    /// The QR payload to scan.
+    pub qr: Option<String>,
+    /// The account made for this order alone.
+    pub account: Option<PayeeAccount>,
+    /// The partner's own id of the order.
+    pub partner_order: Option<String>,
+}
+
+/// An account to transfer to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PayeeAccount {
+    /// The bank's six digits at NAPAS.
+    pub bin: String,
+    /// Account number.
+    pub number: String,
+    /// Holder, as bank apps show it.
+    pub name: String,
+}
+
+/// What a partner's answer to a new order means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The partner waits for the payer.
+    Ready(Instruction),
+    /// The partner said no, for good.
+    Refused {
+        /// The partner's own code.
+        code: String,
+    },
+    /// Nothing can be said: a time-out, a broken answer, a wrong signature. Ask later.
+    Unknown {
+        /// For the log and the case.
+        why: String,
+    },
+}
+
+/// What a partner says of an order when asked.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Collected: to be booked like a callback.
+    Collected(Box<Report>),
+    /// The payer has not paid yet, or not the whole of it.
+    Waiting(Instruction),
+    /// It will not be paid.
+    Failed {
+        /// The partner's own code.
+        code: String,
+    },
+    /// The partner does not know the order.
+    NotFound,
+    /// Nothing can be said.
+    Unknown {
+        /// For the log and the case.
+        why: String,
+    },
+}
+
+/// A callback as it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Callback<'a> {
+    /// The query string as received, without the question mark.
+    pub query: &'a str,
+    /// Headers as received, names in lower case.
+    pub headers: &'a [(String, String)],
+    /// The body as received.
+    pub body: &'a [u8],
+}
+
+/// A partner's verified word about one order or one credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The partner's own id of the transaction: with the partner it is the key of the money.
+    pub transaction_id: String,
+    /// Our reference of the attempt, when the partner names one.
+    pub reference: Option<String>,
+    /// The collecting account that was credited, when the partner names one.
+    pub account: Option<String>,
+    /// How much.
+    pub amount: Money,
+    /// The memo as the payer's bank passed it on.
+    pub memo: String,
+    /// When the partner says it happened.
+    pub value_time: DateTime<Utc>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// The account that paid: kept sealed, for a refund.
+    pub counter_account: Option<CounterAccount>,
+}
+
+/// Where the money came from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CounterAccount {
+    /// The bank's id or BIN as the partner gives it.
+    pub bank: String,
+    /// Account number.
+    pub number: String,
+    /// Holder.
+    pub name: String,
+}
+
+/// What a partner reports of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money is collected.
+    Collected,
+    /// No money moved, and none will for this order.
+    Failed {
+        /// The partner's own code.
+        code: String,
+    },
+    /// Money may have moved ("debited but suspicious"): neither paid nor failed.
+    Unknown {
+        /// The partner's own code.
+        code: String,
+    },
+}
+
+/// Why a callback was not taken as a partner's word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// The signature is missing or wrong.
+    #[error("signature missing or wrong")]
+    Signature,
+    /// Signed, but for another merchant.
+    #[error("another merchant's message")]
+    Merchant,
+    /// Not in the form of the dialect.
+    #[error("not readable: {why}")]
+    Malformed {
+        /// Which field, what is wrong with it.
+        why: String,
+    },
+    /// The partner only tries out whether we answer.
+    #[error("a test call")]
+    Test,
+}
+
+text_enum! {
+    /// What became of a callback; the dialect says it in the partner's own words.
+    pub enum Verdict ("verdict") {
+        /// Booked or noted, now.
+        Recorded = "recorded",
+        /// The same was recorded before.
+        Repeat = "repeat",
+        /// The same transaction id with other content.
+        OtherContent = "other_content",
+        /// No order of that reference; money, if any moved, is in suspense.
+        UnknownOrder = "unknown_order",
+        /// Booked, but not the amount of the order.
+        WrongAmount = "wrong_amount",
+        /// Signature missing or wrong.
+        BadSignature = "bad_signature",
+        /// Another merchant's message.
+        WrongMerchant = "wrong_merchant",
+        /// Not readable.
+        Malformed = "malformed",
+        /// A test call.
+        Test = "test",
+        /// We cannot say now; come again.
+        TryLater = "try_later",
+    }
+}
+
+impl From<&Unheard> for Verdict {
+    fn from(unheard: &Unheard) -> Self {
+        match unheard {
+            Unheard::Signature => Self::BadSignature,
+            Unheard::Merchant => Self::WrongMerchant,
+            Unheard::Malformed { .. } => Self::Malformed,
+            Unheard::Test => Self::Test,
+        }
+    }
+}
+
+/// An answer in the partner's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// HTTP status.
+    pub status: u16,
+    /// Content type.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}
+
+/// One partner's way of speaking, with its keys.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// How the payer pays here.
+    fn channel(&self) -> Channel;
+
+    /// A reference for a new attempt, in the partner's form, from 64 random bits.
+    fn reference(&self, code: &InvoiceCode, random: u64) -> String;
+
+    /// Smallest and largest amount of one order, when the partner states them.
+    fn limits(&self) -> Option<(Money, Money)> {
+        None
+    }
+
+    /// The call that makes an order known.
+    fn ask_create(&self, order: &Order) -> Ask;
+
+    /// Reads the answer to it.
+    fn hear_create(&self, order: &Order, answer: Answer<'_>) -> Created;
+
+    /// The call that asks what became of an order; none when the partner cannot be asked.
+    /// `request` is 64 random bits for partners that want a fresh request id.
+    fn ask_query(&self, order: &Order, now: DateTime<Utc>, request: u64) -> Option<Call>;
+
+    /// Reads the answer to it.
+    fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing;
+
+    /// Verifies a callback on its raw bytes and reads it.
+    fn hear_callback(&self, callback: &Callback<'_>) -> Result<Report, Unheard>;
+
+    /// Answers a callback in the partner's words.
+    fn say(&self, verdict: Verdict) -> Said;
+}

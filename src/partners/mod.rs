@@ -1,0 +1,3 @@
+//! Banks and e-wallets: who they are, their keys, and the dialect each of them speaks.
+
+pub mod dialects;

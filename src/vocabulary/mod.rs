@@ -1,0 +1,11 @@
+//! The nouns that every room shares: money, ids, codes, days, the clock.
+//!
+//! Nothing here reads or writes anything; the one exception, [`clock::SystemClock`], is the only
+//! place that asks the machine for the time.
+
+pub mod clock;
+pub mod codes;
+pub mod day;
+pub mod ids;
+pub mod money;
+pub mod text_enum;
