@@ -1,1 +1,15 @@
 //! What every room stands on; it knows no room.
+
+pub mod admission;
+pub mod broker;
+pub mod database;
+pub mod event;
+pub mod group;
+pub mod http;
+pub mod lease;
+pub mod outbox;
+pub mod problem;
+pub mod relay;
+pub mod sequencer;
+pub mod settings;
+pub mod telemetry;
