@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -269,10 +270,21 @@ impl Courier {
                 answer.status = Some(status);
                 answer.body = Some(body.chars().take(4_000).collect());
             }
-            Err(error) => answer.error = Some(error.without_url().to_string()),
+            Err(error) => answer.error = Some(reasons(&error.without_url())),
         }
         answer
     }
+}
+
+/// An error and what caused it, in one line.
+fn reasons(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn first_form(fault: Option<Fault>) -> Form {

@@ -1,6 +1,6 @@
 //! `bank-simulators serve`: all pretend partners behind one address.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use bank_simulators::{app, settings::Settings};
 use clap::{Parser, Subcommand};
@@ -25,7 +25,11 @@ enum Command {
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SIM_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,reqwest=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let Command::Serve(settings) = CommandLine::parse().command;
     match app::serve(*settings, stop_asked()).await {
         Ok(()) => ExitCode::SUCCESS,

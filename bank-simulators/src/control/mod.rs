@@ -1,5 +1,6 @@
 //! The calls by which a test or a demonstration makes the banks do things, and reads what they did.
 
+pub mod export;
 pub mod journal;
 pub mod orders;
 pub mod pay;
@@ -25,6 +26,7 @@ pub fn routes() -> Router<Shared> {
         .route("/pay", post(pay::pay))
         .route("/journal", get(journal::read))
         .route("/orders", get(orders::list))
+        .route("/settlement-export", get(export::read))
         .route("/behaviour", post(behave))
         .route("/keys", post(keys))
         .route("/reset", post(reset))

@@ -290,3 +290,40 @@ async fn a_call_can_be_cut_after_it_was_carried_out() {
     town.post("/control/reset", &json!({})).await;
     assert_eq!(town.get("/control/orders").await, json!([]));
 }
+
+#[tokio::test]
+async fn a_held_back_callback_comes_after_the_next_one_or_after_a_question() {
+    let town = Town::fresh().await;
+    town.request(1, 1_000, "A").await;
+    let pay = json!({
+        "order": "1", "outcome": "paid_twice", "fault": "reordered", "delay_ms": 2_000,
+    });
+    let (_, deed) = town.post("/control/pay", &pay).await;
+    let got = town.got(2).await;
+    assert!(got[0].body.contains(deed["transaction_ids"][1].as_str().unwrap()));
+    assert!(got[1].body.contains(deed["transaction_ids"][0].as_str().unwrap()));
+
+    town.request(2, 1_000, "B").await;
+    let pay = json!({
+        "order": "2", "outcome": "paid", "fault": "delayed", "delay_ms": 3_600_000,
+    });
+    town.post("/control/pay", &pay).await;
+    // The callback waits for a question, so asking until it has come must end.
+    while town.got_so_far() < 3 {
+        let ask = town.client.get(format!("{}/payos/v2/payment-requests/2", town.url));
+        ask.header("x-client-id", "client").header("x-api-key", "key").send().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_export_of_a_day_lists_what_was_collected() {
+    let town = Town::fresh().await;
+    let pay = json!({"order": CODE, "outcome": "paid", "amount": "70000", "memo": "a, \"b\""});
+    let (_, deed) = town.post("/control/pay", &pay).await;
+    let day = clock::wall(clock::now()).date();
+    let path = format!("{}/control/settlement-export?partner=samplebank&day={day}", town.url);
+    let file = town.client.get(path).send().await.unwrap().text().await.unwrap();
+    let row = file.lines().nth(1).unwrap();
+    assert!(row.starts_with(deed["transaction_ids"][0].as_str().unwrap()), "{file}");
+    assert!(row.ends_with(",in,1200099887766,70000,VND,,\"a, \"\"b\"\"\""), "{file}");
+}

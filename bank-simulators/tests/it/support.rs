@@ -141,6 +141,10 @@ impl Town {
         *self.service.refuse.lock().unwrap() = calls;
     }
 
+    pub fn got_so_far(&self) -> usize {
+        self.service.got.lock().unwrap().len()
+    }
+
     /// Waits until the service has got so many calls.
     pub async fn got(&self, count: usize) -> Vec<Got> {
         for _ in 0..500 {
