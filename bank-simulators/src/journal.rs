@@ -21,7 +21,7 @@ pub struct Unwritten;
 struct Line {
     /// The object's text without its opening brace; the writer puts the number before it.
     tail: String,
-    durable: Option<oneshot::Sender<u64>>,
+    durable: oneshot::Sender<u64>,
 }
 
 /// Where each line starts, and where the last durable one ends.
@@ -81,21 +81,10 @@ impl Journal {
     /// Takes the place in the order now; the receiver says when it is durable.
     pub fn enqueue(&self, entry: &Value) -> Result<oneshot::Receiver<u64>, Unwritten> {
         let (durable, receiver) = oneshot::channel();
-        self.send(entry, Some(durable))?;
-        Ok(receiver)
-    }
-
-    /// Writes an object without waiting.
-    pub fn append(&self, entry: &Value) {
-        if self.send(entry, None).is_err() {
-            tracing::error!("a journal line was lost: the journal stopped");
-        }
-    }
-
-    fn send(&self, entry: &Value, durable: Option<oneshot::Sender<u64>>) -> Result<(), Unwritten> {
         let text = entry.to_string();
         let tail = text.strip_prefix('{').unwrap_or(&text).to_owned();
-        self.lines.send(Line { tail, durable }).map_err(|_| Unwritten)
+        self.lines.send(Line { tail, durable }).map_err(|_| Unwritten)?;
+        Ok(receiver)
     }
 
     /// The durable lines after number `since`, at most `limit`, each with its newline.
@@ -130,9 +119,7 @@ fn write_groups(
         while let Some(Line { tail, durable }) = line {
             starts.push(next.1 + bytes.len() as u64);
             writeln!(bytes, "{{\"seq\":{},{tail}", next.0)?;
-            if let Some(durable) = durable {
-                told.push((durable, next.0));
-            }
+            told.push((durable, next.0));
             next.0 += 1;
             line = if bytes.len() < GROUP_BYTES { waiting.try_recv().ok() } else { None };
         }
