@@ -1,0 +1,3 @@
+//! The sub-commands of `payclear`, one file each.
+
+pub mod request;
