@@ -1,3 +1,4 @@
-//! The sub-commands of `payclear`, one file each.
+//! What the command line does, one file for each command.
 
+pub mod partner_vectors;
 pub mod request;
