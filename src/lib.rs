@@ -2,6 +2,10 @@
 //!
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
+pub mod callers;
+pub mod commands;
 pub mod partners;
 pub mod platform;
+pub mod portals;
+pub mod registers;
 pub mod vocabulary;

@@ -10,12 +10,32 @@
 //! ```
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::text_enum;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
+
+/// Every dialect there is.
+pub const NAMES: &[&str] = &["payos", "plain", "vnpay"];
+
+/// Why settings are not those of a dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// No dialect has that name.
+    #[error("no dialect is called {name:?}")]
+    UnknownDialect {
+        /// The name asked for.
+        name: String,
+    },
+}
+
+/// The dialect of that name with these settings, a JSON object.
+pub fn from_settings(name: &str, _settings: &[u8]) -> Result<Arc<dyn Dialect>, SettingsError> {
+    Err(SettingsError::UnknownDialect { name: name.to_owned() })
+}
 
 text_enum! {
     /// How the payer pays.
