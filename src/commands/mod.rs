@@ -1,6 +1,7 @@
-//! Sub-commands of the command line: each file is one.
+//! The sub-commands of `payclear`, one file each.
 
 pub mod keys;
 pub mod partner;
 pub mod portal;
 pub mod registers;
+pub mod request;

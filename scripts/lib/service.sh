@@ -1,0 +1,163 @@
+# payclear itself and the simulators around it: built, set up, started.
+# shellcheck shell=bash
+
+# A folder of ready programs spares the build (the container image sets it).
+BIN=${STACK_BIN:-${CARGO_TARGET_DIR:-$ROOT/target}/release}
+LISTEN=${STACK_LISTEN:-127.0.0.1}
+
+require_cargo() {
+  [ -z "${STACK_BIN:-}" ] || return 0
+  command -v cargo >/dev/null || die 'no Rust toolchain is on PATH: install one from' \
+    'https://rustup.rs, open a new shell, and run this again.'
+  command -v cc >/dev/null || die 'no C linker (cc) is on PATH, which Rust needs: as root run' \
+    '`apt-get install gcc libc6-dev`, and run this again.'
+}
+
+build() {
+  [ -z "${STACK_BIN:-}" ] || return 0
+  if [ -t 2 ]; then
+    cargo build --release --workspace --bins >&2 || die 'the build failed; see above.'
+  else
+    say 'building payclear and the simulators'
+    cargo build --release --workspace --bins >"$RUN/log/build.log" 2>&1 || {
+      cat "$RUN/log/build.log" >&2
+      die 'the build failed; see above.'
+    }
+  fi
+}
+
+# quietly WHAT COMMAND...: says nothing unless COMMAND fails
+quietly() {
+  local what=$1
+  shift
+  if ! "$@" >"$RUN/log/setup.log" 2>&1; then
+    cat "$RUN/log/setup.log" >&2
+    die "$what failed; see above."
+  fi
+}
+
+# once NAME COMMAND...: COMMAND's answer, asked for the first time only and remembered as a secret
+once() {
+  local file=$SECRETS/$1
+  shift
+  if [ ! -s "$file" ]; then
+    (umask 077 && "$@" >"$file.part") || die "\`$*\` failed; see above."
+    mv "$file.part" "$file"
+  fi
+  cat "$file"
+}
+
+# field NAME JSON: the value of a string in one flat object
+field() { sed -nE "s/.*\"$1\" *: *\"([^\"]*)\".*/\1/p" <<<"$2"; }
+
+# configure PARTNER JSON: tells payclear the partner's settings when they are new
+configure() {
+  local file=$SECRETS/$1.json
+  [ "$(cat "$file" 2>/dev/null)" != "$2" ] || return 0
+  (umask 077 && printf '%s\n' "$2" >"$file.part")
+  quietly "configuring the partner $1" "$BIN/payclear" partner configure "$1" "$file.part"
+  mv "$file.part" "$file"
+}
+
+# What payclear, the simulators and a client read from the environment, but for the keys.
+settings() {
+  SECRETS=$RUN/secrets/$SERVERS
+  [ "$SERVERS" = private ] || SECRETS+=-$(printf %s "$DATABASE_OWNER_URL" | sha256sum | cut -c1-10)
+  install -d -m 700 "$SECRETS"
+  if gone payclear; then claim_port PAYCLEAR "${PAYCLEAR_PORT:-}"; fi
+  if gone simulators; then claim_port SIMULATORS "${SIMULATORS_PORT:-}"; fi
+  once master-key random_key >/dev/null
+
+  PAYCLEAR_URL=http://127.0.0.1:$(port PAYCLEAR)
+  SIMULATORS_URL=http://127.0.0.1:$(port SIMULATORS)
+  export PAYCLEAR__HTTP__LISTEN=$LISTEN:$(port PAYCLEAR) PAYCLEAR__HTTP__PUBLIC_URL=$PAYCLEAR_URL
+  export PAYCLEAR__SECRETS__MASTER_KEY_FILE=$SECRETS/master-key PAYCLEAR__MODE=development
+
+  SIM_LISTEN=$LISTEN:$(port SIMULATORS)
+  SIM_JOURNAL_DIR=$RUN/journals
+  SIM_PAYCLEAR_URL=$PAYCLEAR_URL
+  SIM_RETRY_SCALE=${SIM_RETRY_SCALE:-0.01}
+  SIM_PAYOS_CLIENT_ID=samplebank
+  SIM_PAYOS_API_KEY=$(secret payos-api-key)
+  SIM_PAYOS_CHECKSUM_KEY=$(secret payos-checksum-key)
+  SIM_VNPAY_TMN_CODE=PAYCLEAR
+  SIM_VNPAY_HASH_SECRET=$(secret vnpay-hash-secret)
+  export "${!SIM_@}"
+}
+
+# What a change of makes a running service an old one.
+fingerprint() {
+  {
+    stat -c '%n %i %Y %s' "$BIN/payclear" "$BIN/bank-simulators"
+    find registers/sample -type f -exec sha256sum {} + | sort
+    env | grep -E '^(PAYCLEAR__|SIM_(LISTEN|RETRY_SCALE)|DATABASE_|AMQP_)' | sort
+  } | sha256sum
+}
+
+write_env() {
+  local name
+  for name in DATABASE_URL DATABASE_OWNER_URL AMQP_URL PAYCLEAR_URL SIMULATORS_URL \
+    PORTAL_KEY_ID PORTAL_SECRET BANK_KEY_ID BANK_SECRET "${!PAYCLEAR__@}"; do
+    [ -n "${!name}" ] || die "$name is empty: the answer of payclear that it is taken from is not as expected."
+    printf "export %s='%s'\n" "$name" "${!name}"
+  done >"$RUN/env.part"
+  chmod 600 "$RUN/env.part"
+  mv "$RUN/env.part" "$RUN/env"
+}
+
+start_service() {
+  local now key
+  settings
+  now=$(fingerprint)
+  if alive payclear && alive simulators && [ "$(cat "$RUN/started" 2>/dev/null)" = "$now" ]; then
+    return 0
+  fi
+  stop_service
+
+  say 'setting up payclear'
+  quietly 'migrating the database' "$BIN/payclear" migrate --roles
+  quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample
+  key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --json)
+  PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
+  key=$(once bank-key.json "$BIN/payclear" partner key directbank --json)
+  BANK_KEY_ID=$(field key_id "$key") BANK_SECRET=$(field secret "$key")
+  configure samplebank "{\"base_url\": \"$SIMULATORS_URL\", \"client_id\": \"$SIM_PAYOS_CLIENT_ID\",
+    \"api_key\": \"$SIM_PAYOS_API_KEY\", \"checksum_key\": \"$SIM_PAYOS_CHECKSUM_KEY\"}"
+  configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/paymentv2/vpcpay.html\",
+    \"api_url\": \"$SIMULATORS_URL/merchant_webapi/api/transaction\",
+    \"tmn_code\": \"$SIM_VNPAY_TMN_CODE\", \"hash_secret\": \"$SIM_VNPAY_HASH_SECRET\"}"
+  write_env
+
+  say "starting the simulators on port $(port SIMULATORS) and payclear on port $(port PAYCLEAR)"
+  mkdir -p "$SIM_JOURNAL_DIR"
+  export SIM_BANK_KEY_ID=$BANK_KEY_ID SIM_BANK_SECRET=$BANK_SECRET
+  launch simulators "$BIN/bank-simulators"
+  await simulators 20 listening "$(port SIMULATORS)"
+  launch payclear "$BIN/payclear" serve
+  await payclear 60 answers "$(port PAYCLEAR)" /readyz
+  give_portal_its_secret
+  printf '%s\n' "$now" >"$RUN/started"
+}
+
+# The reference portal checks its notices with the secret that payclear signs them with.
+give_portal_its_secret() {
+  local path=/portal/dvc-mau endpoint status
+  endpoint=$(once "endpoint-$(port SIMULATORS).json" \
+    "$BIN/payclear" portal endpoint dvc-mau "$SIMULATORS_URL$path/notices" --json)
+  status=$(http POST "$(port SIMULATORS)" "$path/secrets" "{\"secrets\":[\"$(field secret "$endpoint")\"]}") || true
+  [[ $status == 2?? ]] || die "the simulators answered ${status:-nothing} to the portal's secret, not 2xx."
+}
+
+stop_service() {
+  rm -f "$RUN/started"
+  halt payclear TERM 30
+  halt simulators TERM 10
+}
+
+print_urls() {
+  cat <<-TXT
+	payclear    http://127.0.0.1:$(port PAYCLEAR)
+	simulators  http://127.0.0.1:$(port SIMULATORS)
+	settings    . .run/env
+	TXT
+}

@@ -1,0 +1,51 @@
+//! Account numbers, remembered: accounts are opened once and never change.
+
+use std::collections::HashMap;
+use std::sync::RwLock;
+
+use sqlx::PgPool;
+
+use super::chart::AccountKey;
+use super::store;
+
+/// The numbers of the accounts met so far in this process.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    known: RwLock<HashMap<AccountKey, i64>>,
+}
+
+impl Accounts {
+    /// The numbers of accounts; those that are not open yet are opened, in a transaction of their
+    /// own: an account without postings harms nobody, and no group has to wait for another's.
+    pub async fn numbers<'a>(
+        &self,
+        pool: &PgPool,
+        keys: impl IntoIterator<Item = &'a AccountKey>,
+    ) -> Result<HashMap<AccountKey, i64>, sqlx::Error> {
+        let mut numbers = HashMap::new();
+        let mut missing = Vec::new();
+        {
+            let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for key in keys {
+                match known.get(key) {
+                    Some(number) => {
+                        numbers.insert(key.clone(), *number);
+                    }
+                    None => missing.push(key.clone()),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            missing.sort();
+            missing.dedup();
+            let mut conn = pool.acquire().await?;
+            let opened = store::accounts_open(&mut conn, &missing).await?;
+            let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for (key, number) in opened {
+                known.insert(key.clone(), number);
+                numbers.insert(key, number);
+            }
+        }
+        Ok(numbers)
+    }
+}

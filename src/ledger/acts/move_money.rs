@@ -1,0 +1,99 @@
+//! Money that moves on after it was collected.
+
+use super::super::chart::{AccountKey, AccountKind};
+use super::super::entry::{Entry, Line, NotAnEntry, Occasion};
+use crate::vocabulary::money::Money;
+
+fn between(
+    occasion: Occasion,
+    debit: AccountKey,
+    credit: AccountKey,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    Entry::new(occasion, vec![Line::debit(debit, amount), Line::credit(credit, amount)])
+}
+
+/// An invoice with held parts ended unpaid: the parts are due back, where they came through.
+pub fn parts_given_up(occasion: Occasion, held: &[(String, Money)]) -> Result<Entry, NotAnEntry> {
+    let lines = held
+        .iter()
+        .flat_map(|(partner, amount)| {
+            let of = |kind| AccountKey::of(kind, partner, amount.currency());
+            [
+                Line::debit(of(AccountKind::PartPaymentsHeld), *amount),
+                Line::credit(of(AccountKind::RefundDue), *amount),
+            ]
+        })
+        .collect();
+    Entry::new(occasion, lines)
+}
+
+/// A partner's batch has been seen in the bank.
+pub fn banked(
+    occasion: Occasion,
+    partner: &str,
+    account: &str,
+    bank_account: &str,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let at = |kind, number| AccountKey::detailed(kind, partner, number, amount.currency());
+    between(
+        occasion,
+        at(AccountKind::BankAccount, bank_account),
+        at(AccountKind::PartnerReceivable, account),
+        amount,
+    )
+}
+
+/// A partner kept its fee by contract; the agency owes it, pay-over stays gross.
+pub fn partner_fee(
+    occasion: Occasion,
+    partner: &str,
+    account: &str,
+    agency: &str,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let currency = amount.currency();
+    between(
+        occasion,
+        AccountKey::of(AccountKind::ClaimOnAgency, agency, currency),
+        AccountKey::detailed(AccountKind::PartnerReceivable, partner, account, currency),
+        amount,
+    )
+}
+
+/// A refund is approved: out of what is due back, what is owed to the agency, or, when that was
+/// already paid over, as a claim on the Treasury.
+pub fn refund_approved(
+    occasion: Occasion,
+    out_of: AccountKey,
+    partner: &str,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, amount.currency());
+    between(occasion, out_of, transit, amount)
+}
+
+/// A refund has reached the payer, out of the partner's own or out of the bank account.
+pub fn refund_confirmed(
+    occasion: Occasion,
+    partner: &str,
+    paid_from: AccountKey,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, amount.currency());
+    between(occasion, transit, paid_from, amount)
+}
+
+/// An agency's money goes to the Treasury.
+pub fn pay_over(
+    occasion: Occasion,
+    agency: &str,
+    budget: &str,
+    bank: AccountKey,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let payable =
+        AccountKey::detailed(AccountKind::AgencyPayable, agency, budget, amount.currency());
+    between(occasion, payable, bank, amount)
+}

@@ -1,0 +1,309 @@
+//! The grouping writer: many callers, one commit.
+//!
+//! Whatever waits, up to [`MOST`], becomes one group and one transaction; nobody waits for a group
+//! to fill. One group is in flight per writer, so a group also is the place where copies of one
+//! request meet: the later copy sees what the earlier did.
+//!
+//! A group that the database refuses is rolled back and run once more when the refusal may be a
+//! lost race (it now sees the winner), and only then halved down to the one bad item, which alone
+//! gets the error. When the answer to COMMIT is lost, the writer asks the database what became of
+//! the transaction: it never runs a group again that may have been committed.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool, Row};
+use tokio::sync::{mpsc, oneshot};
+
+/// The most items of one group.
+pub const MOST: usize = 256;
+/// How long a lost COMMIT is asked after.
+const ASK_AFTER_COMMIT: Duration = Duration::from_secs(20);
+
+/// What a group does in its transaction.
+pub trait Work: Send + Sync + 'static {
+    /// What one caller brings.
+    type Item: Send + Sync + 'static;
+    /// What one caller gets.
+    type Outcome: Send + 'static;
+    /// For logs and metrics.
+    const NAME: &'static str;
+
+    /// Does the whole group, one outcome for each item in the items' order.
+    fn run(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Self::Item],
+    ) -> impl Future<Output = Result<Vec<Self::Outcome>, sqlx::Error>> + Send;
+}
+
+/// Why an item got no outcome. Nothing of it was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GroupError {
+    /// Somebody else works on the same thing; the same request may be sent again.
+    #[error("somebody else is working on the same thing")]
+    Busy,
+    /// The database is not there, or not writable.
+    #[error("the database cannot be written to: {0}")]
+    Unavailable(String),
+    /// The database refused this very item: a defect, told to operators.
+    #[error("the database refused the item: {0}")]
+    Refused(String),
+    /// The answer to COMMIT was lost and the database could not be asked; a repeat will tell.
+    #[error("it is not known whether the write was committed")]
+    Unknown,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, GroupError>>;
+
+struct Job<W: Work> {
+    items: Vec<W::Item>,
+    reply: Reply<Vec<W::Outcome>>,
+}
+
+/// A handle to a writer; clones share it.
+pub struct Writer<W: Work> {
+    jobs: mpsc::Sender<Job<W>>,
+}
+
+impl<W: Work> Clone for Writer<W> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone() }
+    }
+}
+
+impl<W: Work> std::fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Writer<{}>", W::NAME)
+    }
+}
+
+impl<W: Work> Writer<W> {
+    /// Starts the writer's task. It ends, after its last group, when the last handle is dropped.
+    pub fn start(pool: PgPool, work: W) -> Self {
+        let (jobs, waiting) = mpsc::channel(4 * MOST);
+        tokio::spawn(write_groups(pool, work, waiting));
+        Self { jobs }
+    }
+
+    /// Hands in one item and waits until its group is committed.
+    pub async fn submit(&self, item: W::Item) -> Result<W::Outcome, GroupError> {
+        let mut outcomes = self.submit_together(vec![item]).await?;
+        outcomes.pop().ok_or(GroupError::Unknown)
+    }
+
+    /// Hands in items that shall be one group of their own, all or none.
+    pub async fn submit_together(
+        &self,
+        items: Vec<W::Item>,
+    ) -> Result<Vec<W::Outcome>, GroupError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || GroupError::Unavailable("the writer has stopped".to_owned());
+        self.jobs.send(Job { items, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| GroupError::Unknown)?
+    }
+}
+
+async fn write_groups<W: Work>(pool: PgPool, work: W, mut waiting: mpsc::Receiver<Job<W>>) {
+    let mut held_back = None;
+    loop {
+        let first = match held_back.take() {
+            Some(job) => job,
+            None => match waiting.recv().await {
+                Some(job) => job,
+                None => return,
+            },
+        };
+        if first.items.len() > 1 {
+            let outcome = run_settled(&pool, &work, &first.items).await;
+            // A caller that went away does not undo the commit.
+            let _ = first.reply.send(outcome);
+            continue;
+        }
+        let mut items = first.items;
+        let mut replies = vec![first.reply];
+        while items.len() < MOST {
+            match waiting.try_recv() {
+                Ok(job) if job.items.len() == 1 => {
+                    items.extend(job.items);
+                    replies.push(job.reply);
+                }
+                Ok(job) => {
+                    held_back = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        metrics::histogram!("payclear_group_items", "writer" => W::NAME)
+            .record(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        run_and_reply(&pool, &work, items, replies).await;
+    }
+}
+
+/// Runs a group of single items; halves it where the database refuses, down to the one bad item.
+async fn run_and_reply<W: Work>(
+    pool: &PgPool,
+    work: &W,
+    items: Vec<W::Item>,
+    replies: Vec<Reply<Vec<W::Outcome>>>,
+) {
+    let mut ranges = vec![0..items.len()];
+    let mut replies: Vec<Option<_>> = replies.into_iter().map(Some).collect();
+    while let Some(range) = ranges.pop() {
+        match run_settled(pool, work, &items[range.clone()]).await {
+            Ok(outcomes) => {
+                for (place, outcome) in range.zip(outcomes) {
+                    if let Some(reply) = replies[place].take() {
+                        let _ = reply.send(Ok(vec![outcome]));
+                    }
+                }
+            }
+            Err(GroupError::Refused(_) | GroupError::Busy) if range.len() > 1 => {
+                let middle = range.start + range.len() / 2;
+                // The earlier half is taken first: arrival order stays.
+                ranges.push(middle..range.end);
+                ranges.push(range.start..middle);
+            }
+            Err(error) => {
+                tracing::error!(writer = W::NAME, items = range.len(), %error, "group failed");
+                for place in range {
+                    if let Some(reply) = replies[place].take() {
+                        let _ = reply.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs a group, and once more after a lost race or a lost connection.
+async fn run_settled<W: Work>(
+    pool: &PgPool,
+    work: &W,
+    items: &[W::Item],
+) -> Result<Vec<W::Outcome>, GroupError> {
+    match run_once(pool, work, items).await {
+        Err(Failure::Race(_) | Failure::Lost(_)) => match run_once(pool, work, items).await {
+            Ok(outcomes) => Ok(outcomes),
+            Err(Failure::Race(_)) => Err(GroupError::Busy),
+            Err(other) => Err(other.into()),
+        },
+        Ok(outcomes) => Ok(outcomes),
+        Err(other) => Err(other.into()),
+    }
+}
+
+enum Failure {
+    /// Rolled back: another transaction was first.
+    Race(String),
+    /// Rolled back: the connection broke before COMMIT was sent.
+    Lost(String),
+    /// Rolled back: the database refused the rows.
+    Refused(String),
+    /// COMMIT was sent, its answer never came, nor an answer to the question.
+    Unknown,
+}
+
+impl From<Failure> for GroupError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Race(_) => Self::Busy,
+            Failure::Lost(why) => Self::Unavailable(why),
+            Failure::Refused(why) => Self::Refused(why),
+            Failure::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(told) = &error else {
+            return Self::Lost(error.to_string());
+        };
+        match told.code().as_deref() {
+            // Unique violation, serialization failure, deadlock, lock not available.
+            Some("23505" | "40001" | "40P01" | "55P03") => Self::Race(error.to_string()),
+            // Shutting down, read-only, out of disk, memory or connections, cancelled.
+            Some(code)
+                if code.starts_with("57")
+                    || code.starts_with("53")
+                    || code.starts_with("08")
+                    || code == "25006"
+                    || code.starts_with("58") =>
+            {
+                Self::Lost(error.to_string())
+            }
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+async fn run_once<W: Work>(
+    pool: &PgPool,
+    work: &W,
+    items: &[W::Item],
+) -> Result<Vec<W::Outcome>, Failure> {
+    let mut conn = pool.acquire().await?;
+    // One round trip: the transaction, and its number for the case that COMMIT's answer is lost.
+    let begun =
+        sqlx::raw_sql("begin; select pg_current_xact_id()::text").fetch_one(&mut *conn).await;
+    let transaction: String = match begun.and_then(|row| row.try_get(0)) {
+        Ok(number) => number,
+        Err(error) => {
+            drop_connection(conn);
+            return Err(error.into());
+        }
+    };
+    match work.run(&mut conn, items).await {
+        Ok(outcomes) => match sqlx::raw_sql("commit").execute(&mut *conn).await {
+            Ok(_) => Ok(outcomes),
+            Err(error @ sqlx::Error::Database(_)) => {
+                drop_connection(conn);
+                Err(error.into())
+            }
+            Err(_) => {
+                drop_connection(conn);
+                commit_status(pool, &transaction, outcomes).await
+            }
+        },
+        Err(error) => {
+            if sqlx::raw_sql("rollback").execute(&mut *conn).await.is_err() {
+                drop_connection(conn);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// A connection in an unknown state is not given back to the pool.
+fn drop_connection(conn: sqlx::pool::PoolConnection<sqlx::Postgres>) {
+    drop(conn.detach());
+}
+
+/// Asks what became of a transaction whose COMMIT was sent and not answered.
+async fn commit_status<T>(pool: &PgPool, transaction: &str, outcomes: T) -> Result<T, Failure> {
+    let ask = async {
+        loop {
+            let status = sqlx::query_scalar!("select pg_xact_status($1::text::xid8)", transaction)
+                .fetch_one(pool)
+                .await;
+            match status.ok().flatten().as_deref() {
+                Some("committed") => return true,
+                Some("aborted") => return false,
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    match tokio::time::timeout(ASK_AFTER_COMMIT, ask).await {
+        Ok(true) => {
+            tracing::warn!(
+                transaction,
+                "the answer to COMMIT was lost; the database says it is committed"
+            );
+            Ok(outcomes)
+        }
+        Ok(false) => Err(Failure::Lost("the commit did not take place".to_owned())),
+        Err(_) => Err(Failure::Unknown),
+    }
+}

@@ -1,0 +1,218 @@
+//! What every HTTP door has: a request id, one log line, limits of size and time, JSON that is read
+//! with pointers to what is wrong, and problems instead of anything else.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::problem::{FieldError, Problem, ProblemType};
+use super::telemetry;
+
+/// The largest body of a single request (bytes).
+pub const BODY: usize = 64 * 1024;
+/// The largest body of a batch (bytes).
+pub const BATCH_BODY: usize = 4 * 1024 * 1024;
+
+/// Puts what every door has around the routes.
+pub fn dress(routes: Router, longest: Duration) -> Router {
+    routes
+        .fallback(|| async { Problem::new(ProblemType::NotFound) })
+        .method_not_allowed_fallback(|| async { Problem::new(ProblemType::MethodNotAllowed) })
+        .layer(axum::extract::DefaultBodyLimit::max(BATCH_BODY))
+        .layer(axum::middleware::from_fn_with_state(longest, one_line))
+}
+
+/// Gives a request its id and trace, ends it when it takes too long, turns a panic into a 500, and
+/// writes one line.
+async fn one_line(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "-".to_owned(), |p| p.as_str().to_owned());
+    let request_id = format!("{:016x}", rand::random::<u64>());
+    let given =
+        request.headers().get("traceparent").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    telemetry::within_trace(given, async move {
+        // In a task of its own: a caller that hangs up does not stop a write half-way.
+        let trace = telemetry::current_trace();
+        let work = tokio::spawn(telemetry::within_trace(Some(trace.clone()), async move {
+            match tokio::time::timeout(longest, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => Problem::new(ProblemType::TimedOut).into_response(),
+            }
+        }));
+        let mut response = match work.await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(%error, "a handler panicked");
+                Problem::new(ProblemType::Internal).into_response()
+            }
+        };
+        let status = response.status().as_u16();
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert("x-request-id", value);
+        }
+        let caller = response
+            .extensions()
+            .get::<CallerName>()
+            .map_or_else(String::new, |CallerName(name)| name.clone());
+        metrics::histogram!("payclear_http_seconds", "path" => path.clone(), "status" => status.to_string())
+            .record(telemetry::seconds_since(began));
+        tracing::info!(
+            request_id,
+            trace_id = telemetry::trace_id(&trace),
+            %method,
+            path,
+            status,
+            duration_ms = milliseconds,
+            caller,
+            "request"
+        );
+        response
+    })
+    .await
+}
+
+/// The caller's name, left on a response for the log line.
+#[derive(Debug, Clone)]
+pub struct CallerName(pub String);
+
+/// Reads a whole body, at most `most` bytes.
+pub async fn read_body(body: Body, headers: &HeaderMap, most: usize) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        Problem::new(ProblemType::BodyTooLarge)
+            .detail(format!("at most {most} bytes are taken here"))
+    };
+    let told = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<usize>().ok());
+    if told.is_some_and(|told| told > most) {
+        return Err(too_large());
+    }
+    match axum::body::to_bytes(body, most).await {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) => {
+            let mut cause: Option<&dyn std::error::Error> = Some(&error);
+            while let Some(error) = cause {
+                if error.to_string().contains("length limit exceeded") {
+                    return Err(too_large());
+                }
+                cause = error.source();
+            }
+            Err(Problem::new(ProblemType::UnreadableBody).detail("the body broke off"))
+        }
+    }
+}
+
+/// Reads JSON; what is wrong is told with a pointer to it.
+pub fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(ProblemType::UnsupportedMediaType));
+    }
+    parse_json(body)
+}
+
+/// The same without a look at the content type.
+pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(Problem::new(ProblemType::UnreadableBody).detail("the body is not UTF-8"));
+    };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let inner = error.inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => Problem::invalid(vec![FieldError::new(
+                pointer(error.path(), &inner.to_string()),
+                told(&inner.to_string()),
+            )]),
+            _ => Problem::new(ProblemType::UnreadableBody).detail(format!("not JSON: {inner}")),
+        }
+    })?;
+    reader.end().map_err(|error| {
+        Problem::new(ProblemType::UnreadableBody).detail(format!("not JSON: {error}"))
+    })?;
+    Ok(value)
+}
+
+/// serde tells the place in the text as well; the pointer is enough.
+fn told(error: &str) -> String {
+    error.rsplit_once(" at line ").map_or(error, |(told, _)| told).to_owned()
+}
+
+/// The path of serde as a JSON pointer. Of an unknown or missing field serde names the parent; its
+/// own name stands in the message.
+fn pointer(path: &serde_path_to_error::Path, error: &str) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => {}
+        }
+    }
+    if let Some(rest) = error.strip_prefix("missing field `")
+        && let Some((name, _)) = rest.split_once('`')
+    {
+        pointer.push('/');
+        pointer.push_str(name);
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
+    struct Thing {
+        name: String,
+        parts: Vec<Part>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
+    struct Part {
+        size: u8,
+    }
+
+    fn errors(body: &str) -> String {
+        let problem = parse_json::<Thing>(body.as_bytes()).expect_err("refused");
+        String::from_utf8(problem.to_json()).expect("utf-8")
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_a_pointer() {
+        for (body, expected) in [
+            (r#"{"name":"a","parts":[{"size":300}]}"#, r#""pointer":"/parts/0/size""#),
+            (r#"{"name":"a","parts":[{"size":1,"x":2}]}"#, r#""pointer":"/parts/0/x""#),
+            (r#"{"parts":[]}"#, r#""pointer":"/name""#),
+            (r#"{"name":7,"parts":[]}"#, r#""pointer":"/name""#),
+            (r#"{"name":"a""#, "/problems/unreadable-body"),
+            ("", "/problems/unreadable-body"),
+            (r#"{"name":"a","parts":[]} x"#, "/problems/unreadable-body"),
+        ] {
+            assert!(errors(body).contains(expected), "{body}: {}", errors(body));
+        }
+        assert_eq!(parse_json::<Thing>(b"\xff\xfe").expect_err("not utf-8").status(), 400);
+    }
+}

@@ -1,0 +1,48 @@
+//! Leaders: a row with an end and a number that rises with each new holder.
+//!
+//! No session locks: a connection pooler would give them to somebody else.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+/// How long a lease holds unless it is renewed.
+pub const HOLDS: Duration = Duration::from_secs(6);
+
+/// Takes or renews a lease. The number is its fence; none when another holds it.
+///
+/// Time is the database's, so that two machines with different clocks agree on who leads.
+pub async fn take(
+    conn: &mut PgConnection,
+    name: &str,
+    holder: &str,
+) -> Result<Option<i64>, sqlx::Error> {
+    let seconds = i32::try_from(HOLDS.as_secs()).unwrap_or(i32::MAX);
+    sqlx::query_scalar!(
+        "insert into lease as l (name, holder, fence, until)
+         values ($1, $2, 1, statement_timestamp() + make_interval(secs => $3::integer))
+         on conflict on constraint lease_pkey do update
+            set holder = excluded.holder,
+                fence = case when l.holder = excluded.holder then l.fence else l.fence + 1 end,
+                until = excluded.until
+          where l.holder = excluded.holder or l.until < statement_timestamp()
+         returning fence",
+        name,
+        holder,
+        seconds
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Gives a lease up, so that another need not wait for its end.
+pub async fn release(conn: &mut PgConnection, name: &str, holder: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update lease set until = statement_timestamp() where name = $1 and holder = $2",
+        name,
+        holder
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The relay: from the outbox to the broker, at least once.
+//!
+//! Whoever holds the lease reads rows without locking them, publishes them outside any transaction
+//! and deletes them once the broker has stored them. A crash, or a second holder, only repeats
+//! messages.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::broker::{BrokerError, Publisher};
+use super::settings::BrokerSettings;
+use super::{lease, outbox};
+
+const LEASE: &str = "relay";
+/// Rows of one round.
+const ROUND: i64 = 1000;
+/// When nobody in this process wrote, another may have.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What the relay is made of.
+#[derive(Debug)]
+pub struct Relay {
+    /// The database.
+    pub pool: PgPool,
+    /// The broker.
+    pub broker: BrokerSettings,
+    /// Who this process is among those that could lead.
+    pub holder: String,
+}
+
+impl Relay {
+    /// Runs until `stop`. `partners` names those that have a queue now; `recovered` is called with
+    /// the queues that were found empty after each (re)connect: what should have had an effect and
+    /// had none is sent again from there.
+    pub async fn run<P, R, F>(self, partners: P, recovered: R, stop: CancellationToken)
+    where
+        P: Fn() -> Vec<String>,
+        R: Fn(Vec<String>) -> F,
+        F: Future<Output = Result<(), sqlx::Error>>,
+    {
+        let mut pause = Duration::from_millis(200);
+        while !stop.is_cancelled() {
+            match self.run_once(&partners, &recovered, &stop).await {
+                Ok(()) => pause = Duration::from_millis(200),
+                Err(error) => {
+                    tracing::warn!(%error, "relaying stopped; trying again");
+                    metrics::counter!("payclear_relay_failures_total").increment(1);
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    async fn run_once<P, R, F>(
+        &self,
+        partners: &P,
+        recovered: &R,
+        stop: &CancellationToken,
+    ) -> Result<(), RelayError>
+    where
+        P: Fn() -> Vec<String>,
+        R: Fn(Vec<String>) -> F,
+        F: Future<Output = Result<(), sqlx::Error>>,
+    {
+        let known = partners();
+        let (publisher, empty) = Publisher::open(&self.broker, &known).await?;
+        tracing::info!("relaying");
+        let mut led_until = tokio::time::Instant::now();
+        let mut fresh_queues = Some(empty);
+        while !stop.is_cancelled() {
+            let now = tokio::time::Instant::now();
+            if now >= led_until {
+                let mut conn = self.pool.acquire().await?;
+                if lease::take(&mut conn, LEASE, &self.holder).await?.is_none() {
+                    drop(conn);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+                led_until = now + lease::HOLDS / 3;
+            }
+            if let Some(queues) = fresh_queues.take() {
+                recovered(queues).await?;
+            }
+            if partners() != known {
+                // A partner was added: declare its queue before anything is routed to it.
+                publisher.close().await;
+                return Ok(());
+            }
+            let rows = {
+                let mut conn = self.pool.acquire().await?;
+                outbox::oldest(&mut conn, ROUND).await?
+            };
+            if rows.is_empty() {
+                if !publisher.is_open() {
+                    return Err(BrokerError::Silent.into());
+                }
+                tokio::select! {
+                    () = outbox::WRITTEN.notified() => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = stop.cancelled() => {}
+                }
+                continue;
+            }
+            let stored = publisher.publish(&rows).await?;
+            if stored.is_empty() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            let mut conn = self.pool.acquire().await?;
+            outbox::delete(&mut conn, &stored).await?;
+            metrics::counter!("payclear_messages_relayed_total")
+                .increment(u64::try_from(stored.len()).unwrap_or(0));
+        }
+        if let Ok(mut conn) = self.pool.acquire().await {
+            lease::release(&mut conn, LEASE, &self.holder).await?;
+        }
+        publisher.close().await;
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+}

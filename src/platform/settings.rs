@@ -1,0 +1,262 @@
+//! Settings: read once at the start, from a TOML file and from the environment over it
+//! (`PAYCLEAR__SECTION__KEY`), checked before any port opens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `production`, or `development`, which lets notices go to loopback addresses by plain http.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The broker.
+    pub broker: BrokerSettings,
+    /// The doors.
+    #[serde(default)]
+    pub http: HttpSettings,
+    /// Keys at rest.
+    #[serde(default)]
+    pub secrets: SecretsSettings,
+    /// Clearing.
+    #[serde(default)]
+    pub clearing: ClearingSettings,
+    /// Notices to portals.
+    #[serde(default)]
+    pub notices: NoticesSettings,
+}
+
+/// Where this runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// For citizens' money.
+    #[default]
+    Production,
+    /// On a developer's machine.
+    Development,
+}
+
+/// The database.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// The application role's address (`DATABASE_URL`).
+    pub url: String,
+    /// The most connections of one process.
+    #[serde(default = "default_connections")]
+    pub connections: u32,
+}
+
+impl std::fmt::Debug for DatabaseSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseSettings").field("connections", &self.connections).finish()
+    }
+}
+
+const fn default_connections() -> u32 {
+    24
+}
+
+/// The broker.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// Address with virtual host (`AMQP_URL`).
+    pub url: String,
+    /// Put in front of every exchange and queue, where several installations share a virtual host.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+impl std::fmt::Debug for BrokerSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrokerSettings").field("prefix", &self.prefix).finish()
+    }
+}
+
+/// The doors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How the outside names this service: signatures and links are built from it.
+    pub public_url: String,
+    /// A request that takes longer is ended (seconds).
+    pub request_seconds: u64,
+    /// The header in which a trusted proxy names the payer's address; empty: the connection's own.
+    pub client_address_header: String,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            request_seconds: 20,
+            client_address_header: String::new(),
+        }
+    }
+}
+
+/// Keys at rest.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretsSettings {
+    /// The master key, base64 of 32 bytes.
+    pub master_key: String,
+    /// Or the file that holds it.
+    pub master_key_file: Option<PathBuf>,
+    /// Older master keys, while a rotation is under way: still opened, never sealed with.
+    pub previous_master_keys: Vec<String>,
+}
+
+impl std::fmt::Debug for SecretsSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretsSettings").field("master_key_file", &self.master_key_file).finish()
+    }
+}
+
+/// Clearing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClearingSettings {
+    /// An invoice lives so long unless the portal says otherwise (days).
+    pub invoice_days: i64,
+    /// An attempt through a redirect channel lives so long (minutes).
+    pub attempt_minutes: i64,
+    /// Cut-off of the business day, `HH:MM` in Việt Nam; empty: midnight.
+    pub cut_off: String,
+    /// Which partner holds the account that stands on every invoice from the start; empty: the
+    /// first partner, by code, that takes bank transfers for the agency.
+    pub standing_partner: String,
+    /// Time-out of a call to a partner (seconds).
+    pub partner_call_seconds: u64,
+    /// How often the clock role sweeps (milliseconds).
+    pub sweep_milliseconds: u64,
+    /// Answers to repeated requests are kept so long (days).
+    pub answers_kept_days: i32,
+}
+
+impl Default for ClearingSettings {
+    fn default() -> Self {
+        Self {
+            invoice_days: 30,
+            attempt_minutes: 15,
+            cut_off: String::new(),
+            standing_partner: String::new(),
+            partner_call_seconds: 30,
+            sweep_milliseconds: 1000,
+            answers_kept_days: 7,
+        }
+    }
+}
+
+/// Notices to portals.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NoticesSettings {
+    /// Pauses before each further try (seconds); jitter of a tenth is added. After the last the
+    /// notice is parked.
+    pub retry_seconds: Vec<u64>,
+    /// Time-out of one try (seconds).
+    pub try_seconds: u64,
+    /// Tries under way to one endpoint at once.
+    pub per_endpoint: usize,
+}
+
+impl Default for NoticesSettings {
+    fn default() -> Self {
+        Self {
+            // 5 s, 30 s, 5 min, 30 min, 2 h, 6 h, 12 h, then daily: three days in all.
+            retry_seconds: vec![5, 30, 300, 1800, 7200, 21_600, 43_200, 86_400, 86_400],
+            try_seconds: 15,
+            per_endpoint: 32,
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not readable, a field missing, unknown or of the wrong type.
+    #[error("settings: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// Readable, but not sensible.
+    #[error("settings: {field}: {why}")]
+    Wrong {
+        /// The field, `section.key`.
+        field: &'static str,
+        /// What is wrong and the way out.
+        why: String,
+    },
+}
+
+impl Settings {
+    /// Reads the settings. `DATABASE_URL` and `AMQP_URL` stand for `database.url` and `broker.url`.
+    pub fn read() -> Result<Self, SettingsError> {
+        let mut sources = config::Config::builder();
+        if let Some(file) = variable("PAYCLEAR_CONFIG") {
+            sources = sources.add_source(config::File::new(&file, config::FileFormat::Toml));
+        }
+        sources = sources
+            .set_override_option("database.url", variable("DATABASE_URL"))?
+            .set_override_option("broker.url", variable("AMQP_URL"))?
+            .add_source(
+                config::Environment::with_prefix("PAYCLEAR")
+                    .prefix_separator("__")
+                    .separator("__")
+                    .list_separator(",")
+                    .with_list_parse_key("notices.retry_seconds")
+                    .with_list_parse_key("secrets.previous_master_keys")
+                    .try_parsing(true),
+            );
+        let settings: Self = sources.build()?.try_deserialize()?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let wrong = |field, why: &str| Err(SettingsError::Wrong { field, why: why.to_owned() });
+        let public = url::Url::parse(&self.http.public_url).ok();
+        if public.is_none_or(|u| u.cannot_be_a_base() || u.path() != "/" || u.query().is_some()) {
+            return wrong(
+                "http.public_url",
+                "must be an origin such as https://pay.example.gov.vn",
+            );
+        }
+        if self.http.public_url.ends_with('/') {
+            return wrong("http.public_url", "must not end with a slash");
+        }
+        if self.mode == Mode::Production && !self.http.public_url.starts_with("https://") {
+            return wrong("http.public_url", "must be https in production");
+        }
+        if self.cut_off().is_err() {
+            return wrong("clearing.cut_off", "must be HH:MM, or empty for midnight");
+        }
+        if self.clearing.invoice_days < 1 || self.clearing.attempt_minutes < 1 {
+            return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// The cut-off of the business day; none at midnight.
+    pub fn cut_off(&self) -> Result<Option<chrono::NaiveTime>, chrono::ParseError> {
+        if self.clearing.cut_off.is_empty() {
+            return Ok(None);
+        }
+        chrono::NaiveTime::parse_from_str(&self.clearing.cut_off, "%H:%M").map(Some)
+    }
+}
+
+/// An environment variable, when it is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
