@@ -2,8 +2,11 @@
 //!
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
+pub mod callers;
 pub mod commands;
 pub mod ledger;
 pub mod partners;
 pub mod platform;
+pub mod portals;
+pub mod registers;
 pub mod vocabulary;

@@ -1,8 +1,10 @@
 //! What every room stands on; it knows no room.
 
 pub mod admission;
+pub mod audit;
 pub mod broker;
 pub mod database;
+pub mod directory_version;
 pub mod egress;
 pub mod event;
 pub mod group;

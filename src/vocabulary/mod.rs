@@ -8,4 +8,5 @@ pub mod codes;
 pub mod day;
 pub mod ids;
 pub mod money;
+pub mod origin;
 pub mod text_enum;

@@ -1,0 +1,142 @@
+//! `payclear partner`: keys and settings of banks and wallets.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::keys;
+use crate::callers::keys::KeyError;
+use crate::partners::register::{self, ConfigureError};
+use crate::partners::store;
+use crate::platform::audit::By;
+use crate::platform::seal::MasterKeys;
+use crate::registers::caller::{Caller, CallerKind};
+use crate::vocabulary::clock::Clock;
+
+/// Settings longer than this are none.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Keys and settings of banks and wallets.
+#[derive(Debug, clap::Subcommand)]
+pub enum Partner {
+    /// Makes a key that the partner signs its requests with. It is shown this once.
+    Key(keys::Make),
+    /// Lists a partner's keys.
+    Keys(keys::List),
+    /// Revokes a key.
+    Revoke(keys::Revoke),
+    /// Takes in the settings of the partner's dialect, a JSON object; they are sealed.
+    Configure(Configure),
+    /// Lists the partners.
+    List(List),
+}
+
+/// The settings to take in.
+#[derive(Debug, clap::Args)]
+pub struct Configure {
+    /// The partner's code.
+    partner: String,
+    /// JSON file, or - for standard input.
+    file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How to list.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a command on partners failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PartnerError {
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Settings.
+    #[error(transparent)]
+    Configure(#[from] ConfigureError),
+    /// The file.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// Runs the sub-command.
+pub async fn run(
+    command: &Partner,
+    pool: &PgPool,
+    master: &MasterKeys,
+    clock: &dyn Clock,
+    actor: &str,
+) -> Result<(), PartnerError> {
+    let by = By { actor, at: clock.now() };
+    let caller = |code: &String| Caller { kind: CallerKind::Partner, code: code.clone() };
+    match command {
+        Partner::Key(args) => keys::make(args, pool, master, by, &caller(&args.caller)).await?,
+        Partner::Keys(args) => keys::list(args, pool, &caller(&args.caller)).await?,
+        Partner::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
+        Partner::Configure(args) => {
+            let settings = read(&args.file)?;
+            register::configure(pool, master, by, &args.partner, &settings).await?;
+            if args.json {
+                println!("{}", json!({ "partner": args.partner, "configured_at": by.at }));
+            } else {
+                println!("{} is configured; its settings are sealed", args.partner);
+            }
+        }
+        Partner::List(args) => list(args, pool, master).await?,
+    }
+    Ok(())
+}
+
+fn read(path: &PathBuf) -> Result<zeroize::Zeroizing<Vec<u8>>, PartnerError> {
+    let unreadable = |source| PartnerError::Unreadable { path: path.clone(), source };
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    if path.as_os_str() == "-" {
+        std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    Ok(bytes)
+}
+
+async fn list(args: &List, pool: &PgPool, master: &MasterKeys) -> Result<(), PartnerError> {
+    let rows = store::partner_list(&mut *pool.acquire().await?).await?;
+    let partners: Vec<_> = rows.into_iter().map(|row| register::open(row, master)).collect();
+    if args.json {
+        let shown = partners.iter().map(|partner| {
+            json!({
+                "code": partner.code, "name": partner.name, "dialect": partner.dialect_name,
+                "open": partner.open, "channel": partner.channel(),
+            })
+        });
+        println!("{}", shown.collect::<serde_json::Value>());
+    } else if partners.is_empty() {
+        println!("there are no partners: enter them in partners.csv and import the registers");
+    } else {
+        for partner in &partners {
+            let channel = partner.channel().map_or("not configured", |channel| channel.as_str());
+            let open = if partner.open { "open" } else { "closed" };
+            println!(
+                "{}  {}  {}  {channel}  {open}",
+                partner.code, partner.name, partner.dialect_name
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! `payclear portal`: keys and endpoints of portals.
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::keys;
+use crate::callers::keys::KeyError;
+use crate::platform::audit::By;
+use crate::platform::seal::MasterKeys;
+use crate::portals::endpoint::{self, EndpointError, LoopbackHttp};
+use crate::portals::store;
+use crate::registers::caller::{Caller, CallerKind};
+use crate::vocabulary::clock::Clock;
+
+/// Keys and endpoints of portals.
+#[derive(Debug, clap::Subcommand)]
+pub enum Portal {
+    /// Makes a key that the portal signs its requests with. It is shown this once.
+    Key(keys::Make),
+    /// Lists a portal's keys.
+    Keys(keys::List),
+    /// Revokes a key.
+    Revoke(keys::Revoke),
+    /// Makes an endpoint where the portal is told of results. Its secret is shown this once.
+    Endpoint(Endpoint),
+    /// Lists a portal's endpoints.
+    Endpoints(keys::List),
+}
+
+/// The endpoint to make.
+#[derive(Debug, clap::Args)]
+pub struct Endpoint {
+    /// The portal's code.
+    portal: String,
+    /// An https address.
+    url: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a command on portals failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PortalError {
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Endpoints.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+}
+
+/// Runs the sub-command.
+pub async fn run(
+    command: &Portal,
+    pool: &PgPool,
+    (master, loopback): (&MasterKeys, LoopbackHttp),
+    clock: &dyn Clock,
+    actor: &str,
+) -> Result<(), PortalError> {
+    let by = By { actor, at: clock.now() };
+    let caller = |code: &String| Caller { kind: CallerKind::Portal, code: code.clone() };
+    match command {
+        Portal::Key(args) => keys::make(args, pool, master, by, &caller(&args.caller)).await?,
+        Portal::Keys(args) => keys::list(args, pool, &caller(&args.caller)).await?,
+        Portal::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
+        Portal::Endpoint(args) => {
+            let url = endpoint::address(&args.url, loopback)?;
+            let made = endpoint::add(pool, master, by, &args.portal, &url).await?;
+            let secret = endpoint::secret_text(&made.secret);
+            if args.json {
+                println!("{}", json!({ "id": made.id, "secret": secret }));
+            } else {
+                println!("endpoint {} at {}", made.id, made.url);
+                println!("secret   {secret}");
+                println!("The secret is shown this once; the portal checks its messages with it.");
+            }
+        }
+        Portal::Endpoints(args) => endpoints(args, pool).await?,
+    }
+    Ok(())
+}
+
+async fn endpoints(args: &keys::List, pool: &PgPool) -> Result<(), EndpointError> {
+    let mut conn = pool.acquire().await?;
+    let portal = args.caller.as_str();
+    if !store::portal_exists(&mut conn, portal).await? {
+        return Err(EndpointError::UnknownPortal { portal: portal.to_owned() });
+    }
+    let rows = store::endpoint_list(&mut conn, Some(portal)).await?;
+    if args.json {
+        let shown = rows.iter().map(|row| {
+            json!({
+                "id": row.endpoint_id, "url": row.url, "state": row.state,
+                "state_reason": row.state_reason, "made_at": row.made_at,
+            })
+        });
+        println!("{}", shown.collect::<serde_json::Value>());
+    } else if rows.is_empty() {
+        println!("{portal} has no endpoints");
+    } else {
+        for row in rows {
+            println!("{}  {}  {} {}", row.endpoint_id, row.url, row.state, row.state_reason);
+        }
+    }
+    Ok(())
+}

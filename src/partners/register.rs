@@ -1,0 +1,125 @@
+//! Makes partners ready to be spoken to: takes in the settings of their dialects and opens them.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::dialects::{self, SettingsError};
+use super::store::{self, PartnerRow};
+use super::{Partner, PartnerEntry};
+use crate::platform::audit::{self, By};
+use crate::platform::directory_version;
+use crate::platform::seal::{MasterKeys, OpenError};
+
+/// Dialects whose partner collects on a merchant number instead of a bank account.
+const WITHOUT_BANK_ACCOUNT: &[&str] = &["vnpay"];
+/// Dialects without a callback of their own: their money is settled through the signed API.
+const WITHOUT_CALLBACK: &[&str] = &["plain"];
+
+/// Does a partner of this dialect collect on bank accounts, which have a BIN?
+pub fn has_bank_accounts(dialect: &str) -> bool {
+    !WITHOUT_BANK_ACCOUNT.contains(&dialect)
+}
+
+/// Does this dialect have a callback that can settle?
+pub fn has_callback(dialect: &str) -> bool {
+    !WITHOUT_CALLBACK.contains(&dialect)
+}
+
+/// Why a partner is not configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// The registers hold no such partner.
+    #[error("there is no partner {partner}: enter it in partners.csv and import the registers")]
+    UnknownPartner {
+        /// The code asked for.
+        partner: String,
+    },
+    /// The dialect does not take the settings.
+    #[error("these are no settings of the dialect {dialect}: {why}")]
+    Settings {
+        /// The partner's dialect.
+        dialect: String,
+        /// What the dialect says.
+        #[source]
+        why: SettingsError,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// Settings are bound to their partner.
+fn context(partner: &str) -> String {
+    format!("partner/{partner}")
+}
+
+/// Takes in a dialect's settings (a JSON object), after the dialect itself has read them.
+pub async fn configure(
+    pool: &PgPool,
+    keys: &MasterKeys,
+    by: By<'_>,
+    partner: &str,
+    settings: &[u8],
+) -> Result<(), ConfigureError> {
+    let unknown = || ConfigureError::UnknownPartner { partner: partner.to_owned() };
+    let mut tx = pool.begin().await?;
+    directory_version::raise_in(&mut tx).await?;
+    let dialect = store::partner_dialect(&mut tx, partner).await?.ok_or_else(unknown)?;
+    if let Err(why) = dialects::from_settings(&dialect, settings) {
+        return Err(ConfigureError::Settings { dialect, why });
+    }
+    let sealed = keys.seal(&context(partner), settings);
+    store::partner_settings_put(&mut tx, partner, &sealed).await?;
+    let detail = json!({ "dialect": dialect });
+    audit::record_in(&mut tx, by, "partner.configured", partner, &detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Makes a partner of its row. Settings that do not open or do not fit take away this partner's
+/// voice alone, with a warning: the others go on.
+pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
+    let PartnerRow { entry, settings } = row;
+    let dialect = match settings.map(|sealed| keys.open(&context(&entry.code), &sealed)) {
+        // Not configured is no fault: a dialect that needs no settings speaks, others wait.
+        None => dialects::from_settings(&entry.dialect, b"{}").ok(),
+        Some(opened) => read(&entry, opened).unwrap_or_else(|why| {
+            tracing::warn!(
+                partner.code = entry.code,
+                %why,
+                "the partner is disabled: its settings cannot be used; configure it again"
+            );
+            None
+        }),
+    };
+    Partner {
+        code: entry.code,
+        name: entry.name,
+        name_en: entry.name_en,
+        calls_per_second: entry.calls_per_second,
+        open: entry.open,
+        seen_as: entry.seen_as,
+        dialect_name: entry.dialect,
+        dialect,
+    }
+}
+
+/// Why sealed settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+type Opened = Result<crate::platform::seal::Secret, OpenError>;
+
+fn read(
+    entry: &PartnerEntry,
+    opened: Opened,
+) -> Result<Option<Arc<dyn dialects::Dialect>>, Unusable> {
+    Ok(Some(dialects::from_settings(&entry.dialect, opened?.expose())?))
+}

@@ -1,0 +1,296 @@
+//! The addresses where a portal is told of results: made, rotated, disabled, taken away.
+//!
+//! The functions that end in `_in` join the caller's transaction, because the answer to a signed
+//! request is stored in it; [`add`] is for the command line and opens its own.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use url::{Host, Url};
+
+use super::store::{self, EndpointRow};
+use crate::platform::audit::{self, By};
+use crate::platform::directory_version;
+use crate::platform::seal::{MasterKeys, OpenError, Secret};
+use crate::text_enum;
+use crate::vocabulary::ids::EndpointId;
+use crate::vocabulary::origin::is_loopback;
+
+/// More than this many endpoints of one portal are a mistake.
+const MOST_PER_PORTAL: usize = 10;
+const SECRET_BYTES: usize = 32;
+
+text_enum! {
+    /// Whether an endpoint is told anything.
+    pub enum EndpointState ("endpoint state") {
+        /// It is told.
+        Open = "open",
+        /// It answered 410 or was stopped by hand.
+        Disabled = "disabled",
+        /// It was taken away; its row stays for the deliveries that name it.
+        Gone = "gone",
+    }
+}
+
+/// Whether this installation takes `http` addresses of its own machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopbackHttp {
+    /// While developing.
+    Taken,
+    /// Everywhere else.
+    Refused,
+}
+
+/// An address of a portal, with the secrets that sign what it is sent.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub portal: String,
+    /// The address.
+    pub url: String,
+    /// Signs every message.
+    pub secret: Secret,
+    /// Signs as well, until the given time.
+    pub previous: Option<(Secret, DateTime<Utc>)>,
+    /// Whether it is told anything.
+    pub state: EndpointState,
+    /// Why it is not, when it is not.
+    pub state_reason: String,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+}
+
+impl Endpoint {
+    /// The secrets that sign a message now, the new one first.
+    pub fn secrets(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Secret> {
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
+        std::iter::once(&self.secret).chain(previous.map(|(secret, _)| secret))
+    }
+
+    /// Opens the secrets of a row.
+    pub fn open(row: EndpointRow, keys: &MasterKeys) -> Result<Self, OpenError> {
+        let context = context(row.endpoint_id);
+        let previous = match (row.previous_secret, row.previous_until) {
+            (Some(sealed), Some(until)) => Some((keys.open(&context, &sealed)?, until)),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.endpoint_id,
+            portal: row.portal,
+            url: row.url,
+            secret: keys.open(&context, &row.secret)?,
+            previous,
+            state: row.state.parse().unwrap_or(EndpointState::Disabled),
+            state_reason: row.state_reason,
+            made_at: row.made_at,
+        })
+    }
+}
+
+/// Why an endpoint could not be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The address is not one that we call.
+    #[error("{why}")]
+    Address {
+        /// What is wrong with it and what is wanted.
+        why: &'static str,
+    },
+    /// The registers hold no such portal.
+    #[error("there is no portal {portal}: enter it in portals.csv and import the registers")]
+    UnknownPortal {
+        /// The code asked for.
+        portal: String,
+    },
+    /// The portal has no such endpoint.
+    #[error("the portal has no endpoint {id}")]
+    NotFound {
+        /// The id asked for.
+        id: EndpointId,
+    },
+    /// The portal has as many as one may have.
+    #[error("a portal has at most {MOST_PER_PORTAL} endpoints: take one away first")]
+    TooMany,
+    /// The secret at hand does not open.
+    #[error("the endpoint's secret does not open: {0}")]
+    Sealed(#[from] OpenError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// What is sealed of an endpoint is bound to its id.
+fn context(id: EndpointId) -> String {
+    format!("endpoint/{id}")
+}
+
+/// A secret as Standard Webhooks writes it.
+pub fn secret_text(secret: &Secret) -> String {
+    format!("whsec_{}", secret.to_base64().as_str())
+}
+
+/// Checks an address as far as it can be without asking the net; the connector's resolver refuses
+/// names that lead into private networks when it calls.
+pub fn address(text: &str, loopback: LoopbackHttp) -> Result<Url, EndpointError> {
+    let refuse = |why| Err(EndpointError::Address { why });
+    let Ok(url) = Url::parse(text) else {
+        return refuse("not an address: write https://host/path");
+    };
+    if text.len() > 2_000 {
+        return refuse("the address is longer than 2,000 characters");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("an address with a name or password in it is not called");
+    }
+    if url.fragment().is_some() {
+        return refuse("take the part after # away: it is never sent");
+    }
+    if loopback == LoopbackHttp::Taken && is_loopback(&url) {
+        return Ok(url);
+    }
+    if url.scheme() != "https" {
+        return refuse("only https addresses are called");
+    }
+    match url.host() {
+        None => refuse("not an address: write https://host/path"),
+        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+            refuse("addresses of this machine are not called")
+        }
+        Some(Host::Domain(_)) => Ok(url),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => {
+            refuse("use a host name: its certificate is what we check")
+        }
+    }
+}
+
+/// Makes an endpoint and returns it with its secret, which is shown only now.
+pub async fn add_in(
+    conn: &mut PgConnection,
+    keys: &MasterKeys,
+    by: By<'_>,
+    portal: &str,
+    url: &Url,
+) -> Result<Endpoint, EndpointError> {
+    // The row lock makes two additions wait for each other, so that the count below holds.
+    directory_version::raise_in(conn).await?;
+    if !store::portal_exists(conn, portal).await? {
+        return Err(EndpointError::UnknownPortal { portal: portal.to_owned() });
+    }
+    if store::endpoint_list(conn, Some(portal)).await?.len() >= MOST_PER_PORTAL {
+        return Err(EndpointError::TooMany);
+    }
+    let id = EndpointId::new(by.at);
+    let secret = Secret::draw(SECRET_BYTES, &mut rand::rng());
+    let row = EndpointRow {
+        endpoint_id: id,
+        portal: portal.to_owned(),
+        url: url.to_string(),
+        secret: keys.seal(&context(id), secret.expose()),
+        previous_secret: None,
+        previous_until: None,
+        state: EndpointState::Open.as_str().to_owned(),
+        state_reason: String::new(),
+        made_at: by.at,
+    };
+    store::endpoint_insert(conn, &row).await?;
+    let detail = json!({ "portal": portal, "url": row.url });
+    audit::record_in(conn, by, "endpoint.made", &id.to_string(), &detail).await?;
+    Ok(Endpoint::open(row, keys)?)
+}
+
+/// [`add_in`] in a transaction of its own.
+pub async fn add(
+    pool: &PgPool,
+    keys: &MasterKeys,
+    by: By<'_>,
+    portal: &str,
+    url: &Url,
+) -> Result<Endpoint, EndpointError> {
+    let mut tx = pool.begin().await?;
+    let endpoint = add_in(&mut tx, keys, by, portal, url).await?;
+    tx.commit().await?;
+    Ok(endpoint)
+}
+
+/// Draws a new secret; the old one signs beside it for `overlap`.
+pub async fn rotate_in(
+    conn: &mut PgConnection,
+    keys: &MasterKeys,
+    by: By<'_>,
+    (portal, id): (&str, EndpointId),
+    overlap: TimeDelta,
+) -> Result<Endpoint, EndpointError> {
+    directory_version::raise_in(conn).await?;
+    let mut row =
+        store::endpoint_lock(conn, portal, id).await?.ok_or(EndpointError::NotFound { id })?;
+    let until = by.at + overlap;
+    let secret = Secret::draw(SECRET_BYTES, &mut rand::rng());
+    let sealed = keys.seal(&context(id), secret.expose());
+    store::endpoint_rotate(conn, id, &sealed, &row.secret, until).await?;
+    let detail = json!({ "portal": portal, "previous_until": until });
+    audit::record_in(conn, by, "endpoint.rotated", &id.to_string(), &detail).await?;
+    row.previous_secret = Some(std::mem::replace(&mut row.secret, sealed));
+    row.previous_until = Some(until);
+    Ok(Endpoint::open(row, keys)?)
+}
+
+/// Moves an endpoint to another state: disables it, opens it again, takes it away. `false` when it
+/// already was there.
+pub async fn step_in(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    (portal, id): (&str, EndpointId),
+    to: EndpointState,
+    reason: &str,
+) -> Result<bool, EndpointError> {
+    directory_version::raise_in(conn).await?;
+    let row =
+        store::endpoint_lock(conn, portal, id).await?.ok_or(EndpointError::NotFound { id })?;
+    if row.state == to.as_str() {
+        return Ok(false);
+    }
+    let moved = store::endpoint_step(conn, id, &row.state, to.as_str(), reason).await?;
+    let detail = json!({ "portal": portal, "from": row.state, "to": to, "reason": reason });
+    audit::record_in(conn, by, "endpoint.state", &id.to_string(), &detail).await?;
+    Ok(moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(text: &str, loopback: LoopbackHttp) -> String {
+        address(text, loopback).map_or_else(|error| error.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn only_https_names_are_called_and_this_machine_while_developing() {
+        use LoopbackHttp::{Refused, Taken};
+        for good in ["https://dichvucong.mau.gov.vn/payclear", "https://a.vn:8443/x?y=z"] {
+            assert_eq!(why(good, Refused), "", "{good}");
+        }
+        for bad in [
+            "",
+            "dichvucong.mau.gov.vn",
+            "http://a.vn/",
+            "ftp://a.vn/",
+            "https://u:p@a.vn/",
+            "https://a.vn/#x",
+            "https://localhost/",
+            "https://x.localhost/",
+            "http://localhost:8088/notices",
+            "https://127.0.0.1/",
+            "https://10.0.0.1/",
+            "https://[::1]/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+        ] {
+            assert_ne!(why(bad, Refused), "", "{bad}");
+        }
+        assert_eq!(why("http://127.0.0.1:8088/notices", Taken), "");
+        assert_eq!(why("http://localhost:8088/notices", Taken), "");
+        assert_ne!(why("http://10.0.0.1/", Taken), "");
+    }
+}

@@ -1,0 +1,170 @@
+//! Everything that requests look up, as one snapshot in memory: who calls, what it costs, who
+//! collects. A snapshot never changes; [`super::live`] puts a new one in its place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::caller::{Caller, CallerKey};
+use super::entries::{Agency, Entries, FeeLine, Procedure, TreasuryAccount};
+use super::versions::Versions;
+use crate::partners::{CollectingAccount, Partner};
+use crate::portals::Portal;
+use crate::portals::endpoint::Endpoint;
+use crate::vocabulary::day::BusinessDay;
+
+/// The registers, keys and endpoints as they were at one version.
+#[derive(Debug, Default)]
+pub struct Directory {
+    version: i64,
+    agencies: Versions<Agency>,
+    treasury_accounts: Versions<TreasuryAccount>,
+    procedures: Versions<Procedure>,
+    fee_lines: Versions<FeeLine>,
+    portals: HashMap<String, Portal>,
+    partners: Vec<Arc<Partner>>,
+    collecting_accounts: Versions<CollectingAccount>,
+    keys: HashMap<String, CallerKey>,
+    endpoints: HashMap<String, Vec<Endpoint>>,
+}
+
+/// What a directory holds besides the entries of the registers.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Partners with their dialects.
+    pub partners: Vec<Partner>,
+    /// Living keys.
+    pub keys: Vec<CallerKey>,
+    /// Open endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl Directory {
+    /// Arranges what was read at a version. `entries.partners` is not used: `opened` has them.
+    pub fn new(version: i64, entries: Entries, opened: Opened) -> Self {
+        let mut endpoints: HashMap<String, Vec<Endpoint>> = HashMap::new();
+        for endpoint in opened.endpoints {
+            endpoints.entry(endpoint.portal.clone()).or_default().push(endpoint);
+        }
+        let mut partners: Vec<_> = opened.partners.into_iter().map(Arc::new).collect();
+        partners.sort_by(|a, b| a.code.cmp(&b.code));
+        let portals = entries.portals.into_iter().map(|portal| (portal.code.clone(), portal));
+        let keys = opened.keys.into_iter().map(|key| (key.key_id.clone(), key));
+        Self {
+            version,
+            agencies: Versions::new(entries.agencies),
+            treasury_accounts: Versions::new(entries.treasury_accounts),
+            procedures: Versions::new(entries.procedures),
+            fee_lines: Versions::new(entries.fee_lines),
+            portals: portals.collect(),
+            partners,
+            collecting_accounts: Versions::new(entries.collecting_accounts),
+            keys: keys.collect(),
+            endpoints,
+        }
+    }
+
+    /// The number of the last change that is in here.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The agency of that code on a day.
+    pub fn agency(&self, code: &str, day: BusinessDay) -> Option<&Agency> {
+        self.agencies.on(code, day.0).next()
+    }
+
+    /// The treasury accounts of an agency on a day, by number.
+    pub fn treasury_accounts(&self, agency: &str, day: BusinessDay) -> Vec<&TreasuryAccount> {
+        self.treasury_accounts.on(agency, day.0).collect()
+    }
+
+    /// The procedure of that code on a day.
+    pub fn procedure(&self, code: &str, day: BusinessDay) -> Option<&Procedure> {
+        self.procedures.on(code, day.0).next()
+    }
+
+    /// The tariff of a procedure on a day, by line; empty when none is in force.
+    pub fn fee_lines(&self, procedure: &str, day: BusinessDay) -> Vec<&FeeLine> {
+        self.fee_lines.on(procedure, day.0).collect()
+    }
+
+    /// A portal, open or not.
+    pub fn portal(&self, code: &str) -> Option<&Portal> {
+        self.portals.get(code)
+    }
+
+    /// A partner, open or not.
+    pub fn partner(&self, code: &str) -> Option<&Arc<Partner>> {
+        let place = self.partners.binary_search_by(|partner| partner.code.as_str().cmp(code));
+        place.ok().and_then(|place| self.partners.get(place))
+    }
+
+    /// Every partner, open or not, by code.
+    pub fn partners(&self) -> &[Arc<Partner>] {
+        &self.partners
+    }
+
+    /// The accounts that a partner collects on, on a day, by number.
+    pub fn collecting_accounts(&self, partner: &str, day: BusinessDay) -> Vec<&CollectingAccount> {
+        self.collecting_accounts.on(partner, day.0).collect()
+    }
+
+    /// The account that a partner collects an agency's money on: its own, else one for any agency;
+    /// of several the one with the smallest number, so that every replica says the same.
+    pub fn account_for(
+        &self,
+        partner: &str,
+        agency: &str,
+        day: BusinessDay,
+    ) -> Option<&CollectingAccount> {
+        let accounts = || self.collecting_accounts.on(partner, day.0);
+        accounts()
+            .find(|account| account.agency.as_deref() == Some(agency))
+            .or_else(|| accounts().find(|account| account.agency.is_none()))
+    }
+
+    /// A partner's account of that number, when it collects on that day.
+    pub fn account_numbered(
+        &self,
+        partner: &str,
+        number: &str,
+        day: BusinessDay,
+    ) -> Option<&CollectingAccount> {
+        self.collecting_accounts.on(partner, day.0).find(|account| account.number == number)
+    }
+
+    /// The day on which the settling source of an account last changed, up to a day. Its first
+    /// version is no change.
+    pub fn settling_change(
+        &self,
+        partner: &str,
+        number: &str,
+        day: BusinessDay,
+    ) -> Option<NaiveDate> {
+        let versions = self.collecting_accounts.all(partner);
+        let begun: Vec<_> = versions
+            .iter()
+            .filter(|version| version.number == number && version.valid_from <= day.0)
+            .collect();
+        let changed =
+            begun.windows(2).rev().find(|two| two[0].settling_source != two[1].settling_source);
+        changed.map(|two| two[1].valid_from)
+    }
+
+    /// A living key by the name that a signature gives.
+    pub fn key(&self, key_id: &str) -> Option<&CallerKey> {
+        self.keys.get(key_id)
+    }
+
+    /// The living keys of a caller.
+    pub fn keys_of(&self, caller: &Caller) -> impl Iterator<Item = &CallerKey> {
+        self.keys.values().filter(move |key| key.caller == *caller)
+    }
+
+    /// The open endpoints of a portal, oldest first.
+    pub fn endpoints(&self, portal: &str) -> &[Endpoint] {
+        self.endpoints.get(portal).map_or(&[], Vec::as_slice)
+    }
+}

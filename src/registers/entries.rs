@@ -1,0 +1,220 @@
+//! The entries of the registers that belong to this room.
+
+use chrono::NaiveDate;
+
+use super::versions::Dated;
+use crate::partners::{CollectingAccount, PartnerEntry};
+use crate::portals::Portal;
+use crate::text_enum;
+use crate::vocabulary::money::Money;
+
+/// The body that money belongs to, from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agency {
+    /// National code.
+    pub code: String,
+    /// First day of this version.
+    pub valid_from: NaiveDate,
+    /// Vietnamese name.
+    pub name: String,
+    /// English name, or empty.
+    pub name_en: String,
+    /// Budget chapter (chương), or empty.
+    pub chapter: String,
+    /// Tax code, or empty.
+    pub tax_code: String,
+    /// From `valid_from` on there is no such agency.
+    pub closed: bool,
+}
+
+/// Where the Treasury takes an agency's money, from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreasuryAccount {
+    /// Whose money.
+    pub agency: String,
+    /// Account number.
+    pub number: String,
+    /// First day of this version.
+    pub valid_from: NaiveDate,
+    /// Code of the Treasury office.
+    pub treasury_code: String,
+    /// Name of the Treasury office.
+    pub treasury_name: String,
+    /// The bank through which it is reached, or empty.
+    pub bank_bin: String,
+    /// From `valid_from` on it is not used.
+    pub closed: bool,
+}
+
+text_enum! {
+    /// When a portal is told that a dossier is paid.
+    pub enum NotifyAt ("moment of notice") {
+        /// At the partner's signed word.
+        Paid = "paid",
+        /// When the money has been seen in the bank.
+        Banked = "banked",
+    }
+}
+
+/// An administrative procedure (thủ tục hành chính), from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Procedure {
+    /// National code.
+    pub code: String,
+    /// First day of this version.
+    pub valid_from: NaiveDate,
+    /// Vietnamese name.
+    pub name: String,
+    /// English name, or empty.
+    pub name_en: String,
+    /// When the portal is told.
+    pub notify_at: NotifyAt,
+    /// From `valid_from` on there is no such procedure.
+    pub closed: bool,
+}
+
+text_enum! {
+    /// The two kinds of fee that the law knows.
+    pub enum FeeKind ("kind of fee") {
+        /// Phí: pays for a service.
+        Phi = "phi",
+        /// Lệ phí: is due for an act of the state.
+        LePhi = "le_phi",
+    }
+}
+
+/// A line of the tariff of a procedure, from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeLine {
+    /// The procedure.
+    pub procedure: String,
+    /// Its place in the tariff, from 1.
+    pub line: i16,
+    /// First day of this version.
+    pub valid_from: NaiveDate,
+    /// Last day, when it is known.
+    pub valid_until: Option<NaiveDate>,
+    /// Phí or lệ phí.
+    pub kind: FeeKind,
+    /// Vietnamese name.
+    pub name: String,
+    /// English name, or empty.
+    pub name_en: String,
+    /// How much.
+    pub amount: Money,
+    /// Budget chapter (chương), three digits.
+    pub chapter: String,
+    /// Budget sub-item (tiểu mục), four digits.
+    pub sub_item: String,
+    /// The agency the line belongs to; none means the agency that asks.
+    pub beneficiary: Option<String>,
+    /// The decree or circular that sets it, or empty.
+    pub legal_basis: String,
+}
+
+/// Everything in the registers, every version, in no order.
+#[derive(Debug, Default)]
+pub struct Entries {
+    /// Agencies.
+    pub agencies: Vec<Agency>,
+    /// Treasury accounts.
+    pub treasury_accounts: Vec<TreasuryAccount>,
+    /// Procedures.
+    pub procedures: Vec<Procedure>,
+    /// Lines of tariffs.
+    pub fee_lines: Vec<FeeLine>,
+    /// Portals: these have no versions.
+    pub portals: Vec<Portal>,
+    /// Partners: these have no versions.
+    pub partners: Vec<PartnerEntry>,
+    /// Collecting accounts.
+    pub collecting_accounts: Vec<CollectingAccount>,
+}
+
+impl Entries {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.agencies.len()
+            + self.treasury_accounts.len()
+            + self.procedures.len()
+            + self.fee_lines.len()
+            + self.portals.len()
+            + self.partners.len()
+            + self.collecting_accounts.len()
+    }
+}
+
+impl Dated for Agency {
+    fn group(&self) -> &str {
+        &self.code
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for TreasuryAccount {
+    fn group(&self) -> &str {
+        &self.agency
+    }
+    fn item(&self) -> (&str, i16) {
+        (&self.number, 0)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for Procedure {
+    fn group(&self) -> &str {
+        &self.code
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for FeeLine {
+    fn group(&self) -> &str {
+        &self.procedure
+    }
+    fn item(&self) -> (&str, i16) {
+        ("", self.line)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, day: NaiveDate) -> bool {
+        self.valid_until.is_none_or(|until| day <= until)
+    }
+    /// The end of a line that is still in force may be set: it changes no day that has passed.
+    fn may_become(&self, new: &Self, today: NaiveDate) -> bool {
+        let open_today = |line: &Self| line.valid_until.is_none_or(|until| until >= today);
+        let ended = Self { valid_until: new.valid_until, ..self.clone() };
+        open_today(self) && open_today(new) && ended == *new
+    }
+}
+
+impl Dated for CollectingAccount {
+    fn group(&self) -> &str {
+        &self.partner
+    }
+    fn item(&self) -> (&str, i16) {
+        (&self.number, 0)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}

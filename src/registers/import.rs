@@ -1,0 +1,201 @@
+//! Takes a folder of CSV files into the registers: in whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgPool};
+
+use super::csv_file::Mistake;
+use super::entries::Entries;
+use super::{changes, rows, store};
+use crate::platform::audit::{self, By};
+use crate::platform::directory_version;
+use crate::vocabulary::day::BusinessDay;
+use crate::{partners, portals};
+
+/// Somebody else's change may get in between so often before we give up.
+const TRIES: usize = 5;
+/// A file larger than this is no register.
+const MOST_BYTES: u64 = 100 * 1024 * 1024;
+
+/// What a load did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Loaded {
+    /// Rows in the files.
+    pub rows: usize,
+    /// The number of the load; none when nothing changed.
+    pub load: Option<i64>,
+    /// For every file with news: how many rows of it were new or changed.
+    pub changed: Vec<(&'static str, usize)>,
+}
+
+/// Why a load was not taken. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A file or folder cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file is beyond any register.
+    #[error("{} is larger than 100 MB; split it", path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+    },
+    /// No file of a known name.
+    #[error("{} holds none of {}", dir.display(), file_names())]
+    NoFiles {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A CSV file of an unknown name would be left out without a word.
+    #[error("{} is none of {}; rename it or take it away", path.display(), file_names())]
+    UnknownFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// What is wrong in the files, in the order of the files and their lines.
+    #[error("{} mistakes in the files; nothing was written", .0.len())]
+    Mistakes(Vec<Mistake>),
+    /// Others kept changing the registers.
+    #[error("the registers are being changed by somebody else; try again")]
+    Busy,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+fn file_names() -> String {
+    rows::FILES.map(|columns| columns.file).join(", ")
+}
+
+/// Takes the CSV files of `dir` in. The same content again changes nothing.
+#[tracing::instrument(name = "registers.import", skip_all)]
+pub async fn import(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<Loaded, ImportError> {
+    let files = files(dir)?;
+    let today = BusinessDay::of(by.at, None).0;
+    let digest = digest(&files);
+    for _ in 0..TRIES {
+        let (book, mut mistakes) = rows::read(&files);
+        let row_count = book.row_count();
+        // The registers are read and compared before the transaction begins, so that it is short;
+        // the version that was read first tells whether they are still the same when it does.
+        let mut conn = pool.acquire().await?;
+        let seen = directory_version::read(&mut conn).await?;
+        let now = store::entries(&mut conn).await?;
+        drop(conn);
+        let changes = match changes::find(book, &now, today) {
+            Ok(changes) if mistakes.is_empty() => changes,
+            Ok(_) => return Err(ImportError::Mistakes(sorted(mistakes))),
+            Err(more) => {
+                mistakes.extend(more);
+                return Err(ImportError::Mistakes(sorted(mistakes)));
+            }
+        };
+        let changed = counts(&changes);
+        if changed.is_empty() {
+            return Ok(Loaded { rows: row_count, load: None, changed });
+        }
+        let mut tx = pool.begin().await?;
+        if !directory_version::raise_from_in(&mut tx, seen).await? {
+            continue;
+        }
+        let load = put_in(&mut tx, by, &changes, &digest).await?;
+        let detail = json!({
+            "rows": row_count,
+            "changed": changed.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+            "sha256": hex::encode(&digest),
+        });
+        audit::record_in(&mut tx, by, "registers.import", &load.to_string(), &detail).await?;
+        tx.commit().await?;
+        return Ok(Loaded { rows: row_count, load: Some(load), changed });
+    }
+    Err(ImportError::Busy)
+}
+
+async fn put_in(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    new: &Entries,
+    digest: &[u8],
+) -> Result<i64, sqlx::Error> {
+    let row_count = i32::try_from(new.count()).unwrap_or(i32::MAX);
+    let load = store::load_insert(conn, (by.actor, by.at), digest, row_count).await?;
+    store::agency_put(conn, &new.agencies, load).await?;
+    store::treasury_account_put(conn, &new.treasury_accounts, load).await?;
+    store::procedure_put(conn, &new.procedures, load).await?;
+    store::fee_line_put(conn, &new.fee_lines, load).await?;
+    // Portals, partners and accounts are few: one statement each.
+    for portal in &new.portals {
+        portals::store::portal_put(conn, portal, load).await?;
+    }
+    for partner in &new.partners {
+        partners::store::partner_put(conn, partner, load).await?;
+    }
+    for account in &new.collecting_accounts {
+        partners::store::collecting_account_put(conn, account, load).await?;
+    }
+    Ok(load)
+}
+
+fn counts(new: &Entries) -> Vec<(&'static str, usize)> {
+    let counts = [
+        (rows::AGENCIES, new.agencies.len()),
+        (rows::TREASURY_ACCOUNTS, new.treasury_accounts.len()),
+        (rows::PROCEDURES, new.procedures.len()),
+        (rows::FEE_LINES, new.fee_lines.len()),
+        (rows::PORTALS, new.portals.len()),
+        (rows::PARTNERS, new.partners.len()),
+        (rows::COLLECTING_ACCOUNTS, new.collecting_accounts.len()),
+    ];
+    counts.into_iter().filter(|(_, n)| *n > 0).map(|(columns, n)| (columns.file, n)).collect()
+}
+
+/// In the order in which somebody goes through the files.
+fn sorted(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    let place = |file| rows::FILES.iter().position(|columns| columns.file == file);
+    mistakes.sort_by_key(|mistake| (place(mistake.file), mistake.line));
+    mistakes
+}
+
+/// The files of a folder that are registers, in their fixed order. Files may be left out: what is
+/// in the registers stays.
+fn files(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, ImportError> {
+    let unreadable = |path: &Path, source| ImportError::Unreadable { path: path.into(), source };
+    for file in std::fs::read_dir(dir).map_err(|error| unreadable(dir, error))? {
+        let path = file.map_err(|error| unreadable(dir, error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Agencies.CSV is another file than agencies.csv: better refused than passed over.
+        let is_csv = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("csv"));
+        let known = rows::FILES.iter().any(|columns| columns.file == name);
+        if is_csv && !name.starts_with(['.', '~']) && !known {
+            return Err(ImportError::UnknownFile { path });
+        }
+    }
+    let mut files = Vec::new();
+    for columns in rows::FILES {
+        let path = dir.join(columns.file);
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(unreadable(&path, error)),
+            Ok(meta) if meta.len() > MOST_BYTES => return Err(ImportError::TooLarge { path }),
+            Ok(_) => {}
+        }
+        files.push((columns.file, std::fs::read(&path).map_err(|e| unreadable(&path, e))?));
+    }
+    if files.is_empty() { Err(ImportError::NoFiles { dir: dir.into() }) } else { Ok(files) }
+}
+
+fn digest(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    for (name, bytes) in files {
+        digest.update(format!("{name} {}\n", bytes.len()));
+        digest.update(bytes);
+    }
+    digest.finalize().to_vec()
+}
