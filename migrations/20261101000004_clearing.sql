@@ -31,6 +31,8 @@ create table invoice (
     -- Rises with each reversal: one applied settlement per cycle.
     cycle integer not null default 1,
     held numeric not null default 0,
+    -- [{partner, amount}]: through whom the held parts came; their sum is `held`.
+    parts jsonb not null default '[]',
     refunded numeric not null default 0,
     paid_at timestamptz,
     paid_via text,
@@ -200,7 +202,7 @@ create index partner_exchange_made_at_idx on partner_exchange using brin (made_a
 
 grant select, insert on invoice, attempt, settlement, reversal, break_case, delivery,
     partner_exchange to payclear_app;
-grant update (status, status_since, sequence, cycle, held, refunded, paid_at, paid_via)
+grant update (status, status_since, sequence, cycle, held, parts, refunded, paid_at, paid_via)
     on invoice to payclear_app;
 grant select, insert, delete on claim to payclear_app;
 grant update (status, status_since, instruction, last_code) on attempt to payclear_app;

@@ -4,6 +4,7 @@
 
 pub mod callers;
 pub mod commands;
+pub mod invoices;
 pub mod ledger;
 pub mod partners;
 pub mod platform;

@@ -111,8 +111,7 @@ impl TryFrom<AttemptRow> for Attempt {
     type Error = sqlx::Error;
 
     fn try_from(row: AttemptRow) -> Result<Self, sqlx::Error> {
-        let undecodable =
-            |e: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(e);
+        let undecodable = |e: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(e);
         let currency: Currency = row.currency.parse().map_err(|e| undecodable(Box::new(e)))?;
         let instruction = match row.instruction {
             Some(text) => Some(serde_json::from_str(&text).map_err(|e| undecodable(Box::new(e)))?),

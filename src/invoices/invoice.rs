@@ -87,6 +87,15 @@ pub struct Terms {
     pub notify_when_banked: bool,
 }
 
+/// A part payment that is held, and through whom it came: the money stands there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The partner.
+    pub partner: String,
+    /// How much.
+    pub amount: Money,
+}
+
 /// What one dossier owes for one fee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoice {
@@ -126,8 +135,10 @@ pub struct Invoice {
     pub sequence: i32,
     /// Rises with each reversal.
     pub cycle: i32,
-    /// Parts held until the rest comes.
+    /// The sum of the parts held until the rest comes.
     pub held: Money,
+    /// Those parts.
+    pub parts: Vec<Part>,
     /// What was given back.
     pub refunded: Money,
     /// When it was paid.

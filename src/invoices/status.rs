@@ -123,10 +123,9 @@ impl AttemptStatus {
             // A channel that needs no call goes from created at once.
             (Created | Sent | Unknown, AttemptStep::Await) => Ok(AwaitingPayer),
             // A partner's word that money came overrules what it, or our clock, said before.
-            (
-                Created | Sent | AwaitingPayer | Unknown | Failed | Expired,
-                AttemptStep::Succeed,
-            ) => Ok(Succeeded),
+            (Created | Sent | AwaitingPayer | Unknown | Failed | Expired, AttemptStep::Succeed) => {
+                Ok(Succeeded)
+            }
             (Created | Sent | AwaitingPayer | Unknown, AttemptStep::Fail) => Ok(Failed),
             (Created | Sent | AwaitingPayer, AttemptStep::Expire) => Ok(Expired),
             (Sent | AwaitingPayer, AttemptStep::LoseSight) => Ok(Unknown),
@@ -174,7 +173,8 @@ mod tests {
     #[test]
     fn unknown_is_left_only_by_a_word_of_the_partner() {
         for step in AttemptStep::ALL {
-            let by_word = matches!(step, AttemptStep::Await | AttemptStep::Succeed | AttemptStep::Fail);
+            let by_word =
+                matches!(step, AttemptStep::Await | AttemptStep::Succeed | AttemptStep::Fail);
             assert_eq!(AttemptStatus::Unknown.after(*step).is_ok(), by_word, "{step}");
         }
     }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod broker;
 pub mod database;
 pub mod directory_version;
+pub mod due;
 pub mod egress;
 pub mod event;
 pub mod group;

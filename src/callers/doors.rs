@@ -1,0 +1,220 @@
+//! The doors for signed callers: who knocks, whether the signature holds, and how often they may.
+//!
+//! Every failure is the same 401: whether a key exists, lives, or signed something else is nobody's
+//! business but the log's.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::extract::{OriginalUri, Request};
+use axum::http::{HeaderMap, Uri};
+use governor::clock::Clock as _;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::platform::admission::{Admission, Nonce, fingerprint};
+use crate::platform::http::read_body;
+use crate::platform::message_signature::{self, BadIdempotencyKey, Presented, SignedRequest};
+use crate::platform::problem::{Problem, ProblemType};
+use crate::registers::caller::{Caller, CallerKind, KeyPurpose};
+use crate::registers::directory::Directory;
+use crate::registers::live::LiveDirectory;
+use crate::vocabulary::clock::SharedClock;
+
+/// What a door needs to know.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    directory: LiveDirectory,
+    clock: SharedClock,
+    public_url: Arc<str>,
+    limits: Arc<Limits>,
+}
+
+/// One token bucket for each caller; buckets of callers with another allowance are apart.
+#[derive(Debug, Default)]
+struct Limits {
+    by_rate:
+        std::sync::RwLock<std::collections::HashMap<u32, Arc<DefaultKeyedRateLimiter<String>>>>,
+}
+
+/// A write that is signed well. Its nonce is not used yet: that is done where it is written.
+#[derive(Debug)]
+pub struct SignedWrite {
+    /// Who.
+    pub caller: Caller,
+    /// Nonce, key and fingerprint.
+    pub admission: Admission,
+    /// Headers as received.
+    pub headers: HeaderMap,
+    /// The body as received.
+    pub body: Vec<u8>,
+}
+
+impl Doors {
+    /// Doors of a service that the outside knows as `public_url`.
+    pub fn new(directory: LiveDirectory, clock: SharedClock, public_url: &str) -> Self {
+        Self { directory, clock, public_url: public_url.into(), limits: Arc::default() }
+    }
+
+    /// The registers as they are now.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.current()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// The origin that links are built from.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Lets a signed write in: reads at most `most` bytes, checks signature, allowance and key.
+    pub async fn signed_write(
+        &self,
+        request: Request,
+        most: usize,
+    ) -> Result<SignedWrite, Problem> {
+        let path = path_and_query(&request);
+        let (parts, body) = request.into_parts();
+        let body = read_body(body, &parts.headers, most).await?;
+        let key = message_signature::idempotency_key(&parts.headers).map_err(|error| {
+            Problem::new(ProblemType::IdempotencyKeyMissing).detail(match error {
+                BadIdempotencyKey::Missing => "the header is missing",
+                BadIdempotencyKey::Malformed => {
+                    "the header is not 1 to 255 visible ASCII characters"
+                }
+            })
+        })?;
+        let signed = SignedRequest {
+            method: parts.method.as_str(),
+            path_and_query: &path,
+            headers: &parts.headers,
+            body: &body,
+        };
+        let (caller, presented) = self.authenticate(signed)?;
+        let nonce = Nonce {
+            key_id: presented.key_id.to_owned(),
+            created: presented.created,
+            nonce: presented.nonce.unwrap_or_default().to_owned(),
+        };
+        let admission = Admission {
+            caller: caller.to_string(),
+            nonce,
+            key: key.to_owned(),
+            fingerprint: fingerprint(parts.method.as_str(), &path, &body),
+        };
+        self.allow(&caller)?;
+        Ok(SignedWrite { caller, admission, headers: parts.headers, body })
+    }
+
+    /// Lets a signed read in.
+    pub fn signed_read(&self, request: &Request) -> Result<Caller, Problem> {
+        let path = path_and_query(request);
+        let signed = SignedRequest {
+            method: request.method().as_str(),
+            path_and_query: &path,
+            headers: request.headers(),
+            body: &[],
+        };
+        let (caller, _) = self.authenticate(signed)?;
+        self.allow(&caller)?;
+        Ok(caller)
+    }
+
+    fn authenticate<'a>(
+        &self,
+        signed: SignedRequest<'a>,
+    ) -> Result<(Caller, Presented<'a>), Problem> {
+        let refused = |why: &dyn std::fmt::Display| {
+            tracing::info!(%why, "signature refused");
+            metrics::counter!("payclear_signatures_refused_total").increment(1);
+            Problem::new(ProblemType::Unauthenticated)
+        };
+        let presented =
+            Presented::read(signed, self.clock.now()).map_err(|error| refused(&error))?;
+        let directory = self.directory();
+        let key = directory.key(presented.key_id).filter(|key| key.purpose == KeyPurpose::Sign);
+        let mut origins = vec![self.public_url.to_string()];
+        let Some(key) = key else {
+            // The same work as for a key that is known.
+            presented.verify_unknown(&origins);
+            return Err(refused(&"unknown key"));
+        };
+        match key.caller.kind {
+            CallerKind::Portal => directory
+                .portal(&key.caller.code)
+                .into_iter()
+                .for_each(|p| origins.extend(p.seen_as.iter().map(ToString::to_string))),
+            CallerKind::Partner => directory
+                .partner(&key.caller.code)
+                .into_iter()
+                .for_each(|p| origins.extend(p.seen_as.iter().map(ToString::to_string))),
+        }
+        if !presented.verify(key.secret.expose(), &origins) {
+            return Err(refused(&"the signature does not hold"));
+        }
+        Ok((key.caller.clone(), presented))
+    }
+
+    fn allow(&self, caller: &Caller) -> Result<(), Problem> {
+        let directory = self.directory();
+        let per_second = match caller.kind {
+            CallerKind::Portal => directory.portal(&caller.code).map(|p| p.calls_per_second),
+            CallerKind::Partner => directory.partner(&caller.code).map(|p| p.calls_per_second),
+        };
+        self.limits.check(&caller.to_string(), per_second.unwrap_or(1))
+    }
+
+    /// Limits calls that are not signed: citizens' pages, by address.
+    pub fn allow_address(&self, address: &str, per_second: u32) -> Result<(), Problem> {
+        self.limits.check(&format!("address/{address}"), per_second)
+    }
+}
+
+impl Limits {
+    /// A burst of two seconds' worth is let through.
+    fn check(&self, caller: &str, per_second: u32) -> Result<(), Problem> {
+        let rate = per_second.max(1);
+        let limiter = {
+            let known = self.by_rate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            known.get(&rate).cloned()
+        };
+        let limiter = limiter.unwrap_or_else(|| {
+            let mut known = self.by_rate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let quota = NonZeroU32::new(rate).map_or(Quota::per_second(NonZeroU32::MIN), |rate| {
+                Quota::per_second(rate)
+                    .allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)))
+            });
+            Arc::clone(known.entry(rate).or_insert_with(|| Arc::new(RateLimiter::keyed(quota))))
+        });
+        limiter.check_key(&caller.to_owned()).map_err(|until| {
+            let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
+            metrics::counter!("payclear_calls_limited_total").increment(1);
+            Problem::new(ProblemType::TooManyRequests).retry_after(wait.as_secs() + 1)
+        })
+    }
+}
+
+/// The path and query bytes as received, also inside nested routers.
+fn path_and_query(request: &Request) -> String {
+    let uri: &Uri = request.extensions().get::<OriginalUri>().map_or(request.uri(), |o| &o.0);
+    uri.path_and_query().map_or_else(|| uri.path().to_owned(), |p| p.as_str().to_owned())
+}
+
+/// Only portals may do this.
+pub fn only_portals(caller: &Caller) -> Result<&str, Problem> {
+    match caller.kind {
+        CallerKind::Portal => Ok(&caller.code),
+        CallerKind::Partner => Err(Problem::new(ProblemType::Forbidden).detail("only portals may")),
+    }
+}
+
+/// Only partners may do this.
+pub fn only_partners(caller: &Caller) -> Result<&str, Problem> {
+    match caller.kind {
+        CallerKind::Partner => Ok(&caller.code),
+        CallerKind::Portal => Err(Problem::new(ProblemType::Forbidden).detail("only partners may")),
+    }
+}

@@ -1,0 +1,255 @@
+//! Expiry: what nobody paid in time. The sweep walks the index on the immutable `expires_at` behind
+//! a watermark; an invoice with an attempt that may still bring money waits in `due`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::claim;
+use super::invoice::Invoice;
+use super::status::{AttemptStatus, Status, Step};
+use super::store::{self, AttemptChange};
+use crate::ledger::accounts::Accounts;
+use crate::ledger::acts;
+use crate::ledger::entry::Occasion;
+use crate::ledger::store as ledger;
+use crate::platform::outbox::{self, Message, MessageKind};
+use crate::platform::{due, event, telemetry};
+use crate::vocabulary::clock::SharedClock;
+use crate::vocabulary::day::{self, BusinessDay};
+use crate::vocabulary::ids::InvoiceId;
+use crate::vocabulary::money::Money;
+
+/// Invoices of one step of the sweep.
+const STEP: i64 = 200;
+/// An attempt that may still bring money delays the end so long, and no longer.
+const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
+/// Between two looks at an invoice that waits.
+const LOOK_AGAIN: Duration = Duration::minutes(5);
+const WATERMARK: &str = "invoice.expiry";
+const DUE: &str = "invoice.expire";
+
+/// What expiring needs.
+#[derive(Debug, Clone)]
+pub struct Expiring {
+    /// The database.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Account numbers.
+    pub accounts: Arc<Accounts>,
+}
+
+impl Expiring {
+    /// One sweep: everything whose time is over by now. Returns how many expired.
+    pub async fn sweep(&self) -> Result<usize, sqlx::Error> {
+        let now = self.clock.now();
+        let mut expired = 0;
+        loop {
+            let (candidates, next) = self.candidates(now).await?;
+            for chunk in candidates.chunks(50) {
+                expired += self.expire(chunk, now).await?;
+            }
+            match next {
+                Some(at) => due::watermark_set(&self.pool, WATERMARK, at).await?,
+                None => break,
+            }
+        }
+        let waiting = due::take(&self.pool, DUE, now, STEP).await?;
+        for chunk in waiting.chunks(50) {
+            expired += self.expire(chunk, now).await?;
+        }
+        Ok(expired)
+    }
+
+    /// The next invoices behind the watermark, and where the watermark goes once they are done.
+    async fn candidates(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<Uuid>, Option<DateTime<Utc>>), sqlx::Error> {
+        let since = due::watermark(&self.pool, WATERMARK).await?;
+        let rows = sqlx::query!(
+            "select invoice_id, expires_at, status from invoice
+              where expires_at > $1 and expires_at <= $2 order by expires_at limit $3",
+            since,
+            now,
+            STEP
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let Some(last) = rows.last().map(|r| r.expires_at) else { return Ok((Vec::new(), None)) };
+        // Several may expire in one instant: take the whole instant before the mark moves on.
+        let rest =
+            sqlx::query!("select invoice_id, status from invoice where expires_at = $1", last)
+                .fetch_all(&self.pool)
+                .await?;
+        let open = |status: &str| matches!(status, "issued" | "pending");
+        let mut ids: Vec<Uuid> = rows
+            .iter()
+            .filter(|r| open(&r.status))
+            .map(|r| r.invoice_id)
+            .chain(rest.iter().filter(|r| open(&r.status)).map(|r| r.invoice_id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok((ids, Some(last)))
+    }
+
+    /// Expires invoices, or puts those with an attempt under way off.
+    async fn expire(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        let mut invoices = store::invoices_lock(&mut tx, ids).await?;
+        let waiting = live_attempts(&mut tx, ids).await?;
+        let mut closing = Vec::new();
+        let mut settled: Vec<Uuid> = Vec::new();
+        for invoice in &mut invoices {
+            let Ok(to) = invoice.status.after(Step::Expire) else {
+                settled.push(invoice.id.0);
+                continue;
+            };
+            let late = now - invoice.expires_at;
+            if waiting.contains(&invoice.id.0) && late < WAITS_FOR_ATTEMPTS {
+                due::put_in(&mut tx, DUE, invoice.id.0, now + LOOK_AGAIN).await?;
+                continue;
+            }
+            settled.push(invoice.id.0);
+            invoice.status = to;
+            closing.push(invoice);
+        }
+        due::done_in(&mut tx, DUE, &settled).await?;
+        let count = closing.len();
+        close_in(
+            &mut tx,
+            &self.pool,
+            &self.accounts,
+            &mut closing,
+            "invoice.expired",
+            "clock",
+            now,
+            &HashMap::new(),
+        )
+        .await?;
+        tx.commit().await?;
+        if count > 0 {
+            outbox::WRITTEN.notify_one();
+            metrics::counter!("payclear_invoices_expired_total").increment(count as u64);
+        }
+        Ok(count)
+    }
+}
+
+/// Invoices that have an attempt which may still bring money: sent, or lost from sight, or waiting
+/// for a payer at a partner's own page.
+async fn live_attempts(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select distinct invoice_id from attempt
+          where invoice_id = any($1)
+            and (status in ('sent', 'unknown')
+                 or (status = 'awaiting_payer' and instruction->>'pay_url' is not null
+                     and expires_at > statement_timestamp() - interval '15 minutes'))",
+        ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Ends invoices that are locked and already stand at `expired` or `cancelled`: claims go, parts
+/// held become due back, attempts end, the portal is told.
+#[expect(clippy::too_many_arguments, reason = "two use cases end an invoice in the same way")]
+pub(super) async fn close_in(
+    conn: &mut PgConnection,
+    pool: &PgPool,
+    accounts: &Accounts,
+    invoices: &mut [&mut Invoice],
+    kind: &'static str,
+    actor: &str,
+    now: DateTime<Utc>,
+    detail: &HashMap<InvoiceId, serde_json::Value>,
+) -> Result<(), sqlx::Error> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    let mut events = Vec::new();
+    let mut messages = Vec::new();
+    for invoice in invoices.iter_mut() {
+        debug_assert!(matches!(invoice.status, Status::Expired | Status::Cancelled));
+        if !invoice.held.is_zero() {
+            give_up_parts(conn, pool, accounts, invoice, actor, now).await?;
+        }
+        invoice.status_since = now;
+        invoice.sequence += 1;
+        let more = detail.get(&invoice.id).cloned().unwrap_or(json!(null));
+        events.push(invoice.event(kind, actor, now, &more));
+        messages.push(Message {
+            kind: MessageKind::NoticeDue,
+            route: String::new(),
+            subject: invoice.id.0,
+            sequence: invoice.sequence,
+            trace: telemetry::current_trace(),
+        });
+    }
+    let closed: Vec<&Invoice> = invoices.iter().map(|i| &**i).collect();
+    claim::claims_delete(conn, &closed).await?;
+    store::invoices_update(conn, &closed).await?;
+    end_attempts(conn, &closed, now).await?;
+    event::record_in(conn, &events).await?;
+    outbox::record_in(conn, &messages, now).await
+}
+
+/// Parts that were held are due back, each through the partner that it came through.
+async fn give_up_parts(
+    conn: &mut PgConnection,
+    pool: &PgPool,
+    accounts: &Accounts,
+    invoice: &mut Invoice,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let parts: Vec<(String, Money)> =
+        invoice.parts.drain(..).map(|part| (part.partner, part.amount)).collect();
+    let today = BusinessDay::of(now, None);
+    let occasion = Occasion {
+        act: "parts_given_up",
+        business_day: today,
+        value_date: day::to_local(now).date(),
+        source: format!("invoice/{}", invoice.id),
+        reverses: None,
+        actor: actor.to_owned(),
+        reason: invoice.status.to_string(),
+    };
+    let entry = acts::parts_given_up(occasion, &parts)
+        .map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
+    let numbers = accounts.numbers(pool, entry.lines().iter().map(|l| &l.account)).await?;
+    let ids = ledger::entry_numbers(conn, 1).await?;
+    ledger::entries_insert(conn, &[(ids[0], &entry)], &numbers).await?;
+    invoice.held = Money::zero(invoice.amount.currency());
+    Ok(())
+}
+
+/// Attempts of ended invoices that nobody waits for any more.
+async fn end_attempts(
+    conn: &mut PgConnection,
+    invoices: &[&Invoice],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let mut changes = Vec::new();
+    for invoice in invoices {
+        for attempt in store::attempts_of_invoice(conn, invoice.id).await? {
+            if matches!(attempt.status, AttemptStatus::Created | AttemptStatus::AwaitingPayer) {
+                changes.push(AttemptChange {
+                    id: attempt.id,
+                    from: attempt.status,
+                    to: AttemptStatus::Expired,
+                    instruction: None,
+                    code: None,
+                });
+            }
+        }
+    }
+    store::attempts_step(conn, &changes, now).await?;
+    Ok(())
+}

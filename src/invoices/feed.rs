@@ -1,0 +1,170 @@
+//! The feed: every step of a portal's invoices, in the one final order, without a gap.
+//!
+//! Only what the sequencer has put into a batch is shown: no step that commits late can come to
+//! stand before a cursor that was already given out.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+
+use crate::platform::problem::FieldError;
+use crate::platform::sequencer;
+use crate::vocabulary::ids::InvoiceId;
+
+/// A step.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    /// Where it stands in the feed; absent in the history of one invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// What, for example `invoice.paid`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The invoice.
+    pub invoice: uuid::Uuid,
+    /// The place in the invoice's life; absent for steps beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<i32>,
+    /// Who.
+    pub actor: String,
+    /// What was written with it.
+    #[schema(value_type = Object)]
+    pub data: Box<RawValue>,
+}
+
+/// A page of the feed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Feed {
+    /// In their final order.
+    pub events: Vec<EventView>,
+    /// Ask with it for what comes next, also when nothing has come yet.
+    pub cursor: String,
+}
+
+fn raw(body: String) -> Box<RawValue> {
+    RawValue::from_string(body).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// Where a reader stands: after this event of this life of the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cursor {
+    era: i32,
+    tx: u64,
+    event: i64,
+}
+
+impl Cursor {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '.');
+        let era = parts.next()?.parse().ok()?;
+        let tx = parts.next()?.parse().ok()?;
+        let event = parts.next()?.parse().ok()?;
+        Some(Self { era, tx, event })
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.era, self.tx, self.event)
+    }
+}
+
+/// Why the feed was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Wrong parameters.
+    #[error("wrong parameters")]
+    Invalid(Vec<FieldError>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// The steps of a portal after a cursor; from the beginning without one.
+pub async fn read(
+    conn: &mut PgConnection,
+    portal: &str,
+    cursor: Option<&str>,
+    limit: i64,
+) -> Result<Feed, FeedError> {
+    let last = sequencer::last_batch(conn).await?;
+    let wrong = |pointer: &str, why: &str| FeedError::Invalid(vec![FieldError::new(pointer, why)]);
+    if !(1..=500).contains(&limit) {
+        return Err(wrong("limit", "must be 1 to 500"));
+    }
+    let after = match cursor {
+        None => Cursor { era: last.era, tx: 0, event: -1 },
+        Some(text) => Cursor::read(text)
+            .filter(|c| c.era <= last.era)
+            .ok_or_else(|| wrong("cursor", "is not a cursor of this feed"))?,
+    };
+    // After a rebuild from a dump transaction numbers start again: begin anew rather than skip.
+    let after =
+        if after.era < last.era { Cursor { era: last.era, tx: 0, event: -1 } } else { after };
+    let rows = sqlx::query!(
+        r#"select made_by_tx::text as "tx!", event_id, kind, made_at, invoice_id as "invoice_id!",
+                  sequence, actor, body
+             from event
+            where portal = $1 and invoice_id is not null
+              and (made_by_tx, event_id) > ($2::text::xid8, $3) and made_by_tx < $4::text::xid8
+            order by made_by_tx, event_id limit $5"#,
+        portal,
+        after.tx.to_string(),
+        after.event,
+        last.to_tx,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut stands = after;
+    let events = rows
+        .into_iter()
+        .map(|row| {
+            stands = Cursor {
+                era: last.era,
+                tx: row.tx.parse().unwrap_or(stands.tx),
+                event: row.event_id,
+            };
+            EventView {
+                cursor: Some(stands.to_string()),
+                kind: row.kind,
+                at: row.made_at,
+                invoice: row.invoice_id,
+                sequence: row.sequence,
+                actor: row.actor,
+                data: raw(row.body),
+            }
+        })
+        .collect();
+    Ok(Feed { events, cursor: stands.to_string() })
+}
+
+/// The whole history of one invoice.
+pub async fn history(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<EventView>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select kind, made_at, invoice_id as "invoice_id!", sequence, actor, body
+             from event where invoice_id = $1 order by made_at, event_id limit 1000"#,
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| EventView {
+            cursor: None,
+            kind: row.kind,
+            at: row.made_at,
+            invoice: row.invoice_id,
+            sequence: row.sequence,
+            actor: row.actor,
+            data: raw(row.body),
+        })
+        .collect())
+}

@@ -1,0 +1,100 @@
+//! What must be looked at again at a time. The broker keeps no timers, and no column that changes is
+//! indexed on the hot tables: what has to wait gets a row here.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// How long a taken row stays away: when its handler dies, it comes back.
+const TAKEN_FOR_SECONDS: i32 = 120;
+
+/// Puts something off until a time, in the caller's transaction.
+pub async fn put_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    subject: Uuid,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into due (kind, subject, due_at) values ($1, $2, $3)
+         on conflict on constraint due_pkey do update set due_at = excluded.due_at, tries = due.tries + 1",
+        kind,
+        subject,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes what is due, oldest first. A taken row comes back after two minutes unless it is put off
+/// or done with.
+pub async fn take(
+    pool: &PgPool,
+    kind: &str,
+    now: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update due set due_at = $2 + make_interval(secs => $4::integer)
+          where (kind, subject) in (
+                select kind, subject from due where kind = $1 and due_at <= $2
+                 order by due_at limit $3 for update skip locked)
+         returning subject",
+        kind,
+        now,
+        most,
+        TAKEN_FOR_SECONDS
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// How often something was put off.
+pub async fn tries(conn: &mut PgConnection, kind: &str, subject: Uuid) -> Result<i32, sqlx::Error> {
+    let tries = sqlx::query_scalar!(
+        "select tries from due where kind = $1 and subject = $2",
+        kind,
+        subject
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(tries.unwrap_or(0))
+}
+
+/// Done with.
+pub async fn done_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    subjects: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from due where kind = $1 and subject = any($2)", kind, subjects)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Where a sweep has got to; the beginning of time when it never ran.
+pub async fn watermark(pool: &PgPool, name: &str) -> Result<DateTime<Utc>, sqlx::Error> {
+    let at = sqlx::query_scalar!("select at from watermark where name = $1", name)
+        .fetch_optional(pool)
+        .await?;
+    Ok(at.unwrap_or(DateTime::UNIX_EPOCH))
+}
+
+/// Moves a sweep's mark on, never back.
+pub async fn watermark_set(
+    pool: &PgPool,
+    name: &str,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into watermark as w (name, at) values ($1, $2)
+         on conflict on constraint watermark_pkey do update set at = greatest(w.at, excluded.at)",
+        name,
+        at
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
