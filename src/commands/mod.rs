@@ -1,7 +1,8 @@
-//! The sub-commands of `payclear`, one file each.
+//! What the command line does, one file for each command.
 
 pub mod keys;
 pub mod partner;
+pub mod partner_vectors;
 pub mod portal;
 pub mod registers;
 pub mod request;

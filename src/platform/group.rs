@@ -54,12 +54,13 @@ pub enum GroupError {
     Unknown,
 }
 
-type Reply<T> = oneshot::Sender<Result<T, GroupError>>;
-
 struct Job<W: Work> {
-    items: Vec<W::Item>,
-    reply: Reply<Vec<W::Outcome>>,
+    item: W::Item,
+    alone: bool,
+    reply: Reply<W::Outcome>,
 }
+
+type Reply<T> = oneshot::Sender<Result<T, GroupError>>;
 
 /// A handle to a writer; clones share it.
 pub struct Writer<W: Work> {
@@ -86,20 +87,20 @@ impl<W: Work> Writer<W> {
         Self { jobs }
     }
 
-    /// Hands in one item and waits until its group is committed.
+    /// Hands in an item and waits until its group is committed.
     pub async fn submit(&self, item: W::Item) -> Result<W::Outcome, GroupError> {
-        let mut outcomes = self.submit_together(vec![item]).await?;
-        outcomes.pop().ok_or(GroupError::Unknown)
+        self.hand_in(item, false).await
     }
 
-    /// Hands in items that shall be one group of their own, all or none.
-    pub async fn submit_together(
-        &self,
-        items: Vec<W::Item>,
-    ) -> Result<Vec<W::Outcome>, GroupError> {
+    /// The same for a large item, a batch or a list, that shall be a group of its own.
+    pub async fn submit_alone(&self, item: W::Item) -> Result<W::Outcome, GroupError> {
+        self.hand_in(item, true).await
+    }
+
+    async fn hand_in(&self, item: W::Item, alone: bool) -> Result<W::Outcome, GroupError> {
         let (reply, answer) = oneshot::channel();
         let gone = || GroupError::Unavailable("the writer has stopped".to_owned());
-        self.jobs.send(Job { items, reply }).await.map_err(|_| gone())?;
+        self.jobs.send(Job { item, alone, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| GroupError::Unknown)?
     }
 }
@@ -114,23 +115,17 @@ async fn write_groups<W: Work>(pool: PgPool, work: W, mut waiting: mpsc::Receive
                 None => return,
             },
         };
-        if first.items.len() > 1 {
-            let outcome = run_settled(&pool, &work, &first.items).await;
-            // A caller that went away does not undo the commit.
-            let _ = first.reply.send(outcome);
-            continue;
-        }
-        let mut items = first.items;
+        let mut items = vec![first.item];
         let mut replies = vec![first.reply];
-        while items.len() < MOST {
+        while !first.alone && items.len() < MOST {
             match waiting.try_recv() {
-                Ok(job) if job.items.len() == 1 => {
-                    items.extend(job.items);
-                    replies.push(job.reply);
-                }
-                Ok(job) => {
+                Ok(job) if job.alone => {
                     held_back = Some(job);
                     break;
+                }
+                Ok(job) => {
+                    items.push(job.item);
+                    replies.push(job.reply);
                 }
                 Err(_) => break,
             }
@@ -146,7 +141,7 @@ async fn run_and_reply<W: Work>(
     pool: &PgPool,
     work: &W,
     items: Vec<W::Item>,
-    replies: Vec<Reply<Vec<W::Outcome>>>,
+    replies: Vec<Reply<W::Outcome>>,
 ) {
     let mut ranges = vec![0..items.len()];
     let mut replies: Vec<Option<_>> = replies.into_iter().map(Some).collect();
@@ -155,7 +150,8 @@ async fn run_and_reply<W: Work>(
             Ok(outcomes) => {
                 for (place, outcome) in range.zip(outcomes) {
                     if let Some(reply) = replies[place].take() {
-                        let _ = reply.send(Ok(vec![outcome]));
+                        // A caller that went away does not undo the commit.
+                        let _ = reply.send(Ok(outcome));
                     }
                 }
             }
@@ -184,9 +180,9 @@ async fn run_settled<W: Work>(
     items: &[W::Item],
 ) -> Result<Vec<W::Outcome>, GroupError> {
     match run_once(pool, work, items).await {
-        Err(Failure::Race(_) | Failure::Lost(_)) => match run_once(pool, work, items).await {
+        Err(Failure::Race | Failure::Lost(_)) => match run_once(pool, work, items).await {
             Ok(outcomes) => Ok(outcomes),
-            Err(Failure::Race(_)) => Err(GroupError::Busy),
+            Err(Failure::Race) => Err(GroupError::Busy),
             Err(other) => Err(other.into()),
         },
         Ok(outcomes) => Ok(outcomes),
@@ -196,7 +192,7 @@ async fn run_settled<W: Work>(
 
 enum Failure {
     /// Rolled back: another transaction was first.
-    Race(String),
+    Race,
     /// Rolled back: the connection broke before COMMIT was sent.
     Lost(String),
     /// Rolled back: the database refused the rows.
@@ -208,7 +204,7 @@ enum Failure {
 impl From<Failure> for GroupError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Race(_) => Self::Busy,
+            Failure::Race => Self::Busy,
             Failure::Lost(why) => Self::Unavailable(why),
             Failure::Refused(why) => Self::Refused(why),
             Failure::Unknown => Self::Unknown,
@@ -223,7 +219,10 @@ impl From<sqlx::Error> for Failure {
         };
         match told.code().as_deref() {
             // Unique violation, serialization failure, deadlock, lock not available.
-            Some("23505" | "40001" | "40P01" | "55P03") => Self::Race(error.to_string()),
+            Some("23505" | "40001" | "40P01" | "55P03") => {
+                tracing::info!(%error, "a group lost a race");
+                Self::Race
+            }
             // Shutting down, read-only, out of disk, memory or connections, cancelled.
             Some(code)
                 if code.starts_with("57")

@@ -2,12 +2,23 @@
 //!
 //! A dialect is pure: it builds calls and reads answers, it never sends one. The dispatch room
 //! sends (with its time-outs, breaker and raw record), the settlements room books. A new dialect is
-//! one folder here and one line in `from_settings`.
+//! one folder here and one line in the register below.
 //!
 //! ```text
 //! order ──ask_create──▶ call ──(dispatch sends)──▶ answer ──hear_create──▶ instruction for the payer
 //! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
 //! ```
+
+pub mod json;
+pub mod key;
+pub mod payos;
+pub mod plain;
+pub mod settings;
+pub mod vietqr;
+pub mod vnpay;
+
+#[cfg(test)]
+mod mangled;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,23 +29,31 @@ use crate::text_enum;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
 
-/// Every dialect there is.
-pub const NAMES: &[&str] = &["payos", "plain", "vnpay"];
+pub use settings::SettingsError;
 
-/// Why settings are not those of a dialect.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// No dialect has that name.
-    #[error("no dialect is called {name:?}")]
-    UnknownDialect {
-        /// The name asked for.
-        name: String,
-    },
+/// The register of dialects: name, and what makes one from its settings.
+macro_rules! register {
+    ($($name:literal => $open:path),+ $(,)?) => {
+        /// The names of all dialects.
+        pub const NAMES: &[&str] = &[$($name),+];
+
+        /// The dialect of that name with these settings, a JSON object.
+        pub fn from_settings(
+            name: &str,
+            settings_json: &[u8],
+        ) -> Result<Arc<dyn Dialect>, SettingsError> {
+            match name {
+                $($name => Ok(Arc::new($open(settings_json)?)),)+
+                other => Err(SettingsError::UnknownDialect { name: other.to_owned() }),
+            }
+        }
+    };
 }
 
-/// The dialect of that name with these settings, a JSON object.
-pub fn from_settings(name: &str, _settings: &[u8]) -> Result<Arc<dyn Dialect>, SettingsError> {
-    Err(SettingsError::UnknownDialect { name: name.to_owned() })
+register! {
+    "payos" => payos::Payos::open,
+    "plain" => plain::Plain::open,
+    "vnpay" => vnpay::Vnpay::open,
 }
 
 text_enum! {
@@ -149,9 +168,10 @@ pub enum Created {
 /// What a partner says of an order when asked.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Collected: to be booked like a callback.
-    Collected(Box<Report>),
-    /// The payer has not paid yet, or not the whole of it.
+    /// Money came in, the whole or a part: each transaction is to be booked like a callback of
+    /// its own. Never empty.
+    Collected(Vec<Report>),
+    /// The payer has not paid anything yet.
     Waiting(Instruction),
     /// It will not be paid.
     Failed {
@@ -182,6 +202,7 @@ pub struct Callback<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The partner's own id of the transaction: with the partner it is the key of the money.
+    /// Where no money moved, or may not have, it is an id that no transaction has.
     pub transaction_id: String,
     /// Our reference of the attempt, when the partner names one.
     pub reference: Option<String>,
@@ -191,8 +212,9 @@ pub struct Report {
     pub amount: Money,
     /// The memo as the payer's bank passed it on.
     pub memo: String,
-    /// When the partner says it happened.
-    pub value_time: DateTime<Utc>,
+    /// When the partner says it happened, when it says so in a readable way. Partners' clocks are
+    /// known to be hours off.
+    pub value_time: Option<DateTime<Utc>>,
     /// What happened.
     pub outcome: Outcome,
     /// The account that paid: kept sealed, for a refund.
@@ -295,6 +317,18 @@ pub struct Said {
     pub body: String,
 }
 
+/// What the payer's browser brings back from the partner's page: for a page to show, nothing else.
+/// Even a genuine return settles nothing; it may be a reason to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// Our reference of the attempt.
+    pub reference: String,
+    /// The partner's code of the result.
+    pub code: String,
+    /// The partner signed it.
+    pub genuine: bool,
+}
+
 /// One partner's way of speaking, with its keys.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// How the payer pays here.
@@ -326,4 +360,36 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Answers a callback in the partner's words.
     fn say(&self, verdict: Verdict) -> Said;
+
+    /// Reads what the payer's browser came back with; none when the partner sends nothing along.
+    fn hear_return(&self, _query: &str) -> Option<Returned> {
+        None
+    }
+}
+
+/// The code and four characters of the random bits: unique enough for one invoice's few attempts.
+fn reference_of_code(code: &InvoiceCode, random: u64) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKLMNPQRSTVWXY";
+    let letter = |place: u32| {
+        char::from(ALPHABET[usize::from((random >> (5 * place)).to_le_bytes()[0] & 31)])
+    };
+    (0..4).fold(code.to_string(), |mut text, place| {
+        text.push(letter(place));
+        text
+    })
+}
+
+/// Ids and references are kept verbatim, so they must be something that can be kept: 1 to 100
+/// characters, none of them a control.
+fn keepable(field: &'static str, text: Option<String>) -> Result<String, Unheard> {
+    text.filter(|text| (1..=100).contains(&text.chars().count()))
+        .filter(|text| !text.chars().any(char::is_control))
+        .ok_or_else(|| Unheard::Malformed { why: format!("{field}: 1 to 100 characters expected") })
+}
+
+/// A memo is kept as it came, but for control characters.
+fn memo(text: Option<String>) -> String {
+    let mut text = text.unwrap_or_default();
+    text.retain(|c| !c.is_control());
+    text
 }

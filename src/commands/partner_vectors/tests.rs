@@ -1,0 +1,82 @@
+use super::*;
+
+const PAYOS: &str = include_str!("../../../tests/data/wires/payos.json");
+const VIETQR: &str = include_str!("../../../tests/data/wires/vietqr.json");
+const VNPAY: &str = include_str!("../../../tests/data/wires/vnpay.json");
+
+#[test]
+fn every_case_is_reproduced_and_every_negative_refused() {
+    for (channel, text, cases) in
+        [("payos", PAYOS, 7 + 3), ("vietqr", VIETQR, 8 + 3), ("vnpay", VNPAY, 14 + 4)]
+    {
+        let tally = check(channel, text).expect(channel);
+        assert_eq!(tally.to_string(), format!("{cases} passed, 0 failed"), "{channel}");
+    }
+}
+
+/// Changes one letter or digit at a time; no change of what is signed goes unnoticed.
+fn spoil(channel: &str, text: &str, part: &str, with: &str) -> Tally {
+    let spoilt = text.replacen(part, with, 1);
+    assert_ne!(spoilt, text, "{part} is in the file");
+    check(channel, &spoilt).expect("still of the shape")
+}
+
+#[test]
+fn a_file_that_says_something_wrong_fails() {
+    for (channel, text, part, with) in [
+        // A signature, a canonical text, an input, a secret.
+        ("vnpay", VNPAY, "b74c1b29", "b74c1b28"),
+        ("vnpay", VNPAY, "vnp_Amount=1000000&", "vnp_Amount=1000001&"),
+        ("vnpay", VNPAY, "\"vnp_BankCode\": \"NCB\"", "\"vnp_BankCode\": \"VCB\""),
+        ("vnpay", VNPAY, "SIMVNPAYSECRET", "SIMVNPAYSECREX"),
+        ("vnpay", VNPAY, "9803063b", "9803063c"),
+        ("vnpay", VNPAY, "f1|refund|00|", "f1|refund|01|"),
+        ("payos", PAYOS, "86ca4bea", "86CA4BEA"),
+        ("payos", PAYOS, "8b718d85", "8b718d84"),
+        ("payos", PAYOS, "\"orderCode\": 1001", "\"orderCode\": 1002"),
+        ("payos", PAYOS, "\"reference\": \"FT", "\"reference\": \"GT"),
+        ("payos", PAYOS, "\"amount\": 250000,", "\"amount\": 250000.0,"),
+        ("payos", PAYOS, "d4472b25", "d4472b24"),
+        ("payos", PAYOS, "22805024", "22805025"),
+        ("payos", PAYOS, "\"webhook\"", "\"telegram\""),
+        ("vietqr", VIETQR, "AE9F\"", "AE9E\""),
+        ("vietqr", VIETQR, "\"acc\": \"257678859\"", "\"acc\": \"257678858\""),
+        ("vietqr", VIETQR, "\"Chuyen tien\"", "\"Chuyen tiem\""),
+    ] {
+        let tally = spoil(channel, text, part, with);
+        assert!(!tally.failed.is_empty(), "{channel}: {part}");
+        assert!(tally.to_string().ends_with(" failed"));
+    }
+}
+
+#[test]
+fn a_negative_that_is_genuine_fails() {
+    // Each negative is put right: the genuine text, signature or payload in its place.
+    for (channel, text, wrong, right) in [
+        (
+            "vnpay",
+            VNPAY,
+            "e5fbc8ed2f061c708de182efc59db477269306d233cb4378a6e213733027bed766a54e04197163fc138f330e\"",
+            "e5fbc8ed2f061c708de182efc59db477269306d233cb4378a6e213733027bed766a54e04197163fc138f330e9\"",
+        ),
+        (
+            "payos",
+            PAYOS,
+            "1b348d1718cc4676b8db81d382220ec15b47e8e6702aa3a306fcba924a6d4047",
+            "86ca4bea4c2c77a179ffa12e1ec913e4a037b9714f9d7d7fbc5cbbb53240b290",
+        ),
+        ("vietqr", VIETQR, "tien6304D5C7", "tien630453E6"),
+    ] {
+        let tally = spoil(channel, text, wrong, right);
+        assert_eq!(tally.failed.len(), 1, "{channel}: {tally}");
+        assert_eq!(tally.failed[0].why, Wrong::Accepted);
+    }
+}
+
+#[test]
+fn what_is_no_file_of_vectors_is_an_error() {
+    assert!(matches!(check("momo", "{}"), Err(VectorsError::UnknownChannel { .. })));
+    assert!(matches!(check("vnpay", "{}"), Err(VectorsError::Shape(_))));
+    assert!(matches!(check("vietqr", "{}"), Err(VectorsError::NoCase)));
+    assert!(matches!(run("vnpay", "no-such-file.json"), Err(VectorsError::Read { .. })));
+}

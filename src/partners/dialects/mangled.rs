@@ -1,0 +1,141 @@
+//! Whatever bytes come in, a dialect answers; and nothing that was changed is believed.
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+use crate::partners::dialects::key::Key;
+
+const ROUNDS: usize = 3_000;
+
+fn dialects() -> Vec<Arc<dyn Dialect>> {
+    let payos = br#"{"base_url":"http://b.test","client_id":"c","api_key":"a","checksum_key":"k"}"#;
+    let vnpay = br#"{"payment_url":"http://v.test/p","api_url":"http://v.test/a","tmn_code":"T",
+        "hash_secret":"k"}"#;
+    [("payos", &payos[..]), ("vnpay", vnpay), ("plain", b"{}")]
+        .map(|(name, settings)| from_settings(name, settings).expect(name))
+        .into()
+}
+
+fn order() -> Order {
+    Order {
+        reference: "1001".to_owned(),
+        code: InvoiceCode::draw(&mut StdRng::seed_from_u64(1)),
+        amount: Money::vnd(10_000),
+        created_at: DateTime::UNIX_EPOCH,
+        expires_at: DateTime::UNIX_EPOCH,
+        return_url: "http://x.test".to_owned(),
+        payer_ip: "0.0.0.0".to_owned(),
+        language: "vi",
+    }
+}
+
+/// Cuts, flips, repeats, inserts: one to four changes.
+fn mangle(good: &[u8], random: &mut StdRng) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for _ in 0..random.random_range(1..5) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = random.random_range(0..bytes.len());
+        match random.random_range(0..5) {
+            0 => bytes.truncate(at),
+            1 => bytes[at] ^= 1 << random.random_range(0..8),
+            2 => bytes[at] = random.random(),
+            3 => bytes.insert(at, random.random()),
+            _ => drop(bytes.drain(..at)),
+        }
+    }
+    bytes
+}
+
+fn webhook() -> Vec<u8> {
+    let data = r#"{"orderCode":1001,"amount":10000,"description":"Lệ phí","reference":"FT1",
+        "accountNumber":"1","transactionDateTime":"2026-11-22 09:03:12","currency":"VND","code":"00",
+        "paymentLinkId":"l","transactions":[{"reference":"FT1","amount":10000}],"status":"PAID"}"#;
+    let text = payos::signature::data_text(&json::Object::read(data).expect("json"));
+    let signature = Key::new("k").sha256(&text.expect("text"));
+    format!(r#"{{"code":"00","data":{data},"signature":"{signature}"}}"#).into_bytes()
+}
+
+fn ipn() -> String {
+    let params = [
+        ("vnp_Amount", "1000000"),
+        ("vnp_OrderInfo", "Lệ phí"),
+        ("vnp_PayDate", "20261122090312"),
+        ("vnp_ResponseCode", "00"),
+        ("vnp_TmnCode", "T"),
+        ("vnp_TransactionNo", "1"),
+        ("vnp_TransactionStatus", "00"),
+        ("vnp_TxnRef", "1001"),
+    ];
+    vnpay::signature::signed_query(params, &Key::new("k"))
+}
+
+#[test]
+fn a_mangled_callback_is_answered_and_never_says_anything_new() {
+    let mut random = StdRng::seed_from_u64(41);
+    let (webhook, ipn) = (webhook(), ipn());
+    let dialects = dialects();
+    let genuine: Vec<_> = dialects
+        .iter()
+        .map(|d| d.hear_callback(&Callback { query: &ipn, headers: &[], body: &webhook }))
+        .collect();
+    assert!(genuine[0].is_ok() && genuine[1].is_ok());
+    for _ in 0..ROUNDS {
+        let body = mangle(&webhook, &mut random);
+        let query = String::from_utf8_lossy(&mangle(ipn.as_bytes(), &mut random)).into_owned();
+        for (dialect, genuine) in dialects.iter().zip(&genuine) {
+            let _ = dialect.hear_return(&query);
+            let heard =
+                dialect.hear_callback(&Callback { query: &query, headers: &[], body: &body });
+            match heard {
+                Err(unheard) => drop(dialect.say(Verdict::from(&unheard))),
+                Ok(_) => assert_eq!(&heard, genuine, "{query} {}", String::from_utf8_lossy(&body)),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mangled_answer_is_unknown_refused_or_the_genuine_one() {
+    let mut random = StdRng::seed_from_u64(43);
+    let (webhook, order) = (webhook(), order());
+    for _ in 0..ROUNDS {
+        let body = mangle(&webhook, &mut random);
+        let answer =
+            Answer { status: [200, 200, 404, 500][random.random_range(0..4)], body: &body };
+        for dialect in dialects() {
+            let _ = dialect.hear_create(&order, answer);
+            if let Standing::Collected(reports) = dialect.hear_query(&order, answer) {
+                assert_eq!(reports[0].amount, Money::vnd(10_000));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mangled_qr_payload_is_refused_or_reads_back() {
+    let mut random = StdRng::seed_from_u64(47);
+    let good = vietqr::transfer("970436", "9527020111111", Money::vnd(250_000), "PG1").expect("qr");
+    for _ in 0..ROUNDS {
+        let text = String::from_utf8_lossy(&mangle(good.as_bytes(), &mut random)).into_owned();
+        if let Ok(payload) = vietqr::Payload::decode(&text) {
+            let again = payload.encode().expect("what was read can be written");
+            assert_eq!(vietqr::Payload::decode(&again), Ok(payload), "{text}");
+        }
+        // With its CRC put right the mangled rest is really read.
+        let text = format!("{text}6304");
+        let text = format!("{text}{:04X}", vietqr::crc16(text.as_bytes()));
+        let _ = vietqr::Payload::decode(&text);
+    }
+}
+
+#[test]
+fn every_registered_dialect_opens_by_its_name_and_no_other_does() {
+    for name in NAMES {
+        let refused = from_settings(name, b"[1]").expect_err(name);
+        assert!(matches!(refused, SettingsError::Unreadable { .. }), "{name}: {refused}");
+    }
+    assert!(matches!(from_settings("x", b"{}"), Err(SettingsError::UnknownDialect { .. })));
+}

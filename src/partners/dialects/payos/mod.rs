@@ -1,0 +1,74 @@
+//! `payos`: a bank's collecting account with payment links, QR codes and webhooks.
+//!
+//! ```text
+//! POST /v2/payment-requests              make a link: QR, checkout page, perhaps an account of its own
+//! GET  /v2/payment-requests/{orderCode}  what became of it, with every transaction
+//! POST /v2/payment-requests/{…}/cancel   take it back
+//! POST /confirm-webhook                  name our address; they call it once to try it
+//! ◀── POST webhook                       money came in, for a link or as a plain transfer
+//! ```
+//!
+//! Every `data` object is signed with the checksum key: keys sorted, `key=value` joined by `&`.
+//! Nothing outside of `data` is signed, so nothing outside of it is believed.
+//!
+//! The order's reference is payOS's `orderCode`: a number that a JavaScript client can hold exactly.
+//! Money is known by the bank's `reference`. A plain transfer to the account comes with order code
+//! 0 and no link; it is found by the invoice code in its memo.
+//!
+//! When our address is named, payOS sends an example. It is signed like money, so it is
+//! reported like money, to an account that is not ours or for an order that is not there: a real
+//! credit mistaken for an example would be worse.
+//!
+//! Not verified against payOS itself: the codes 101 (no such order) and 231 (order code taken), the
+//! times in the answer to a query, retries of webhooks.
+
+mod calls;
+mod dialect;
+mod report;
+pub mod signature;
+mod wire;
+
+use serde::Deserialize;
+
+use super::key::Key;
+use super::{SettingsError, settings};
+
+/// What payOS gives a merchant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `https://api-merchant.payos.vn`
+    pub base_url: String,
+    /// Goes into the header `x-client-id`.
+    pub client_id: Key,
+    /// Goes into the header `x-api-key`.
+    pub api_key: Key,
+    /// Signs.
+    pub checksum_key: Key,
+}
+
+/// The dialect.
+#[derive(Debug)]
+pub struct Payos {
+    settings: Settings,
+}
+
+impl Payos {
+    /// From settings in JSON.
+    pub fn open(settings_json: &[u8]) -> Result<Self, SettingsError> {
+        let fields = "base_url, client_id, api_key, checksum_key";
+        Self::new(settings::read(settings_json, fields)?)
+    }
+
+    /// From settings.
+    pub fn new(mut settings: Settings) -> Result<Self, SettingsError> {
+        settings.base_url = settings::address("base_url", &settings.base_url)?;
+        settings::filled_key("client_id", &settings.client_id)?;
+        settings::filled_key("api_key", &settings.api_key)?;
+        settings::filled_key("checksum_key", &settings.checksum_key)?;
+        Ok(Self { settings })
+    }
+}
+
+#[cfg(test)]
+mod tests;
