@@ -6,8 +6,9 @@ use sqlx::PgPool;
 use super::keys;
 use crate::callers::keys::KeyError;
 use crate::platform::audit::By;
+use crate::platform::egress::Policy;
 use crate::platform::seal::MasterKeys;
-use crate::portals::endpoint::{self, EndpointError, LoopbackHttp};
+use crate::portals::endpoint::{self, EndpointError};
 use crate::portals::store;
 use crate::registers::caller::{Caller, CallerKind};
 use crate::vocabulary::clock::Clock;
@@ -54,7 +55,7 @@ pub enum PortalError {
 pub async fn run(
     command: &Portal,
     pool: &PgPool,
-    (master, loopback): (&MasterKeys, LoopbackHttp),
+    (master, policy): (&MasterKeys, Policy),
     clock: &dyn Clock,
     actor: &str,
 ) -> Result<(), PortalError> {
@@ -65,7 +66,7 @@ pub async fn run(
         Portal::Keys(args) => keys::list(args, pool, &caller(&args.caller)).await?,
         Portal::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
         Portal::Endpoint(args) => {
-            let url = endpoint::address(&args.url, loopback)?;
+            let url = endpoint::address(&args.url, policy)?;
             let made = endpoint::add(pool, master, by, &args.portal, &url).await?;
             let secret = endpoint::secret_text(&made.secret);
             if args.json {

@@ -6,18 +6,19 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use url::{Host, Url};
+use url::Url;
 
 use super::store::{self, EndpointRow};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
+use crate::platform::egress::{self, Policy, UrlRefused};
 use crate::platform::seal::{MasterKeys, OpenError, Secret};
 use crate::text_enum;
 use crate::vocabulary::ids::EndpointId;
-use crate::vocabulary::origin::is_loopback;
 
 /// More than this many endpoints of one portal are a mistake.
 const MOST_PER_PORTAL: usize = 10;
+const LONGEST_ADDRESS: usize = 2_000;
 const SECRET_BYTES: usize = 32;
 
 text_enum! {
@@ -30,15 +31,6 @@ text_enum! {
         /// It was taken away; its row stays for the deliveries that name it.
         Gone = "gone",
     }
-}
-
-/// Whether this installation takes `http` addresses of its own machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoopbackHttp {
-    /// While developing.
-    Taken,
-    /// Everywhere else.
-    Refused,
 }
 
 /// An address of a portal, with the secrets that sign what it is sent.
@@ -93,11 +85,14 @@ impl Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// The address is not one that we call.
-    #[error("{why}")]
-    Address {
-        /// What is wrong with it and what is wanted.
-        why: &'static str,
-    },
+    #[error(transparent)]
+    Address(#[from] UrlRefused),
+    /// No address is so long.
+    #[error("an address has at most {LONGEST_ADDRESS} characters")]
+    TooLong,
+    /// The part after `#` never leaves a browser.
+    #[error("take the part after # away: it is never sent")]
+    Fragment,
     /// The registers hold no such portal.
     #[error("there is no portal {portal}: enter it in portals.csv and import the registers")]
     UnknownPortal {
@@ -131,38 +126,13 @@ pub fn secret_text(secret: &Secret) -> String {
     format!("whsec_{}", secret.to_base64().as_str())
 }
 
-/// Checks an address as far as it can be without asking the net; the connector's resolver refuses
-/// names that lead into private networks when it calls.
-pub fn address(text: &str, loopback: LoopbackHttp) -> Result<Url, EndpointError> {
-    let refuse = |why| Err(EndpointError::Address { why });
-    let Ok(url) = Url::parse(text) else {
-        return refuse("not an address: write https://host/path");
-    };
-    if text.len() > 2_000 {
-        return refuse("the address is longer than 2,000 characters");
+/// Checks an address as far as its text tells; what its name leads to is judged at every call.
+pub fn address(text: &str, policy: Policy) -> Result<Url, EndpointError> {
+    if text.len() > LONGEST_ADDRESS {
+        return Err(EndpointError::TooLong);
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("an address with a name or password in it is not called");
-    }
-    if url.fragment().is_some() {
-        return refuse("take the part after # away: it is never sent");
-    }
-    if loopback == LoopbackHttp::Taken && is_loopback(&url) {
-        return Ok(url);
-    }
-    if url.scheme() != "https" {
-        return refuse("only https addresses are called");
-    }
-    match url.host() {
-        None => refuse("not an address: write https://host/path"),
-        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
-            refuse("addresses of this machine are not called")
-        }
-        Some(Host::Domain(_)) => Ok(url),
-        Some(Host::Ipv4(_) | Host::Ipv6(_)) => {
-            refuse("use a host name: its certificate is what we check")
-        }
-    }
+    let url = egress::check_url(text, policy)?;
+    if url.fragment().is_some() { Err(EndpointError::Fragment) } else { Ok(url) }
 }
 
 /// Makes an endpoint and returns it with its secret, which is shown only now.
@@ -261,36 +231,37 @@ pub async fn step_in(
 mod tests {
     use super::*;
 
-    fn why(text: &str, loopback: LoopbackHttp) -> String {
-        address(text, loopback).map_or_else(|error| error.to_string(), |_| String::new())
+    #[test]
+    fn only_https_names_are_called_and_this_machine_while_developing() {
+        let refused = |text: &str, policy| address(text, policy).is_err();
+        for good in ["https://dichvucong.mau.gov.vn/payclear", "https://a.vn:8443/x?y=z"] {
+            assert!(!refused(good, Policy::Public), "{good}");
+        }
+        let long = format!("https://a.vn/{}", "x".repeat(2_000));
+        for bad in ["", "a.vn", "http://a.vn/", "https://a.vn/#x", "http://localhost:8088/", &long]
+        {
+            assert!(refused(bad, Policy::Public), "{bad}");
+        }
+        assert!(!refused("http://127.0.0.1:8088/notices", Policy::LoopbackToo));
+        assert!(refused("http://10.0.0.1/", Policy::LoopbackToo));
     }
 
     #[test]
-    fn only_https_names_are_called_and_this_machine_while_developing() {
-        use LoopbackHttp::{Refused, Taken};
-        for good in ["https://dichvucong.mau.gov.vn/payclear", "https://a.vn:8443/x?y=z"] {
-            assert_eq!(why(good, Refused), "", "{good}");
-        }
-        for bad in [
-            "",
-            "dichvucong.mau.gov.vn",
-            "http://a.vn/",
-            "ftp://a.vn/",
-            "https://u:p@a.vn/",
-            "https://a.vn/#x",
-            "https://localhost/",
-            "https://x.localhost/",
-            "http://localhost:8088/notices",
-            "https://127.0.0.1/",
-            "https://10.0.0.1/",
-            "https://[::1]/",
-            "https://2130706433/",
-            "https://0x7f.1/",
-        ] {
-            assert_ne!(why(bad, Refused), "", "{bad}");
-        }
-        assert_eq!(why("http://127.0.0.1:8088/notices", Taken), "");
-        assert_eq!(why("http://localhost:8088/notices", Taken), "");
-        assert_ne!(why("http://10.0.0.1/", Taken), "");
+    fn the_old_secret_signs_beside_the_new_one_for_a_while() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        let endpoint = Endpoint {
+            id: EndpointId::new(at("2026-11-01T00:00:00Z")),
+            portal: "dvc-mau".to_owned(),
+            url: "https://a.vn/".to_owned(),
+            secret: Secret::new(vec![1; 32]),
+            previous: Some((Secret::new(vec![2; 32]), at("2026-11-02T00:00:00Z"))),
+            state: EndpointState::Open,
+            state_reason: String::new(),
+            made_at: at("2026-11-01T00:00:00Z"),
+        };
+        let first = |now| endpoint.secrets(at(now)).map(|s| s.expose()[0]).collect::<Vec<_>>();
+        assert_eq!(first("2026-11-01T23:59:59Z"), [1, 2]);
+        assert_eq!(first("2026-11-02T00:00:00Z"), [1]);
+        assert_eq!(secret_text(&Secret::new(vec![0; 3])), "whsec_AAAA");
     }
 }

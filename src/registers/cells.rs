@@ -71,15 +71,15 @@ impl<'a> Cells<'a> {
         Self { record, mistakes }
     }
 
-    /// Line in the file.
-    pub fn line(&self) -> u64 {
-        self.record.line
-    }
-
     /// Notes that a cell is wrong.
     pub fn wrong(&mut self, column: &'static str, what: impl Into<String>) {
         let (file, line) = (self.record.columns.file, self.record.line);
         self.mistakes.push(Mistake { file, line, column, what: what.into() });
+    }
+
+    /// Is nothing in the cell?
+    pub fn is_empty(&self, column: &'static str) -> bool {
+        self.record.cell(column).is_empty()
     }
 
     /// Any text, perhaps none.
@@ -116,12 +116,9 @@ impl<'a> Cells<'a> {
         None
     }
 
-    /// A code of a form, or nothing.
-    pub fn code_or_none(&mut self, column: &'static str, form: Form) -> Option<Option<String>> {
-        if self.record.cell(column).is_empty() {
-            return Some(None);
-        }
-        self.code(column, form).map(Some)
+    /// A code of a form, or an empty cell.
+    pub fn code_or_empty(&mut self, column: &'static str, form: Form) -> Option<String> {
+        if self.is_empty(column) { Some(String::new()) } else { self.code(column, form) }
     }
 
     /// One of the names of an enum.
@@ -158,14 +155,6 @@ impl<'a> Cells<'a> {
                 None
             }
         }
-    }
-
-    /// A date, or nothing.
-    pub fn date_or_none(&mut self, column: &'static str) -> Option<Option<NaiveDate>> {
-        if self.record.cell(column).is_empty() {
-            return Some(None);
-        }
-        self.date(column).map(Some)
     }
 
     /// Yes or no; an empty cell is no.

@@ -216,3 +216,119 @@ fn newest(accounts: &[CollectingAccount]) -> impl Iterator<Item = &CollectingAcc
     }
     newest.into_values().filter(|account| !account.closed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::money::Money;
+
+    const AGENCIES: &str = "code,valid_from,name\nG01.A,2024-01-01,Sở Tư pháp\n";
+    const PROCEDURES: &str = "code,valid_from,name\n1.001234,2024-01-01,Phiếu lý lịch\n";
+    const PARTNERS: &str = "code,name,dialect\nbank,Ngân hàng,payos\nplain,B,plain\nw,Ví,vnpay\n";
+    const FEES: &str = "procedure,line,valid_from,valid_until,kind,name,amount,chapter,sub_item\n";
+    const ACCOUNTS: &str = "partner,number,valid_from,bin,holder,agency,settling_source,closed\n";
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a date")
+    }
+
+    /// Loads files over the registers on 15 November 2026; what is wrong is told as text.
+    fn load(now: &Entries, files: &[(&str, &str)]) -> Result<Entries, Vec<String>> {
+        let files: Vec<_> =
+            files.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())).collect();
+        let (book, mistakes) = rows::read(&files);
+        assert_eq!(mistakes, []);
+        find(book, now, day("2026-11-15"))
+            .map_err(|all| all.iter().map(ToString::to_string).collect())
+    }
+
+    fn basis() -> Entries {
+        let files = [
+            ("agencies.csv", AGENCIES),
+            ("procedures.csv", PROCEDURES),
+            ("partners.csv", PARTNERS),
+        ];
+        load(&Entries::default(), &files).expect("good files")
+    }
+
+    #[test]
+    fn the_same_content_again_is_no_change() {
+        let files = [
+            ("agencies.csv", AGENCIES),
+            ("procedures.csv", PROCEDURES),
+            ("partners.csv", PARTNERS),
+        ];
+        assert_eq!(load(&basis(), &files).expect("good files").count(), 0);
+    }
+
+    #[test]
+    fn what_has_begun_is_not_rewritten_and_what_has_not_may_be() {
+        let mut now = basis();
+        let fee = |rows: &str| format!("{FEES}{rows}");
+        let first = fee("1.001234,1,2024-01-01,,phi,Phí,200000,414,2716\n\
+             1.001234,1,2027-01-01,,phi,Phí,250000,414,2716\n");
+        now.fee_lines = load(&now, &[("fee_lines.csv", &first)]).expect("new").fee_lines;
+        let past = fee("1.001234,1,2024-01-01,,phi,Phí,210000,414,2716\n");
+        assert_eq!(
+            load(&now, &[("fee_lines.csv", &past)]).expect_err("in force"),
+            ["fee_lines.csv:2 valid_from: the version of 2024-01-01 is in force and is not \
+              rewritten; write the change in a row of its own with a later valid_from"]
+        );
+        let future = fee("1.001234,1,2027-01-01,,phi,Phí,260000,414,2716\n");
+        let changed = load(&now, &[("fee_lines.csv", &future)]).expect("not begun").fee_lines;
+        assert_eq!(changed[0].amount, Money::vnd(260_000));
+        let ended = fee("1.001234,1,2024-01-01,2026-11-15,phi,Phí,200000,414,2716\n");
+        assert_eq!(load(&now, &[("fee_lines.csv", &ended)]).expect("ends today").count(), 1);
+        let back = fee("1.001234,1,2024-01-01,2026-11-14,phi,Phí,200000,414,2716\n");
+        assert!(load(&now, &[("fee_lines.csv", &back)]).is_err(), "a day that has passed");
+    }
+
+    #[test]
+    fn every_code_must_be_known_and_every_key_stand_once() {
+        let fees = format!(
+            "{FEES}9.9,1,2024-01-01,,phi,Phí,1,414,2716\n\
+             1.001234,1,2024-01-01,,phi,Phí,1,414,2716\n\
+             1.001234,1,2024-01-01,,phi,Phí,2,414,2716\n"
+        );
+        let accounts = format!("{ACCOUNTS}nobody,1,2024-01-01,970418,H,G09,api,\n");
+        let files = [("fee_lines.csv", fees.as_str()), ("collecting_accounts.csv", &accounts)];
+        assert_eq!(
+            load(&basis(), &files).expect_err("wrong"),
+            [
+                "fee_lines.csv:2 procedure: 9.9 is in no register; enter it in procedures.csv or \
+                 correct it",
+                "collecting_accounts.csv:2 agency: G09 is in no register; enter it in \
+                 agencies.csv or correct it",
+                "collecting_accounts.csv:2 partner: nobody is no partner; enter it in partners.csv",
+                "fee_lines.csv:4 valid_from: the same entry stands on line 3; take one of the two \
+                 out",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_account_has_one_partner_who_can_report_on_it() {
+        let try_load = |rows: &str| {
+            let accounts = format!("{ACCOUNTS}{rows}");
+            load(&basis(), &[("collecting_accounts.csv", &accounts)])
+                .map(|new| new.count())
+                .map_err(|all| all.join("\n"))
+        };
+        assert_eq!(try_load("bank,12,2024-01-01,970418,H,,webhook,\n"), Ok(1));
+        assert_eq!(try_load("w,SHOP-1,2024-01-01,,H,,webhook,\n"), Ok(1));
+        let error = |rows| try_load(rows).expect_err("wrong");
+        assert!(error("bank,12,2024-01-01,,H,,webhook,\n").contains(":2 bin: is empty"));
+        assert!(error("plain,12,2024-01-01,970418,H,,webhook,\n").contains("use api"));
+        let two = "bank,12,2024-01-01,970418,H,,webhook,\nplain,12,2024-01-01,970418,H,,api,\n";
+        assert!(error(two).contains(":3 number: 12 already collects for bank"));
+        let closed = "plain,12,2024-01-01,970418,H,,api,yes\nbank,12,2024-01-01,970418,H,,api,\n";
+        assert_eq!(try_load(closed), Ok(2));
+    }
+
+    #[test]
+    fn the_dialect_of_a_partner_never_changes() {
+        let files = [("partners.csv", "code,name,dialect\nbank,Ngân hàng,plain\n")];
+        let error = load(&basis(), &files).expect_err("another dialect").join("\n");
+        assert!(error.starts_with("partners.csv:2 dialect: bank speaks payos"), "{error}");
+    }
+}

@@ -102,7 +102,14 @@ pub fn read(columns: Columns, bytes: &[u8]) -> (Vec<Record>, Vec<Mistake>) {
     };
     let mut records = Vec::new();
     for row in rows {
-        let Ok(row) = row else { continue };
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                wrong(line, "", format!("cannot be read: {error}"));
+                continue;
+            }
+        };
         let line = row.position().map_or(0, |position| line_of(position, text));
         if row.iter().all(str::is_empty) {
             continue;

@@ -168,3 +168,127 @@ impl Directory {
         self.endpoints.get(portal).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partners::SettlingSource;
+    use crate::registers::entries::{FeeKind, NotifyAt};
+    use crate::vocabulary::money::Money;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().expect("a date")
+    }
+
+    fn day(text: &str) -> BusinessDay {
+        BusinessDay(date(text))
+    }
+
+    fn fee(line: i16, from: &str, until: Option<&str>, dong: u64) -> FeeLine {
+        FeeLine {
+            procedure: "1.1".to_owned(),
+            line,
+            valid_from: date(from),
+            valid_until: until.map(date),
+            kind: FeeKind::Phi,
+            name: "Phí".to_owned(),
+            name_en: String::new(),
+            amount: Money::vnd(dong),
+            chapter: "414".to_owned(),
+            sub_item: "2716".to_owned(),
+            beneficiary: None,
+            legal_basis: String::new(),
+        }
+    }
+
+    fn account(
+        number: &str,
+        from: &str,
+        agency: Option<&str>,
+        source: SettlingSource,
+    ) -> CollectingAccount {
+        CollectingAccount {
+            partner: "bank".to_owned(),
+            number: number.to_owned(),
+            valid_from: date(from),
+            bin: "970418".to_owned(),
+            holder: "H".to_owned(),
+            agency: agency.map(str::to_owned),
+            settling_source: source,
+            closed: false,
+        }
+    }
+
+    fn directory(entries: Entries) -> Directory {
+        Directory::new(1, entries, Opened::default())
+    }
+
+    #[test]
+    fn a_tariff_is_that_of_the_day() {
+        let directory = directory(Entries {
+            fee_lines: vec![
+                fee(1, "2026-01-01", None, 115_000),
+                fee(2, "2024-01-01", Some("2025-06-30"), 50_000),
+                fee(1, "2024-01-01", None, 135_000),
+            ],
+            ..Entries::default()
+        });
+        let amounts = |on| {
+            let lines = directory.fee_lines("1.1", day(on));
+            lines.iter().map(|line| line.amount.minor_units()).collect::<Vec<_>>()
+        };
+        assert_eq!(amounts("2023-12-31"), [0; 0]);
+        assert_eq!(amounts("2024-01-01"), [135_000, 50_000]);
+        assert_eq!(amounts("2025-06-30"), [135_000, 50_000]);
+        assert_eq!(amounts("2025-07-01"), [135_000]);
+        assert_eq!(amounts("2026-01-01"), [115_000]);
+        assert!(directory.fee_lines("1.2", day("2026-01-01")).is_empty());
+    }
+
+    #[test]
+    fn a_closed_entry_is_gone_from_its_day_on() {
+        let procedure = |from, closed| Procedure {
+            code: "1.1".to_owned(),
+            valid_from: date(from),
+            name: "N".to_owned(),
+            name_en: String::new(),
+            notify_at: NotifyAt::Paid,
+            closed,
+        };
+        let directory = directory(Entries {
+            procedures: vec![procedure("2026-07-01", true), procedure("2024-01-01", false)],
+            ..Entries::default()
+        });
+        assert!(directory.procedure("1.1", day("2026-06-30")).is_some());
+        assert!(directory.procedure("1.1", day("2026-07-01")).is_none());
+        assert!(directory.procedure("1.1", day("2023-12-31")).is_none());
+    }
+
+    #[test]
+    fn an_agencys_own_account_goes_before_one_for_any() {
+        use SettlingSource::{Api, Webhook};
+        let directory = directory(Entries {
+            collecting_accounts: vec![
+                account("2", "2024-01-01", None, Webhook),
+                account("3", "2026-07-01", Some("G01.A"), Webhook),
+                account("2", "2026-11-03", None, Api),
+                account("2", "2026-11-05", Some("G02"), Api),
+                account("9", "2024-01-01", None, Webhook),
+            ],
+            ..Entries::default()
+        });
+        let number =
+            |agency, on| directory.account_for("bank", agency, day(on)).map(|a| a.number.as_str());
+        assert_eq!(number("G01.A", "2026-06-30"), Some("2"));
+        assert_eq!(number("G01.A", "2026-07-01"), Some("3"));
+        assert_eq!(number("G01.B", "2026-07-01"), Some("2"));
+        assert_eq!(number("G01.B", "2026-11-05"), Some("9"));
+        let change = |on| directory.settling_change("bank", "2", day(on));
+        assert_eq!(change("2026-11-02"), None);
+        assert_eq!(change("2026-11-03"), Some(date("2026-11-03")));
+        assert_eq!(change("2026-12-31"), Some(date("2026-11-03")));
+        assert_eq!(directory.settling_change("bank", "9", day("2026-12-31")), None);
+        assert!(directory.account_numbered("bank", "2", day("2023-01-01")).is_none());
+        assert!(directory.account_numbered("bank", "2", day("2026-01-01")).is_some());
+    }
+}

@@ -16,6 +16,8 @@ use crate::{partners, portals};
 
 /// Somebody else's change may get in between so often before we give up.
 const TRIES: usize = 5;
+/// A statement stays far below the time that one may take.
+const ROWS_AT_ONCE: usize = 10_000;
 /// A file larger than this is no register.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;
 
@@ -126,10 +128,18 @@ async fn put_in(
 ) -> Result<i64, sqlx::Error> {
     let row_count = i32::try_from(new.count()).unwrap_or(i32::MAX);
     let load = store::load_insert(conn, (by.actor, by.at), digest, row_count).await?;
-    store::agency_put(conn, &new.agencies, load).await?;
-    store::treasury_account_put(conn, &new.treasury_accounts, load).await?;
-    store::procedure_put(conn, &new.procedures, load).await?;
-    store::fee_line_put(conn, &new.fee_lines, load).await?;
+    for rows in new.agencies.chunks(ROWS_AT_ONCE) {
+        store::agency_put(conn, rows, load).await?;
+    }
+    for rows in new.treasury_accounts.chunks(ROWS_AT_ONCE) {
+        store::treasury_account_put(conn, rows, load).await?;
+    }
+    for rows in new.procedures.chunks(ROWS_AT_ONCE) {
+        store::procedure_put(conn, rows, load).await?;
+    }
+    for rows in new.fee_lines.chunks(ROWS_AT_ONCE) {
+        store::fee_line_put(conn, rows, load).await?;
+    }
     // Portals, partners and accounts are few: one statement each.
     for portal in &new.portals {
         portals::store::portal_put(conn, portal, load).await?;

@@ -142,16 +142,16 @@ fn agency(cells: &mut Cells<'_>) -> Option<Agency> {
     let valid_from = cells.date("valid_from");
     let name = cells.text("name");
     let name_en = cells.text_or_empty("name_en");
-    let chapter = cells.code_or_none("chapter", Form::Digits(3));
-    let tax_code = cells.code_or_none("tax_code", Form::Account);
+    let chapter = cells.code_or_empty("chapter", Form::Digits(3));
+    let tax_code = cells.code_or_empty("tax_code", Form::Account);
     let closed = cells.yes("closed");
     Some(Agency {
         code: code?,
         valid_from: valid_from?,
         name: name?,
         name_en: name_en?,
-        chapter: chapter?.unwrap_or_default(),
-        tax_code: tax_code?.unwrap_or_default(),
+        chapter: chapter?,
+        tax_code: tax_code?,
         closed: closed?,
     })
 }
@@ -162,7 +162,7 @@ fn treasury_account(cells: &mut Cells<'_>) -> Option<TreasuryAccount> {
     let valid_from = cells.date("valid_from");
     let treasury_code = cells.code("treasury_code", Form::Digits(4));
     let treasury_name = cells.text("treasury_name");
-    let bank_bin = cells.code_or_none("bank_bin", Form::Digits(6));
+    let bank_bin = cells.code_or_empty("bank_bin", Form::Digits(6));
     let closed = cells.yes("closed");
     Some(TreasuryAccount {
         agency: agency?,
@@ -170,7 +170,7 @@ fn treasury_account(cells: &mut Cells<'_>) -> Option<TreasuryAccount> {
         valid_from: valid_from?,
         treasury_code: treasury_code?,
         treasury_name: treasury_name?,
-        bank_bin: bank_bin?.unwrap_or_default(),
+        bank_bin: bank_bin?,
         closed: closed?,
     })
 }
@@ -180,10 +180,10 @@ fn procedure(cells: &mut Cells<'_>) -> Option<Procedure> {
     let valid_from = cells.date("valid_from");
     let name = cells.text("name");
     let name_en = cells.text_or_empty("name_en");
-    let notify_at = match cells.text_or_empty("notify_at").as_deref() {
-        Some("") => Some(NotifyAt::Paid),
-        Some(_) => cells.one_of("notify_at", NotifyAt::ALL),
-        None => None,
+    let notify_at = if cells.is_empty("notify_at") {
+        Some(NotifyAt::Paid)
+    } else {
+        cells.one_of("notify_at", NotifyAt::ALL)
     };
     if notify_at == Some(NotifyAt::Banked) {
         let what = "banked is not offered until bank statements are imported; use paid";
@@ -205,7 +205,7 @@ fn fee_line(cells: &mut Cells<'_>) -> Option<FeeLine> {
     let procedure = cells.code("procedure", Form::National);
     let line = cells.number("line", 999, None);
     let valid_from = cells.date("valid_from");
-    let valid_until = cells.date_or_none("valid_until");
+    let valid_until = (!cells.is_empty("valid_until")).then(|| cells.date("valid_until"));
     if let (Some(from), Some(Some(until))) = (valid_from, valid_until)
         && until < from
     {
@@ -217,20 +217,23 @@ fn fee_line(cells: &mut Cells<'_>) -> Option<FeeLine> {
     let amount = cells.dong("amount");
     let chapter = cells.code("chapter", Form::Digits(3));
     let sub_item = cells.code("sub_item", Form::Digits(4));
-    let beneficiary = cells.code_or_none("beneficiary", Form::National);
+    let beneficiary = cells.code_or_empty("beneficiary", Form::National);
     let legal_basis = cells.text_or_empty("legal_basis");
     Some(FeeLine {
         procedure: procedure?,
         line: i16::try_from(line?).ok()?,
         valid_from: valid_from?,
-        valid_until: valid_until?,
+        valid_until: match valid_until {
+            None => None,
+            Some(date) => Some(date?),
+        },
         kind: kind?,
         name: name?,
         name_en: name_en?,
         amount: amount?,
         chapter: chapter?,
         sub_item: sub_item?,
-        beneficiary: beneficiary?,
+        beneficiary: Some(beneficiary?).filter(|code| !code.is_empty()),
         legal_basis: legal_basis?,
     })
 }
@@ -282,19 +285,114 @@ fn collecting_account(cells: &mut Cells<'_>) -> Option<CollectingAccount> {
     let number = cells.code("number", Form::Account);
     let valid_from = cells.date("valid_from");
     // Whether it may be empty depends on the partner's dialect: that is looked at later.
-    let bin = cells.code_or_none("bin", Form::Digits(6));
+    let bin = cells.code_or_empty("bin", Form::Digits(6));
     let holder = cells.text("holder");
-    let agency = cells.code_or_none("agency", Form::National);
+    let agency = cells.code_or_empty("agency", Form::National);
     let settling_source = cells.one_of("settling_source", SettlingSource::ALL);
     let closed = cells.yes("closed");
     Some(CollectingAccount {
         partner: partner?,
         number: number?,
         valid_from: valid_from?,
-        bin: bin?.unwrap_or_default(),
+        bin: bin?,
         holder: holder?,
-        agency: agency?,
+        agency: Some(agency?).filter(|code| !code.is_empty()),
         settling_source: settling_source?,
         closed: closed?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(name: &'static str, text: &str) -> Vec<String> {
+        let (_, mistakes) = read(&[(name, text.as_bytes().to_vec())]);
+        mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_samples_are_without_a_mistake() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("registers/sample");
+        let files: Vec<_> = FILES
+            .iter()
+            .map(|c| (c.file, std::fs::read(dir.join(c.file)).expect("a sample of every file")))
+            .collect();
+        let (book, mistakes) = read(&files);
+        assert_eq!(mistakes, []);
+        assert!(book.agencies.len() >= 12 && book.procedures.len() >= 25);
+        let today = "2026-11-15".parse().expect("a date");
+        let new = super::super::changes::find(book, &Default::default(), today);
+        assert!(new.is_ok(), "{new:?}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_line_is_told_at_once() {
+        let text = "procedure,line,valid_from,valid_until,kind,name,amount,chapter,sub_item\n\
+                    1.001234,0,31-12-2026,,fee,,200.000,9,27167\n";
+        assert_eq!(
+            mistakes("fee_lines.csv", text),
+            [
+                "fee_lines.csv:2 line: \"0\" is not a whole number from 1 to 999",
+                "fee_lines.csv:2 valid_from: \"31-12-2026\" is no date; write 2026-07-01 or \
+                 01/07/2026",
+                "fee_lines.csv:2 kind: \"fee\" is not known; use phi or le_phi",
+                "fee_lines.csv:2 name: is empty; fill it in",
+                "fee_lines.csv:2 amount: \"200.000\" is no whole amount of đồng; write 200000 \
+                 without points",
+                "fee_lines.csv:2 chapter: \"9\" is not in the form; use 3 digits; if a spreadsheet \
+                 dropped a leading 0, format the column as text",
+                "fee_lines.csv:2 sub_item: \"27167\" is not in the form; use 4 digits; if a \
+                 spreadsheet dropped a leading 0, format the column as text",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_amount_is_whole_dong_within_the_limits() {
+        let amount = |text: &str| {
+            let head = "procedure,line,valid_from,kind,name,amount,chapter,sub_item\n";
+            mistakes("fee_lines.csv", &format!("{head}1.1,1,01/07/2026,phi,P,{text},414,2716\n"))
+        };
+        assert_eq!(amount("1000000000000"), Vec::<String>::new());
+        for (text, why) in [
+            ("0", "is zero"),
+            ("1000000000001", "more than 1000000000000"),
+            ("99999999999999999999999999", "more than"),
+            ("007", "begins with 0"),
+            ("-1", "no whole amount"),
+            ("1e5", "no whole amount"),
+            ("12.5", "no whole amount"),
+            ("", "no whole amount"),
+        ] {
+            assert!(amount(text).join("").contains(why), "{text}: {:?}", amount(text));
+        }
+    }
+
+    #[test]
+    fn the_other_files_are_read_as_strictly() {
+        let one = |name, text: &str| mistakes(name, text).join("\n");
+        let head = "code,valid_from,name,notify_at\n";
+        let banked = one("procedures.csv", &format!("{head}1.1,2026-01-01,N,banked\n"));
+        assert!(banked.contains("not offered until bank statements are imported"), "{banked}");
+        let never = one("procedures.csv", &format!("{head}1.1,2026-01-01,N,never\n"));
+        assert!(never.contains("use paid or banked"), "{never}");
+        let head = "code,name,return_origins\n";
+        let origin = one("portals.csv", &format!("{head}dvc,N,https://a.vn/x|http://b.vn\n"));
+        assert_eq!(origin.lines().count(), 2, "{origin}");
+        assert!(origin.contains("https://a.vn/x is no origin"), "{origin}");
+        assert_eq!(one("portals.csv", &format!("{head}dvc,N,https://a.vn http://[::1]:1\n")), "");
+        let code = one("portals.csv", &format!("{head}DVC,N,\n"));
+        assert!(code.contains("code: \"DVC\" is not in the form"), "{code}");
+        let dialect = one("partners.csv", "code,name,dialect\nbank,N,swift\n");
+        assert!(dialect.contains("not spoken here; use one of payos"), "{dialect}");
+        let head = "partner,number,valid_from,bin,holder,settling_source\n";
+        let account =
+            one("collecting_accounts.csv", &format!("{head}b,1 2,2026-01-01,97041,H,fax\n"));
+        for column in ["number", "bin", "settling_source"] {
+            assert!(account.contains(&format!(":2 {column}: ")), "{account}");
+        }
+        let broken = one("agencies.csv", "code,valid_from,name\nA,2026-01-01,\"a\nb\"\n");
+        assert!(broken.contains("holds a line break"), "{broken}");
+    }
 }

@@ -65,7 +65,7 @@ impl fmt::Display for Origin {
 }
 
 /// Does the address name this very machine?
-pub fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
