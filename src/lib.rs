@@ -2,12 +2,15 @@
 //!
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
+pub mod breaks;
 pub mod callers;
 pub mod commands;
+pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
 pub mod partners;
 pub mod platform;
 pub mod portals;
 pub mod registers;
+pub mod settlements;
 pub mod vocabulary;
