@@ -12,11 +12,12 @@
 //!                                       expired, cancelled
 //! ```
 //!
-//! - [`page`] the view models and how they become HTML (`web/templates/`)
+//! - [`page`] the view models; [`drawing`] how they become HTML (`web/templates/`)
 //! - [`words`] every text, in Vietnamese and English; [`times`] dates and time left
 //! - [`qr`] the QR code; [`assets`] style sheets and script; [`headers`] what guards the page
 
 pub mod assets;
+pub mod drawing;
 pub mod headers;
 pub mod page;
 pub mod qr;

@@ -123,13 +123,13 @@ words! {
         | "No way to pay is available at the moment. Please try again in a few minutes.";
 
     // The transfer.
-    scan: "Mở ứng dụng ngân hàng của bạn và quét mã này." | "Open your bank app and scan this code.";
-    same_phone: "Bạn đang dùng chính điện thoại này? Chụp màn hình rồi mở ảnh trong ứng dụng ngân hàng, hoặc nhập thông tin bên dưới."
-        | "Using this very phone? Take a screenshot and open it in your bank app, or enter the details below.";
+    scan: "Quét mã bằng ứng dụng ngân hàng" | "Scan with your bank app";
+    same_phone: "Bạn đang dùng chính điện thoại này? Chụp màn hình rồi mở ảnh trong ứng dụng ngân hàng, hoặc sao chép thông tin trên trang này."
+        | "Using this very phone? Take a screenshot and open it in your bank app, or copy the details on this page.";
     qr_title: "Mã VietQR" | "VietQR code";
     qr_description: "Mã để chuyển {}. Số tài khoản, số tiền và nội dung cũng được ghi bằng chữ bên cạnh."
         | "A code to transfer {}. Account, amount and message are also given as text beside it.";
-    by_hand: "Hoặc nhập thông tin chuyển khoản" | "Or enter the transfer yourself";
+    by_hand: "Hoặc nhập bằng tay" | "Or enter it by hand";
     bank: "Ngân hàng" | "Bank";
     account: "Số tài khoản" | "Account number";
     holder: "Tên người nhận" | "Account name";
@@ -139,9 +139,9 @@ words! {
         | "Please keep the amount and the message as they are: they are how we find your dossier.";
     after_transfer: "Sau khi bạn chuyển, kết quả thường có trong khoảng một phút. Bạn có thể đóng trang này; cơ quan giải quyết hồ sơ vẫn được báo."
         | "After your transfer the result usually shows within a minute. You may close this page; the agency will be told all the same.";
-    check: "Tôi đã chuyển tiền, kiểm tra kết quả" | "I have paid, check the result";
-    part_paid_body: "Chúng tôi đã nhận {}, chưa đủ số phải nộp. Vui lòng nộp phần còn thiếu trước hạn; nếu không, số tiền đã nhận sẽ được hoàn trả."
-        | "We have received {}, which is not the whole amount. Please pay the rest before the time runs out; otherwise what we received will be refunded.";
+    check: "Tôi đã chuyển, kiểm tra kết quả" | "I have paid, check the result";
+    part_paid_body: "Vui lòng nộp phần còn thiếu trước hạn; nếu không, số tiền đã nhận sẽ được hoàn trả."
+        | "Please pay the rest before the time runs out; otherwise what we received will be refunded.";
 
     // An attempt with a partner.
     attempt_ready: "Bạn đã bắt đầu thanh toán qua {} nhưng chưa có kết quả. Nếu chưa trả tiền, bạn có thể tiếp tục ở đó."
