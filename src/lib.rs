@@ -5,6 +5,7 @@
 pub mod breaks;
 pub mod callers;
 pub mod commands;
+pub mod counter;
 pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
