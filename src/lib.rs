@@ -6,6 +6,7 @@ pub mod callers;
 pub mod commands;
 pub mod invoices;
 pub mod ledger;
+pub mod notices;
 pub mod partners;
 pub mod platform;
 pub mod portals;
