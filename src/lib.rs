@@ -9,6 +9,7 @@ pub mod counter;
 pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
+pub mod notices;
 pub mod partners;
 pub mod platform;
 pub mod portals;
