@@ -2,6 +2,7 @@
 //!
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
+pub mod app;
 pub mod breaks;
 pub mod callers;
 pub mod commands;

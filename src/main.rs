@@ -1,2 +1,203 @@
-//! payclear
-fn main() {}
+//! `payclear`: one binary, every command.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use payclear::app::{self, App, Role};
+use payclear::commands;
+use payclear::platform::seal::{MasterKey, MasterKeys};
+use payclear::platform::settings::{self, Mode, Settings};
+use payclear::platform::{database, faults, telemetry};
+use payclear::vocabulary::clock::{SharedClock, SystemClock};
+
+/// Online payment clearing for government fees.
+#[derive(Debug, Parser)]
+#[command(name = "payclear", version)]
+enum Command {
+    /// Serves; with `--roles` only some of what there is to do.
+    Serve {
+        /// api, relay, dispatch, notices, clock; all unless told.
+        #[arg(long, value_delimiter = ',')]
+        roles: Vec<String>,
+    },
+    /// Applies the migrations as the owner (DATABASE_OWNER_URL).
+    Migrate {
+        /// Make the roles of the cluster first.
+        #[arg(long)]
+        roles: bool,
+    },
+    /// Registers: agencies, procedures, fee schedules, portals, partners.
+    #[command(subcommand)]
+    Registers(commands::registers::Registers),
+    /// Keys and endpoints of portals.
+    #[command(subcommand)]
+    Portal(commands::portal::Portal),
+    /// Keys and settings of partners, and wire-format vectors.
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+    /// Signs a request and sends it.
+    Request(commands::request::RequestArgs),
+    /// Recomputes ledger and chain, and says what it found.
+    Verify(commands::verify::Verify),
+    /// Checks settings, database and broker, and prints the topology.
+    Doctor,
+    /// Shows one fee after another from end to end, against a running stack.
+    Demo(commands::demo::Demo),
+    /// Measures this installation beside pgbench, in the same run.
+    Bench(commands::bench::Bench),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum PartnerCommand {
+    /// Runs a file of wire-format vectors through the dialect of its channel.
+    Vectors {
+        /// vnpay, payos or vietqr.
+        channel: String,
+        /// The file.
+        file: String,
+    },
+    #[command(flatten)]
+    Of(commands::partner::Partner),
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("payclear: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(command)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("payclear: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, Failure> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    match command {
+        Command::Serve { roles } => serve(&roles, clock).await?,
+        Command::Migrate { roles } => migrate(roles).await?,
+        Command::Registers(command) => {
+            let pool = pool().await?;
+            commands::registers::run(&command, &pool, &*clock, &actor()).await?;
+        }
+        Command::Portal(command) => {
+            let settings = Settings::read()?;
+            let keys = master_keys(&settings)?;
+            let pool = database::open(&settings.database.url, 2).await?;
+            let with = (&keys, app::policy(settings.mode));
+            commands::portal::run(&command, &pool, with, &*clock, &actor()).await?;
+        }
+        Command::Partner(PartnerCommand::Vectors { channel, file }) => {
+            let tally = commands::partner_vectors::run(&channel, &file)?;
+            return Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Partner(PartnerCommand::Of(command)) => {
+            let settings = Settings::read()?;
+            let keys = master_keys(&settings)?;
+            let pool = database::open(&settings.database.url, 2).await?;
+            commands::partner::run(&command, &pool, &keys, &*clock, &actor()).await?;
+        }
+        Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
+        Command::Verify(command) => {
+            return Ok(commands::verify::run(&command, &pool().await?).await?);
+        }
+        Command::Doctor => return Ok(commands::doctor::run().await?),
+        Command::Demo(command) => return Ok(commands::demo::run(&command, &clock).await?),
+        Command::Bench(command) => return Ok(commands::bench::run(&command, &clock).await?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(roles: &[String], clock: SharedClock) -> Result<(), Failure> {
+    telemetry::start_logging();
+    let settings = Settings::read()?;
+    let mut wanted = Vec::new();
+    for role in roles {
+        wanted.push(role.parse::<Role>()?);
+    }
+    if wanted.is_empty() {
+        wanted.extend_from_slice(Role::ALL);
+    }
+    if settings.mode == Mode::Development {
+        faults::plan(settings::variable("PAYCLEAR_DIE_AT").as_deref());
+    }
+    let keys = master_keys(&settings)?;
+    let app = App::open(settings, keys, clock).await?;
+    let stop = app.stop.clone();
+    tokio::spawn(async move {
+        ended().await;
+        tracing::info!("stopping: what is under way is finished first");
+        stop.cancel();
+    });
+    app.run(&wanted).await?;
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn ended() {
+    let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM cannot be heard");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn migrate(roles: bool) -> Result<(), Failure> {
+    let owner = settings::variable("DATABASE_OWNER_URL")
+        .ok_or("DATABASE_OWNER_URL is not set: it names a user that may create roles")?;
+    if roles {
+        let application = settings::variable("DATABASE_URL")
+            .ok_or("DATABASE_URL is not set: it names the application's user")?;
+        database::make_roles(&owner, &application).await?;
+    }
+    let new = database::migrate(&owner).await?;
+    println!("{new} migrations applied");
+    Ok(())
+}
+
+async fn pool() -> Result<sqlx::PgPool, Failure> {
+    let url = settings::variable("DATABASE_URL").ok_or("DATABASE_URL is not set")?;
+    Ok(database::open(&url, 4).await?)
+}
+
+fn master_keys(settings: &Settings) -> Result<MasterKeys, Failure> {
+    let text = match &settings.secrets.master_key_file {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|e| format!("secrets.master_key_file {}: {e}", file.display()))?,
+        None => settings.secrets.master_key.clone(),
+    };
+    if text.trim().is_empty() {
+        return Err(
+            "no master key: set secrets.master_key_file to a file with base64 of 32 bytes \
+                    (`openssl rand -base64 32`)"
+                .into(),
+        );
+    }
+    let mut previous = Vec::new();
+    for key in &settings.secrets.previous_master_keys {
+        previous.push(MasterKey::from_base64(key)?);
+    }
+    Ok(MasterKeys::new(MasterKey::from_base64(text.trim())?, previous))
+}
+
+/// Who gives a command, for the audit.
+fn actor() -> String {
+    format!("cli/{}", settings::variable("USER").unwrap_or_else(|| "unknown".to_owned()))
+}

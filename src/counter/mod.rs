@@ -19,6 +19,7 @@
 pub mod assets;
 pub mod drawing;
 pub mod headers;
+pub mod http;
 pub mod page;
 pub mod qr;
 pub mod times;

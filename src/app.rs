@@ -1,0 +1,482 @@
+//! The wiring: opens pools, merges every room's routes, starts every room's work. No rules here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::callers::doors::Doors;
+use crate::dispatch::call::Caller;
+use crate::dispatch::consumer::{Dispatching, Orders};
+use crate::dispatch::query::Querying;
+use crate::dispatch::start::Starting;
+use crate::dispatch::steps::Stepping;
+use crate::invoices::cancel::Cancelling;
+use crate::invoices::expire::Expiring;
+use crate::invoices::issue::Issuing;
+use crate::ledger::accounts::Accounts;
+use crate::notices::consumer::PREFETCH;
+use crate::notices::room::{Notices, Parts};
+use crate::platform::egress::{self, Egress, Policy};
+use crate::platform::group::Writer;
+use crate::platform::relay::Relay;
+use crate::platform::seal::MasterKeys;
+use crate::platform::settings::{Mode, Settings};
+use crate::platform::{admission, broker, database, http, lease, outbox, sequencer, telemetry};
+use crate::registers::live::LiveDirectory;
+use crate::settlements::group::Settling;
+use crate::settlements::partner_http::PartnerDoors;
+use crate::settlements::reverse::Reversing;
+use crate::vocabulary::clock::SharedClock;
+use crate::{counter, dispatch, invoices, ledger, notices, settlements};
+
+crate::text_enum! {
+    /// What a process does. Every role runs in any number of replicas.
+    pub enum Role ("role") {
+        /// The doors.
+        Api = "api",
+        /// From the outbox to the broker.
+        Relay = "relay",
+        /// Orders to partners.
+        Dispatch = "dispatch",
+        /// Notices to portals.
+        Notices = "notices",
+        /// Sweeps, the sequencer, pruning.
+        Clock = "clock",
+    }
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] database::DatabaseError),
+    /// A statement.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// The HTTP client.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The port.
+    #[error("cannot listen on {address}: {error}; is something else using the port?")]
+    Listen {
+        /// The address of the settings.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Serving.
+    #[error("serving: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Everything that a process is made of.
+#[derive(Clone)]
+pub struct App {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The database.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Keys at rest.
+    pub keys: Arc<MasterKeys>,
+    /// The registers.
+    pub directory: LiveDirectory,
+    /// Account numbers.
+    pub accounts: Arc<Accounts>,
+    /// The sender of notices.
+    pub notices: Arc<Notices>,
+    /// Orders to partners.
+    pub dispatching: Dispatching,
+    /// The doors of partners.
+    pub partner_doors: PartnerDoors,
+    /// Ends everything.
+    pub stop: CancellationToken,
+    doors: Doors,
+    settling: Writer<Settling>,
+    issuing: Writer<Issuing>,
+    metrics: PrometheusHandle,
+    holder: String,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}
+
+/// The description of the whole API; each room adds its routes.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "payclear",
+    description = "Online payment clearing for government fees. Signatures, idempotency and errors: docs/api.md."
+))]
+struct ApiDoc;
+
+impl App {
+    /// Opens everything; runs nothing yet.
+    pub async fn open(
+        settings: Settings,
+        keys: MasterKeys,
+        clock: SharedClock,
+    ) -> Result<Self, StartError> {
+        let pool = database::open(&settings.database.url, settings.database.connections).await?;
+        database::check(&pool).await?;
+        let keys = Arc::new(keys);
+        let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+        let accounts = Arc::new(Accounts::default());
+        let cut_off = settings.cut_off().unwrap_or(None);
+        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
+        let settling = Writer::start(
+            pool.clone(),
+            Settling {
+                pool: pool.clone(),
+                clock: clock.clone(),
+                accounts: Arc::clone(&accounts),
+                cut_off,
+            },
+        );
+        let issuing = Writer::start(
+            pool.clone(),
+            Issuing { clock: clock.clone(), public_url: settings.http.public_url.clone() },
+        );
+        let partner_doors = PartnerDoors {
+            doors: doors.clone(),
+            pool: pool.clone(),
+            settling: settling.clone(),
+            keys: Arc::clone(&keys),
+        };
+        let call_within = Duration::from_secs(settings.clearing.partner_call_seconds);
+        let dispatching = Dispatching {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            directory: directory.clone(),
+            caller: Caller::new(egress::partner_client()?, call_within),
+            steps: Writer::start(pool.clone(), Stepping { clock: clock.clone() }),
+            public_url: settings.http.public_url.clone(),
+        };
+        let notices = Notices::start(Parts {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            directory: directory.clone(),
+            egress: Egress::new(policy(settings.mode))?,
+            settings: settings.notices.clone(),
+        });
+        Ok(Self {
+            settings: Arc::new(settings),
+            pool,
+            clock,
+            keys,
+            directory,
+            accounts,
+            notices,
+            dispatching,
+            partner_doors,
+            stop: CancellationToken::new(),
+            doors,
+            settling,
+            issuing,
+            metrics: telemetry::start_metrics(),
+            holder: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
+        })
+    }
+
+    /// The doors, as one router.
+    pub fn router(&self) -> Router {
+        let settings = &self.settings;
+        let (api, document) = self.api();
+        let pages = Router::new()
+            .route("/livez", get(|| async { "alive\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics_page))
+            .with_state(self.clone())
+            .merge(settlements::partner_http::routes(self.partner_doors.clone()))
+            .merge(counter::http::routes(counter::http::Counter {
+                doors: self.doors.clone(),
+                pool: self.pool.clone(),
+                starting: Starting {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    minutes: settings.clearing.attempt_minutes,
+                },
+                client_address_header: settings.http.client_address_header.clone(),
+            }))
+            .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document));
+        http::dress(api.merge(pages), Duration::from_secs(settings.http.request_seconds))
+    }
+
+    /// The signed API, and its document.
+    fn api(&self) -> (Router, utoipa::openapi::OpenApi) {
+        let settings = &self.settings;
+        OpenApiRouter::with_openapi(ApiDoc::openapi())
+            .merge(invoices::http::routes(invoices::http::InvoiceDoors {
+                doors: self.doors.clone(),
+                pool: self.pool.clone(),
+                issuing: self.issuing.clone(),
+                cancelling: Cancelling {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    accounts: Arc::clone(&self.accounts),
+                    public_url: settings.http.public_url.clone(),
+                },
+                keys: Arc::clone(&self.keys),
+                settings: Arc::new(settings.clearing.clone()),
+                cut_off: settings.cut_off().unwrap_or(None),
+            }))
+            .merge(settlements::http::routes(settlements::http::SettlementDoors {
+                doors: self.doors.clone(),
+                settling: self.settling.clone(),
+                reversing: Reversing {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    accounts: Arc::clone(&self.accounts),
+                },
+            }))
+            .merge(notices::http::routes(notices::http::NoticesDoor {
+                doors: self.doors.clone(),
+                pool: self.pool.clone(),
+                directory: self.directory.clone(),
+                keys: Arc::clone(&self.keys),
+                policy: policy(settings.mode),
+            }))
+            .split_for_parts()
+    }
+
+    /// The OpenAPI document.
+    pub fn document(&self) -> utoipa::openapi::OpenApi {
+        self.api().1
+    }
+
+    /// Runs roles until `stop`, then lets what is under way finish.
+    pub async fn run(self, roles: &[Role]) -> Result<(), StartError> {
+        let work = TaskTracker::new();
+        work.spawn(
+            self.directory
+                .clone()
+                .keep_fresh(Duration::from_secs(1), self.stop.clone().cancelled_owned()),
+        );
+        if roles.contains(&Role::Relay) {
+            work.spawn(self.clone().relay());
+        }
+        if roles.contains(&Role::Dispatch) {
+            work.spawn(self.clone().dispatch());
+        }
+        if roles.contains(&Role::Notices) {
+            work.spawn(self.clone().consume_notices());
+        }
+        if roles.contains(&Role::Clock) {
+            work.spawn(self.clone().clock_role());
+            work.spawn(sequencer::run(
+                self.pool.clone(),
+                self.clock.clone(),
+                self.holder.clone(),
+                self.stop.clone(),
+            ));
+        }
+        if roles.contains(&Role::Api) {
+            let address = self.settings.http.listen;
+            let listener = tokio::net::TcpListener::bind(address)
+                .await
+                .map_err(|error| StartError::Listen { address, error })?;
+            tracing::info!(%address, "serving");
+            let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+                // Answers are small and waited for.
+                drop(stream.set_nodelay(true));
+            });
+            axum::serve(listener, service)
+                .with_graceful_shutdown(self.stop.clone().cancelled_owned())
+                .await
+                .map_err(StartError::Serve)?;
+        }
+        self.stop.cancelled().await;
+        work.close();
+        work.wait().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn partners(&self) -> Vec<String> {
+        let directory = self.directory.current();
+        let mut codes: Vec<String> = directory.partners().iter().map(|p| p.code.clone()).collect();
+        codes.sort();
+        codes
+    }
+
+    async fn relay(self) {
+        let relay = Relay {
+            pool: self.pool.clone(),
+            broker: self.settings.broker.clone(),
+            holder: self.holder.clone(),
+        };
+        let (app, stop) = (self.clone(), self.stop.clone());
+        let recovered = move |empty: Vec<String>| {
+            let app = app.clone();
+            async move { app.recover(&empty).await }
+        };
+        relay.run(move || self.partners(), recovered, stop).await;
+    }
+
+    /// What should have had an effect and had none is sent again, where the queue is empty.
+    async fn recover(&self, empty: &[String]) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        let partners: Vec<String> = self
+            .partners()
+            .into_iter()
+            .filter(|p| empty.contains(&broker::collect_queue(p)))
+            .collect();
+        let orders = dispatch::recover::resend_lost(&self.pool, &partners, now).await?;
+        let told = if empty.iter().any(|queue| queue == broker::NOTICES_QUEUE) {
+            notices::recover::resend_lost(&self.pool, now).await?
+        } else {
+            0
+        };
+        if orders > 0 || told > 0 {
+            tracing::warn!(orders, notices = told, "messages were lost and are sent again");
+        }
+        Ok(())
+    }
+
+    async fn dispatch(self) {
+        let running = TaskTracker::new();
+        let mut known: Vec<String> = Vec::new();
+        while !self.stop.is_cancelled() {
+            for partner in self.partners() {
+                if known.contains(&partner) {
+                    continue;
+                }
+                let orders = Arc::new(Orders {
+                    dispatching: self.dispatching.clone(),
+                    querying: self.querying(),
+                });
+                running.spawn(broker::consume(
+                    self.settings.broker.clone(),
+                    broker::collect_queue(&partner),
+                    64,
+                    orders,
+                    self.partners(),
+                    self.stop.clone(),
+                ));
+                known.push(partner);
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+        running.close();
+        running.wait().await;
+    }
+
+    /// Asking partners after orders.
+    pub fn querying(&self) -> Querying {
+        Querying { dispatching: self.dispatching.clone(), doors: self.partner_doors.clone() }
+    }
+
+    async fn consume_notices(self) {
+        let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+        let retries =
+            tokio::spawn(notices::retry::run(Arc::clone(&self.notices), every, self.stop.clone()));
+        broker::consume(
+            self.settings.broker.clone(),
+            broker::NOTICES_QUEUE.to_owned(),
+            PREFETCH,
+            Arc::clone(&self.notices),
+            self.partners(),
+            self.stop.clone(),
+        )
+        .await;
+        drop(retries.await);
+    }
+
+    /// The sweeps, by whoever leads.
+    async fn clock_role(self) {
+        let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+        let mut pruned = tokio::time::Instant::now();
+        while !self.stop.is_cancelled() {
+            match self.sweep(&mut pruned).await {
+                Ok(()) => {}
+                Err(error) => tracing::warn!(%error, "a sweep failed; trying again"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    async fn sweep(&self, pruned: &mut tokio::time::Instant) -> Result<(), sqlx::Error> {
+        {
+            let mut conn = self.pool.acquire().await?;
+            if lease::take(&mut conn, "clock", &self.holder).await?.is_none() {
+                return Ok(());
+            }
+        }
+        let now = self.clock.now();
+        self.expiring().sweep().await?;
+        dispatch::recover::resend_due(&self.pool, now).await?;
+        if let Err(error) = self.querying().sweep(&self.pool).await {
+            tracing::warn!(%error, "asking partners failed; trying again");
+        }
+        self.gauges().await?;
+        if pruned.elapsed() > Duration::from_secs(60) {
+            *pruned = tokio::time::Instant::now();
+            admission::prune(&self.pool, self.settings.clearing.answers_kept_days).await?;
+            let mut conn = self.pool.acquire().await?;
+            ledger::store::snapshot_balances(&mut conn).await?;
+        }
+        Ok(())
+    }
+
+    /// Expiry.
+    pub fn expiring(&self) -> Expiring {
+        Expiring {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+        }
+    }
+
+    async fn gauges(&self) -> Result<(), sqlx::Error> {
+        let (waiting, age) = outbox::depth(&self.pool).await?;
+        let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
+        metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
+        metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
+        Ok(())
+    }
+}
+
+/// Which addresses notices may go to.
+pub const fn policy(mode: Mode) -> Policy {
+    match mode {
+        Mode::Production => Policy::Public,
+        Mode::Development => Policy::LoopbackToo,
+    }
+}
+
+/// Red only when the database cannot be written: the broker and the outbox are alarms, never a
+/// reason to take down what still takes invoices.
+async fn ready(State(app): State<App>) -> impl IntoResponse {
+    if database::is_writable(&app.pool).await {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n")
+    }
+}
+
+async fn metrics_page(State(app): State<App>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render())
+}

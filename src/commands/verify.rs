@@ -1,0 +1,170 @@
+//! `payclear verify`: recomputes the ledger from its postings and the chain from its events, in one
+//! snapshot, and says what it found.
+
+use std::process::ExitCode;
+
+use sqlx::{PgConnection, PgPool};
+
+use crate::ledger::verify::{LedgerReport, ledger};
+use crate::platform::sequencer::{self, Chain, LastBatch};
+
+/// What to print.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found in the chain.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChainReport {
+    /// Batches looked at.
+    pub batches: i64,
+    /// Events in them.
+    pub events: i64,
+    /// The first batch whose digest, number or interval is not what its events give.
+    pub broken_at: Option<i64>,
+    /// The digest of the last batch, in hexadecimal.
+    pub head: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Report {
+    /// The ledger.
+    pub ledger: LedgerReport,
+    /// The chain.
+    pub chain: ChainReport,
+    /// Invoices that are paid and have not exactly one applied settlement in this cycle.
+    pub paid_without_settlement: i64,
+    /// Settlements that are booked with another amount than they say.
+    pub misbooked: i64,
+    /// Does everything hold?
+    pub holds: bool,
+}
+
+/// Verifies a database.
+pub async fn verify(pool: &PgPool) -> Result<Report, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::raw_sql(
+        "set transaction isolation level repeatable read read only; set local statement_timeout = 0",
+    )
+    .execute(&mut *tx)
+    .await?;
+    let ledger = ledger(&mut tx).await?;
+    let chain = chain(&mut tx).await?;
+    let paid_without_settlement = sqlx::query_scalar!(
+        r#"select count(*) as "n!" from invoice i
+            where (i.status = 'paid') is distinct from exists (
+                  select from settlement s
+                   where s.invoice_id = i.invoice_id and s.applied_cycle = i.cycle)"#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let misbooked = sqlx::query_scalar!(
+        r#"select count(*) as "n!" from settlement s
+            where s.entry_id is not null
+              and s.amount is distinct from (
+                  select sum(p.amount) from ledger.posting p
+                    join ledger.account a on a.account_id = p.account_id
+                   where p.entry_id = s.entry_id and a.kind = 'partner_receivable')"#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let holds = ledger.holds()
+        && chain.broken_at.is_none()
+        && paid_without_settlement == 0
+        && misbooked == 0;
+    Ok(Report { ledger, chain, paid_without_settlement, misbooked, holds })
+}
+
+async fn chain(conn: &mut PgConnection) -> Result<ChainReport, sqlx::Error> {
+    let batches = sqlx::query!(
+        r#"select batch_id, era, from_tx::text as "from_tx!", to_tx::text as "to_tx!",
+                  first_number, events, digest
+             from event_batch order by batch_id"#
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut report = ChainReport { batches: 0, events: 0, broken_at: None, head: String::new() };
+    let mut last: Option<LastBatch> = None;
+    for batch in batches {
+        let before = last.take().filter(|l| l.era == batch.era).unwrap_or(LastBatch {
+            batch_id: report.batches,
+            era: batch.era,
+            to_tx: "0".to_owned(),
+            next_number: report.events + 1,
+            digest: vec![0; 32],
+        });
+        let mut chain = Chain::begin(&before, &batch.to_tx);
+        let mut after = None;
+        loop {
+            let events =
+                sequencer::events_between(conn, &batch.from_tx, &batch.to_tx, after.as_ref(), 5000)
+                    .await?;
+            for event in &events {
+                chain.take(event);
+            }
+            match events.last() {
+                Some(event) if events.len() == 5000 => {
+                    after = Some((event.made_by_tx.clone(), event.event_id));
+                }
+                _ => break,
+            }
+        }
+        let (count, digest) = chain.end();
+        let whole = i64::try_from(count).unwrap_or(0) == i64::from(batch.events)
+            && digest[..] == batch.digest[..]
+            && batch.from_tx == before.to_tx
+            && batch.first_number == before.next_number
+            && batch.batch_id == before.batch_id + 1;
+        if !whole && report.broken_at.is_none() {
+            report.broken_at = Some(batch.batch_id);
+        }
+        report.batches += 1;
+        report.events += i64::from(batch.events);
+        report.head = hex::encode(&batch.digest);
+        last = Some(LastBatch {
+            batch_id: batch.batch_id,
+            era: batch.era,
+            to_tx: batch.to_tx,
+            next_number: batch.first_number + i64::from(batch.events),
+            digest: batch.digest,
+        });
+    }
+    Ok(report)
+}
+
+/// Runs the command; exit code 1 when something does not hold.
+pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Error> {
+    let report = verify(pool).await?;
+    if command.json {
+        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    } else {
+        let l = &report.ledger;
+        println!(
+            "ledger: {} entries, {} accounts; unbalanced {}, without lines {}, orphan lines {}, \
+             foreign lines {}, differing balances {}; sum of all postings {}",
+            l.entries,
+            l.accounts,
+            l.unbalanced,
+            l.without_lines,
+            l.orphans,
+            l.foreign,
+            l.differing,
+            l.total
+        );
+        let c = &report.chain;
+        match c.broken_at {
+            None => println!("chain: {} batches, {} events; head {}", c.batches, c.events, c.head),
+            Some(at) => println!("chain: broken at batch {at} of {}", c.batches),
+        }
+        println!(
+            "invoices: paid without exactly one settlement {}; settlements misbooked {}",
+            report.paid_without_settlement, report.misbooked
+        );
+        println!("verify: {}", if report.holds { "everything holds" } else { "NOT IN ORDER" });
+    }
+    Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
