@@ -2,8 +2,11 @@
 //!
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
+pub mod breaks;
 pub mod callers;
 pub mod commands;
+pub mod counter;
+pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
 pub mod notices;
@@ -11,4 +14,5 @@ pub mod partners;
 pub mod platform;
 pub mod portals;
 pub mod registers;
+pub mod settlements;
 pub mod vocabulary;

@@ -121,17 +121,18 @@ start_service() {
   PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
   key=$(once bank-key.json "$BIN/payclear" partner key directbank --json)
   BANK_KEY_ID=$(field key_id "$key") BANK_SECRET=$(field secret "$key")
-  configure samplebank "{\"base_url\": \"$SIMULATORS_URL\", \"client_id\": \"$SIM_PAYOS_CLIENT_ID\",
+  configure samplebank "{\"base_url\": \"$SIMULATORS_URL/payos\", \"client_id\": \"$SIM_PAYOS_CLIENT_ID\",
     \"api_key\": \"$SIM_PAYOS_API_KEY\", \"checksum_key\": \"$SIM_PAYOS_CHECKSUM_KEY\"}"
-  configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/paymentv2/vpcpay.html\",
-    \"api_url\": \"$SIMULATORS_URL/merchant_webapi/api/transaction\",
+  configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/vnpay/paymentv2/vpcpay.html\",
+    \"api_url\": \"$SIMULATORS_URL/vnpay/merchant_webapi/api/transaction\",
     \"tmn_code\": \"$SIM_VNPAY_TMN_CODE\", \"hash_secret\": \"$SIM_VNPAY_HASH_SECRET\"}"
+  configure directbank "{}"
   write_env
 
   say "starting the simulators on port $(port SIMULATORS) and payclear on port $(port PAYCLEAR)"
   mkdir -p "$SIM_JOURNAL_DIR"
   export SIM_BANK_KEY_ID=$BANK_KEY_ID SIM_BANK_SECRET=$BANK_SECRET
-  launch simulators "$BIN/bank-simulators"
+  launch simulators "$BIN/bank-simulators" serve
   await simulators 20 listening "$(port SIMULATORS)"
   launch payclear "$BIN/payclear" serve
   await payclear 60 answers "$(port PAYCLEAR)" /readyz

@@ -223,7 +223,7 @@ async fn give_up_parts(
     };
     let entry = acts::parts_given_up(occasion, &parts)
         .map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
-    let numbers = accounts.numbers(pool, entry.lines().iter().map(|l| &l.account)).await?;
+    let numbers = accounts.numbers(pool, entry.accounts()).await?;
     let ids = ledger::entry_numbers(conn, 1).await?;
     ledger::entries_insert(conn, &[(ids[0], &entry)], &numbers).await?;
     invoice.held = Money::zero(invoice.amount.currency());

@@ -10,7 +10,6 @@ use crate::vocabulary::money::Money;
 /// An amount with its currency.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Money, example = json!({"amount": "150000", "currency": "VND"}))]
-#[expect(dead_code, reason = "the schema of Money, which writes itself")]
 pub struct MoneySchema {
     /// Digits, with the currency's own number after the point; a string.
     amount: String,

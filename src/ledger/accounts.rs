@@ -17,10 +17,10 @@ pub struct Accounts {
 impl Accounts {
     /// The numbers of accounts; those that are not open yet are opened, in a transaction of their
     /// own: an account without postings harms nobody, and no group has to wait for another's.
-    pub async fn numbers<'a>(
+    pub async fn numbers(
         &self,
         pool: &PgPool,
-        keys: impl IntoIterator<Item = &'a AccountKey>,
+        keys: Vec<&AccountKey>,
     ) -> Result<HashMap<AccountKey, i64>, sqlx::Error> {
         let mut numbers = HashMap::new();
         let mut missing = Vec::new();

@@ -133,6 +133,11 @@ impl Entry {
         self.currency
     }
 
+    /// The accounts of its lines.
+    pub fn accounts(&self) -> Vec<&AccountKey> {
+        self.lines.iter().map(|line| &line.account).collect()
+    }
+
     /// Its lines, two at least.
     pub fn lines(&self) -> &[Line] {
         &self.lines

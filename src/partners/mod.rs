@@ -5,6 +5,7 @@
 //! database, opened in memory only.
 
 pub mod dialects;
+pub mod exchange;
 pub mod register;
 pub mod store;
 

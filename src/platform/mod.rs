@@ -8,6 +8,7 @@ pub mod directory_version;
 pub mod due;
 pub mod egress;
 pub mod event;
+pub mod faults;
 pub mod group;
 pub mod http;
 pub mod lease;

@@ -334,6 +334,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// How the payer pays here.
     fn channel(&self) -> Channel;
 
+    /// An address on the partner's own page that payers are sent to, when there is one.
+    fn payer_page(&self) -> Option<&str> {
+        None
+    }
+
     /// A reference for a new attempt, in the partner's form, from 64 random bits.
     fn reference(&self, code: &InvoiceCode, random: u64) -> String;
 

@@ -20,6 +20,10 @@ impl Dialect for Vnpay {
         Channel::Redirect
     }
 
+    fn payer_page(&self) -> Option<&str> {
+        Some(&self.settings.payment_url)
+    }
+
     /// The code and four characters: VNPAY wants it unique per day.
     fn reference(&self, code: &InvoiceCode, random: u64) -> String {
         crate::partners::dialects::reference_of_code(code, random)

@@ -1,0 +1,62 @@
+//! Breaks (chênh lệch): anything that does not match is a case with a code, an amount and an age.
+
+pub mod store;
+
+use chrono::{DateTime, Utc};
+
+use crate::text_enum;
+use crate::vocabulary::ids::{BreakId, InvoiceId, SettlementId};
+use crate::vocabulary::money::Money;
+
+text_enum! {
+    /// What does not match. The codes are those officers use; more come with reconciliation.
+    pub enum BreakCode ("break code") {
+        /// Another amount than is owed.
+        AmountDiffers = "B03",
+        /// One invoice paid twice, or one transaction told twice.
+        Duplicate = "B05",
+        /// Paid after expiry or cancellation.
+        Late = "B06",
+        /// Money without a reference that is known.
+        Unknown = "B07",
+        /// Two invoices could be meant.
+        Ambiguous = "B08",
+        /// Money taken back by the bank.
+        Reversed = "B13",
+    }
+}
+
+text_enum! {
+    /// Where a case stands.
+    pub enum BreakState ("break state") {
+        /// Nobody has it.
+        Open = "open",
+        /// Closed by the system: nothing is left to do.
+        AutoClosed = "auto_closed",
+    }
+}
+
+/// A case to be opened.
+#[derive(Debug, Clone)]
+pub struct Break {
+    /// Its id.
+    pub id: BreakId,
+    /// What does not match.
+    pub code: BreakCode,
+    /// Open, or closed at once when it only has to be known.
+    pub state: BreakState,
+    /// When.
+    pub opened_at: DateTime<Utc>,
+    /// The partner it came through.
+    pub partner: String,
+    /// The agency, when an invoice is known.
+    pub agency: String,
+    /// The invoice, when it is known.
+    pub invoice: Option<InvoiceId>,
+    /// The settlement it is about.
+    pub settlement: Option<SettlementId>,
+    /// How much does not match.
+    pub amount: Money,
+    /// For the officer.
+    pub detail: String,
+}

@@ -1,0 +1,91 @@
+//! Every statement on cases.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Break, BreakCode};
+use crate::vocabulary::ids::InvoiceId;
+
+/// Opens cases, all in one statement.
+pub async fn breaks_insert(conn: &mut PgConnection, breaks: &[Break]) -> Result<(), sqlx::Error> {
+    if breaks.is_empty() {
+        return Ok(());
+    }
+    let text = |pick: fn(&Break) -> &str| -> Vec<String> {
+        breaks.iter().map(|b| pick(b).to_owned()).collect()
+    };
+    let ids: Vec<Uuid> = breaks.iter().map(|b| b.id.0).collect();
+    let opened: Vec<DateTime<Utc>> = breaks.iter().map(|b| b.opened_at).collect();
+    let invoices: Vec<Option<Uuid>> = breaks.iter().map(|b| b.invoice.map(|i| i.0)).collect();
+    let settlements: Vec<Option<Uuid>> = breaks.iter().map(|b| b.settlement.map(|s| s.0)).collect();
+    let amounts: Vec<Decimal> = breaks.iter().map(|b| b.amount.amount()).collect();
+    sqlx::query!(
+        "insert into break_case (break_id, code, opened_at, partner, agency, invoice_id,
+                                 settlement_id, amount, currency, state, state_since, detail)
+         select b.id, b.code, b.opened, b.partner, b.agency, b.invoice, b.settlement, b.amount,
+                b.currency, b.state, b.opened, b.detail
+           from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[],
+                       $6::uuid[], $7::uuid[], $8::numeric[], $9::text[], $10::text[], $11::text[])
+                b(id, code, opened, partner, agency, invoice, settlement, amount, currency, state, detail)",
+        &ids,
+        &text(|b| b.code.as_str()),
+        &opened,
+        &text(|b| &b.partner),
+        &text(|b| &b.agency),
+        &invoices as &[Option<Uuid>],
+        &settlements as &[Option<Uuid>],
+        &amounts,
+        &text(|b| b.amount.currency().as_str()),
+        &text(|b| b.state.as_str()),
+        &text(|b| &b.detail),
+    )
+    .execute(conn)
+    .await?;
+    for opened in breaks {
+        metrics::counter!("payclear_breaks_opened_total", "code" => opened.code.as_str())
+            .increment(1);
+    }
+    Ok(())
+}
+
+/// Closes the open cases of one code of invoices whose cause is gone.
+pub async fn breaks_close_of_invoices(
+    conn: &mut PgConnection,
+    code: BreakCode,
+    invoices: &[InvoiceId],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = invoices.iter().map(|i| i.0).collect();
+    sqlx::query!(
+        "update break_case set state = 'auto_closed', state_since = $3
+          where invoice_id = any($1) and code = $2 and state = 'open'",
+        &ids,
+        code.as_str(),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Is such a case already open for this settlement?
+pub async fn break_is_open(
+    conn: &mut PgConnection,
+    code: BreakCode,
+    settlement: Uuid,
+) -> Result<bool, sqlx::Error> {
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from break_case
+                           where settlement_id = $1 and code = $2 and state = 'open') as "open!""#,
+        settlement,
+        code.as_str()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(open)
+}

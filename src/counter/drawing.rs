@@ -1,0 +1,246 @@
+//! How the view models become HTML documents (`web/templates/`).
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use super::assets::ASSETS;
+use super::page::{AttemptState, Flash, LineKind, LiveAttempt, PayPage, Status};
+use super::words::{Language, Text, Words};
+use super::{qr, times};
+use crate::partners::dialects::Channel;
+use crate::vocabulary::money::Money;
+
+/// Seconds between two looks for the result.
+const LOOK_AGAIN_SECONDS: u32 = 5;
+/// The same without scripts, where each look draws the page anew under the reader.
+const REFRESH_SECONDS: u32 = 10;
+
+/// What a page is about, worked out from its view model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Choose,
+    Transfer,
+    Attempt,
+    Returned,
+    Paid,
+    Closed,
+}
+
+impl PayPage {
+    /// The whole document.
+    pub fn render(&self) -> Result<String, askama::Error> {
+        let words = self.language.words();
+        let stage = self.stage();
+        let title = self.title(words, stage);
+        let waits = matches!(stage, Stage::Transfer | Stage::Attempt | Stage::Returned);
+        let preparing = self
+            .live_attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.state == AttemptState::Preparing);
+        let redraws = stage == Stage::Returned || (stage == Stage::Attempt && preparing);
+        let failed =
+            matches!(self.flash, Some(Flash::ChooseAWay | Flash::WayGone | Flash::TryLater));
+        let frame = Frame {
+            words,
+            language: self.language,
+            title: if failed { format!("{}: {title}", words.error_prefix) } else { title.clone() },
+            switch: Some(self.link(self.other_language(), self.still)),
+            help_code: Some(&self.code),
+            look_again: (waits && !self.still).then_some(LOOK_AGAIN_SECONDS),
+            refresh: (redraws && !self.still).then_some(REFRESH_SECONDS),
+            state: self.fingerprint(stage),
+        };
+        let drawn = match &self.transfer {
+            Some(transfer) if stage == Stage::Transfer => qr::svg(
+                &transfer.qr_payload,
+                &words.qr_title.to_string(),
+                &words.qr_description.with(transfer.amount.for_people()),
+            )
+            // Account, amount and message stand beside it: the page is of use without the picture.
+            .ok(),
+            _ => None,
+        };
+        PayTemplate { frame, page: self, stage, heading: title, qr: drawn }.render()
+    }
+
+    fn stage(&self) -> Stage {
+        match self.status {
+            Status::Paid => Stage::Paid,
+            Status::Expired | Status::Cancelled => Stage::Closed,
+            Status::Waiting | Status::PartPaid if self.returned.is_some() => Stage::Returned,
+            _ if self.live_attempt.is_some() => Stage::Attempt,
+            _ if self.transfer.is_some() => Stage::Transfer,
+            _ => Stage::Choose,
+        }
+    }
+
+    fn title(&self, w: &Words, stage: Stage) -> String {
+        match (stage, &self.live_attempt) {
+            (Stage::Returned, _) => w.title_returned.to_string(),
+            (Stage::Attempt, Some(attempt)) => w.title_attempt.with(&attempt.partner_name),
+            (Stage::Paid, _) => w.title_paid.to_string(),
+            (Stage::Closed, _) if self.status == Status::Cancelled => w.title_cancelled.to_string(),
+            (Stage::Closed, _) => w.title_expired.to_string(),
+            _ if self.status == Status::PartPaid => w.title_part_paid.to_string(),
+            (Stage::Transfer, _) => w.title_transfer.to_string(),
+            _ => w.title_choose.to_string(),
+        }
+    }
+
+    /// What the script compares to know that something happened.
+    fn fingerprint(&self, stage: Stage) -> String {
+        let attempt = self.live_attempt.as_ref().map(|a| (a.state, a.pay_url.is_some()));
+        format!("{:?}/{stage:?}/{}/{attempt:?}", self.status, self.held)
+    }
+
+    fn other_language(&self) -> Language {
+        match self.language {
+            Language::Vi => Language::En,
+            Language::En => Language::Vi,
+        }
+    }
+
+    /// This page again, in a language; `still` without its own refreshing.
+    fn link(&self, language: Language, still: bool) -> String {
+        let returned = self.returned.as_ref().map(|r| ("returned", r.partner.as_str()));
+        self.address(
+            language.query().into_iter().chain(returned).chain(still.then_some(("still", "1"))),
+        )
+    }
+
+    fn address<'a>(&self, query: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        if query.is_empty() {
+            self.token_path.clone()
+        } else {
+            format!("{}?{query}", self.token_path)
+        }
+    }
+
+    /// The pay page itself, in this language.
+    fn home(&self) -> String {
+        self.address(self.language.query().into_iter())
+    }
+
+    /// This very page without its own refreshing.
+    fn still_link(&self) -> String {
+        self.link(self.language, true)
+    }
+
+    /// This very page.
+    fn here(&self) -> String {
+        self.link(self.language, self.still)
+    }
+
+    /// The portal's page, when a browser may go there.
+    fn portal_link(&self) -> Option<&str> {
+        web_link(self.return_url.as_deref()?)
+    }
+
+    fn refreshes_itself(&self) -> bool {
+        !self.still
+    }
+
+    /// What is still to be paid.
+    fn rest(&self) -> Money {
+        self.total.checked_sub(self.held).unwrap_or(self.total)
+    }
+
+    fn when(&self, at: &DateTime<Utc>) -> String {
+        times::date_time(self.language, *at)
+    }
+
+    fn time_left(&self) -> Option<String> {
+        (self.now < self.expires_at)
+            .then(|| times::time_left(self.language, self.now, self.expires_at))
+    }
+}
+
+impl LiveAttempt {
+    /// The partner's page, when a browser may go there.
+    fn link(&self) -> Option<&str> {
+        web_link(self.pay_url.as_deref()?)
+    }
+}
+
+impl Language {
+    /// Vietnamese is what an address without `lang` means.
+    fn query(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::En).then_some(("lang", "en"))
+    }
+}
+
+/// A link that a browser may follow to another site: a web address, nothing that runs.
+fn web_link(address: &str) -> Option<&str> {
+    let url = Url::parse(address).ok()?;
+    matches!(url.scheme(), "https" | "http").then_some(address)
+}
+
+/// What every page has around its content.
+struct Frame<'a> {
+    words: &'static Words,
+    language: Language,
+    title: String,
+    switch: Option<String>,
+    help_code: Option<&'a str>,
+    look_again: Option<u32>,
+    refresh: Option<u32>,
+    state: String,
+}
+
+impl Frame<'_> {
+    /// Of a page that belongs to no invoice.
+    fn plain(language: Language, title: Text) -> Self {
+        Self {
+            words: language.words(),
+            language,
+            title: title.to_string(),
+            switch: None,
+            help_code: None,
+            look_again: None,
+            refresh: None,
+            state: String::new(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "counter/pay.html")]
+struct PayTemplate<'a> {
+    frame: Frame<'a>,
+    page: &'a PayPage,
+    stage: Stage,
+    heading: String,
+    qr: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "counter/plain.html")]
+struct PlainTemplate<'a> {
+    frame: Frame<'a>,
+    heading: Text,
+    paragraphs: Vec<String>,
+}
+
+/// No invoice has this token.
+pub fn not_found(language: Language) -> Result<String, askama::Error> {
+    let w = language.words();
+    let paragraphs = vec![w.not_found_body.to_string(), w.not_found_next.to_string()];
+    let frame = Frame::plain(language, w.title_not_found);
+    PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
+}
+
+/// The page cannot be shown now. `reference` finds the request in the log.
+pub fn error(language: Language, reference: Option<&str>) -> Result<String, askama::Error> {
+    let w = language.words();
+    let mut paragraphs = vec![w.error_body.to_string()];
+    paragraphs.extend(reference.map(|reference| w.error_reference.with(reference)));
+    let frame = Frame::plain(language, w.title_error);
+    PlainTemplate { frame, heading: w.title_error, paragraphs }.render()
+}
+
+#[cfg(test)]
+#[path = "drawing_tests.rs"]
+mod tests;

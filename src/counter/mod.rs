@@ -1,0 +1,25 @@
+//! The citizen's counter: the page `/pay/{token}` where a fee is seen and paid, without log-in.
+//!
+//! Pages are drawn on the server and work without scripts. What is drawn here is pure: a view model
+//! ([`page::PayPage`]) goes in, a whole HTML document comes out; nothing here asks a database or
+//! believes a browser. A payer who comes back from a partner is told to wait: only the partner's
+//! signed word makes an invoice paid.
+//!
+//! ```text
+//! choose ──bank transfer──▶ transfer (QR) ─────────────┐
+//!    └─────redirect───────▶ attempt ──▶ (partner) ──▶ returned ──▶ paid
+//!                                       part paid ──the rest──▶ paid
+//!                                       expired, cancelled
+//! ```
+//!
+//! - [`page`] the view models; [`drawing`] how they become HTML (`web/templates/`)
+//! - [`words`] every text, in Vietnamese and English; [`times`] dates and time left
+//! - [`qr`] the QR code; [`assets`] style sheets and script; [`headers`] what guards the page
+
+pub mod assets;
+pub mod drawing;
+pub mod headers;
+pub mod page;
+pub mod qr;
+pub mod times;
+pub mod words;

@@ -1,0 +1,224 @@
+//! Takes orders from the partners' queues and makes them known.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use sqlx::PgPool;
+
+use super::call::{Caller, NoAnswer};
+use super::query::Querying;
+use super::steps::{Stepping, Taken};
+use crate::invoices::attempt::Attempt;
+use crate::invoices::invoice::Invoice;
+use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::invoices::store;
+use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
+use crate::platform::broker::{Consumer, Envelope, Fate};
+use crate::platform::group::Writer;
+use crate::platform::telemetry;
+use crate::platform::{due, group};
+use crate::registers::live::LiveDirectory;
+use crate::vocabulary::clock::SharedClock;
+use crate::vocabulary::ids::AttemptId;
+
+/// The kind of the row that has an order sent once more.
+pub const RESEND_DUE: &str = "attempt.resend";
+
+/// What dispatching needs.
+#[derive(Debug, Clone)]
+pub struct Dispatching {
+    /// The database.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Who speaks which dialect.
+    pub directory: LiveDirectory,
+    /// The lines to partners.
+    pub caller: Caller,
+    /// The writer of attempts' steps.
+    pub steps: Writer<Stepping>,
+    /// What return addresses are built from.
+    pub public_url: String,
+}
+
+/// The consumer of orders.
+#[derive(Debug)]
+pub struct Orders {
+    /// What dispatching needs.
+    pub dispatching: Dispatching,
+    /// Asking partners.
+    pub querying: Querying,
+}
+
+impl Consumer for Orders {
+    async fn handle(&self, envelope: Envelope) -> Fate {
+        let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
+        telemetry::within_trace(trace, async {
+            match self.order(AttemptId(envelope.subject)).await {
+                Ok(fate) => fate,
+                Err(error) => {
+                    tracing::warn!(%error, attempt = %envelope.subject, "an order could not be handled");
+                    Fate::Again("the database did not answer")
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Why an order was not handled now.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// The writer.
+    #[error(transparent)]
+    Group(#[from] group::GroupError),
+}
+
+impl Orders {
+    async fn order(&self, id: AttemptId) -> Result<Fate, DispatchError> {
+        let this = &self.dispatching;
+        let Some((attempt, invoice)) = this.read(id).await? else {
+            return Ok(Fate::Park("there is no such attempt".to_owned()));
+        };
+        let directory = this.directory.current();
+        let dialect = directory.partner(&attempt.partner).and_then(|p| p.dialect.clone());
+        let Some(dialect) = dialect else {
+            return Ok(Fate::Again("the partner has no usable settings"));
+        };
+        match attempt.status {
+            AttemptStatus::Created => this.make_known(dialect, attempt, invoice).await,
+            // A repeat, or we stopped while the call was under way: ask, never order twice.
+            AttemptStatus::Sent => {
+                self.querying.ask(&attempt, &invoice).await?;
+                Ok(Fate::Done)
+            }
+            _ => Ok(Fate::Done),
+        }
+    }
+}
+
+impl Dispatching {
+    /// An attempt with its invoice.
+    pub async fn read(&self, id: AttemptId) -> Result<Option<(Attempt, Invoice)>, sqlx::Error> {
+        let mut conn = self.pool.acquire().await?;
+        let Some(attempt) = store::attempts_read(&mut conn, &[id.0]).await?.pop() else {
+            return Ok(None);
+        };
+        let invoice = store::invoice_read(&mut conn, attempt.invoice).await?;
+        Ok(invoice.map(|invoice| (attempt, invoice)))
+    }
+
+    /// Makes a new order known to the partner.
+    async fn make_known(
+        &self,
+        dialect: Arc<dyn Dialect>,
+        mut attempt: Attempt,
+        invoice: Invoice,
+    ) -> Result<Fate, DispatchError> {
+        let now = self.clock.now();
+        if now >= attempt.expires_at || !invoice.status.is_open() {
+            self.step(attempt, invoice, AttemptStep::Expire, Answer::nothing()).await?;
+            return Ok(Fate::Done);
+        }
+        let return_url = format!("{}/partners/{}/return", self.public_url, attempt.partner);
+        let order = attempt.order(&invoice, return_url);
+        let call = match dialect.ask_create(&order) {
+            Ask::Done(instruction) => {
+                let answer =
+                    Answer { ask_after: ask_later(&attempt, now), ..Answer::of(instruction) };
+                self.step(attempt, invoice, AttemptStep::Await, answer).await?;
+                return Ok(Fate::Done);
+            }
+            Ask::Call(call) => call,
+        };
+        if !self.caller.is_open(&attempt.partner) {
+            // Not called, so still `created`: the clock sends the message again.
+            let mut conn = self.pool.acquire().await?;
+            due::put_in(&mut conn, RESEND_DUE, attempt.id.0, now + Duration::seconds(15)).await?;
+            return Ok(Fate::Done);
+        }
+        if !self
+            .step(attempt.clone(), invoice.clone(), AttemptStep::Send, Answer::nothing())
+            .await?
+        {
+            // Another process has it.
+            return Ok(Fate::Done);
+        }
+        crate::platform::faults::point("dispatch.sent");
+        attempt.status = AttemptStatus::Sent;
+        let heard = match self.caller.call(&attempt.partner, call).await {
+            Ok(answered) => dialect.hear_create(&order, answered.as_answer()),
+            Err(why @ (NoAnswer::Silent(_) | NoAnswer::LeftAlone)) => {
+                Created::Unknown { why: why.to_string() }
+            }
+        };
+        crate::platform::faults::point("dispatch.called");
+        let (step, answer) = match heard {
+            Created::Ready(instruction) => {
+                let ask_after = ask_later(&attempt, now);
+                (AttemptStep::Await, Answer { ask_after, ..Answer::of(instruction) })
+            }
+            Created::Refused { code } => {
+                tracing::warn!(partner.code = attempt.partner, code, "an order was refused");
+                (AttemptStep::Fail, Answer { code: Some(code), ..Answer::nothing() })
+            }
+            Created::Unknown { why } => {
+                tracing::warn!(partner.code = attempt.partner, why, "an order is lost from sight");
+                let answer = Answer {
+                    code: Some(why.chars().take(200).collect()),
+                    ask_after: Some(Duration::seconds(5)),
+                    instruction: None,
+                };
+                (AttemptStep::LoseSight, answer)
+            }
+        };
+        self.step(attempt, invoice, step, answer).await?;
+        Ok(Fate::Done)
+    }
+
+    /// Takes a step through the writer.
+    pub async fn step(
+        &self,
+        attempt: Attempt,
+        invoice: Invoice,
+        step: AttemptStep,
+        answer: Answer,
+    ) -> Result<bool, DispatchError> {
+        let Answer { instruction, code, ask_after } = answer;
+        let taken = Taken { attempt, invoice, step, instruction, code, ask_after };
+        Ok(self.steps.submit(taken).await?)
+    }
+}
+
+/// What a partner's answer leaves behind.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What the payer needs.
+    pub instruction: Option<Instruction>,
+    /// The partner's own code.
+    pub code: Option<String>,
+    /// Ask after so long.
+    pub ask_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Nothing.
+    pub const fn nothing() -> Self {
+        Self { instruction: None, code: None, ask_after: None }
+    }
+
+    /// An instruction.
+    pub const fn of(instruction: Instruction) -> Self {
+        Self { instruction: Some(instruction), code: None, ask_after: None }
+    }
+}
+
+/// An order that lives for minutes, at a partner's own page, is asked after when its time is over:
+/// the callback may have been lost. A standing order ends with its invoice.
+fn ask_later(attempt: &Attempt, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+    let left = attempt.expires_at - now;
+    (left < Duration::hours(2)).then(|| left + Duration::seconds(30))
+}

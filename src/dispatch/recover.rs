@@ -1,0 +1,77 @@
+//! Orders whose message was lost: written to the outbox again. Called when a partner's queue was
+//! found empty or newly made, and for those that were put off; never while a queue still holds
+//! messages, so that a recovery is no storm.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::consumer::RESEND_DUE;
+use crate::invoices::store;
+use crate::platform::{due, outbox};
+
+/// Attempts older than this are left to the expiry of their invoice.
+const LOOK_BACK: Duration = Duration::days(3);
+/// Attempts younger than this may still be on their first way.
+const SETTLED_AFTER: Duration = Duration::seconds(30);
+
+/// Sends again what was put off because a partner was left alone.
+pub async fn resend_due(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+    let ids = due::take(pool, RESEND_DUE, now, 500).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = pool.begin().await?;
+    let sent = resend_in(&mut tx, &ids, now).await?;
+    due::done_in(&mut tx, RESEND_DUE, &ids).await?;
+    tx.commit().await?;
+    outbox::WRITTEN.notify_one();
+    Ok(sent)
+}
+
+/// Sends again what should have reached these partners and did not.
+pub async fn resend_lost(
+    pool: &PgPool,
+    partners: &[String],
+    now: DateTime<Utc>,
+) -> Result<usize, sqlx::Error> {
+    // Ids of attempts begin with their time: the range walks the primary key.
+    let bound = |at: DateTime<Utc>| {
+        let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
+    };
+    let (mut after, until) = (bound(now - LOOK_BACK), bound(now - SETTLED_AFTER));
+    let mut sent = 0;
+    loop {
+        let ids: Vec<Uuid> = sqlx::query_scalar!(
+            "select a.attempt_id from attempt a
+              where a.attempt_id > $1 and a.attempt_id < $2 and a.status = 'created'
+                and a.partner = any($3)
+                and not exists (select from outbox o where o.subject = a.attempt_id)
+              order by a.attempt_id limit 500",
+            after,
+            until,
+            partners
+        )
+        .fetch_all(pool)
+        .await?;
+        let Some(last) = ids.last() else { return Ok(sent) };
+        after = *last;
+        let mut tx = pool.begin().await?;
+        sent += resend_in(&mut tx, &ids, now).await?;
+        tx.commit().await?;
+        outbox::WRITTEN.notify_one();
+    }
+}
+
+async fn resend_in(
+    conn: &mut sqlx::PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<usize, sqlx::Error> {
+    let attempts = store::attempts_read(conn, ids).await?;
+    let messages: Vec<_> = attempts.iter().map(|a| a.message()).collect();
+    outbox::record_in(conn, &messages, now).await?;
+    metrics::counter!("payclear_orders_resent_total").increment(messages.len() as u64);
+    Ok(messages.len())
+}

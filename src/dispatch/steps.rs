@@ -1,0 +1,109 @@
+//! Attempts' steps, in groups: many answers of partners, one commit.
+
+use chrono::Duration;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::invoices::attempt::Attempt;
+use crate::invoices::invoice::Invoice;
+use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::invoices::store::{self, AttemptChange};
+use crate::partners::dialects::Instruction;
+use crate::platform::group::Work;
+use crate::platform::{due, event};
+use crate::settlements::report_failed::QUERY_DUE;
+use crate::vocabulary::clock::SharedClock;
+
+/// The writer's work.
+#[derive(Debug)]
+pub struct Stepping {
+    /// The clock.
+    pub clock: SharedClock,
+}
+
+/// A step to take.
+#[derive(Debug)]
+pub struct Taken {
+    /// The attempt as it was read.
+    pub attempt: Attempt,
+    /// Its invoice.
+    pub invoice: Invoice,
+    /// The step.
+    pub step: AttemptStep,
+    /// What the payer needs, when the partner said it.
+    pub instruction: Option<Instruction>,
+    /// The partner's own code, or why nothing can be said.
+    pub code: Option<String>,
+    /// Ask the partner after so long.
+    pub ask_after: Option<Duration>,
+}
+
+impl Work for Stepping {
+    type Item = Taken;
+    /// Was the step taken? Not when the attempt has moved on meanwhile.
+    type Outcome = bool;
+    const NAME: &'static str = "attempts";
+
+    async fn run(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Taken],
+    ) -> Result<Vec<bool>, sqlx::Error> {
+        let now = self.clock.now();
+        let mut changes = Vec::with_capacity(items.len());
+        for item in items {
+            if let Ok(to) = item.attempt.status.after(item.step) {
+                changes.push(AttemptChange {
+                    id: item.attempt.id,
+                    from: item.attempt.status,
+                    to,
+                    instruction: item
+                        .instruction
+                        .as_ref()
+                        .and_then(|i| serde_json::to_string(i).ok()),
+                    code: item.code.clone(),
+                });
+            }
+        }
+        let taken = store::attempts_step(conn, &changes, now).await?;
+        let mut events = Vec::new();
+        let mut outcomes = Vec::with_capacity(items.len());
+        for item in items {
+            let done = taken.contains(&item.attempt.id.0);
+            outcomes.push(done);
+            if !done {
+                continue;
+            }
+            let to = item.attempt.status.after(item.step).unwrap_or(item.attempt.status);
+            // `sent` is told with what came of it: it is the inbox, not news.
+            if to != AttemptStatus::Sent {
+                let more = json!({
+                    "attempt": item.attempt.id, "partner": item.attempt.partner, "status": to,
+                    "code": item.code,
+                });
+                let kind = kind_of(to);
+                events.push(item.invoice.side_event(kind, "dispatch", now, &more));
+                metrics::counter!("payclear_attempts_total",
+                    "partner" => item.attempt.partner.clone(), "status" => to.as_str())
+                .increment(1);
+            }
+            if let Some(after) = item.ask_after {
+                due::put_in(conn, QUERY_DUE, item.attempt.id.0, now + after).await?;
+            }
+        }
+        event::record_in(conn, &events).await?;
+        Ok(outcomes)
+    }
+}
+
+const fn kind_of(status: AttemptStatus) -> &'static str {
+    match status {
+        AttemptStatus::Created => "attempt.created",
+        AttemptStatus::Sent => "attempt.sent",
+        AttemptStatus::AwaitingPayer => "attempt.awaiting_payer",
+        AttemptStatus::Succeeded => "attempt.succeeded",
+        AttemptStatus::Failed => "attempt.failed",
+        AttemptStatus::Expired => "attempt.expired",
+        AttemptStatus::Unknown => "attempt.unknown",
+    }
+}

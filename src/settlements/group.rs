@@ -1,0 +1,562 @@
+//! Settling, in groups: settlement, invoice and attempt steps, ledger entry, events and the notice's
+//! message are one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveTime, Utc};
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::decide::{Decision, Standing, decide};
+use super::outcome::Outcome;
+use super::settlement::Settlement;
+use super::store;
+use crate::breaks::{self, Break, BreakCode, BreakState};
+use crate::invoices::attempt::Attempt;
+use crate::invoices::claim;
+use crate::invoices::invoice::{Invoice, Part};
+use crate::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
+use crate::invoices::store as invoice_store;
+use crate::invoices::store::AttemptChange;
+use crate::ledger::accounts::Accounts;
+use crate::ledger::acts::{self, Collected};
+use crate::ledger::entry::{Entry, Occasion};
+use crate::ledger::store as ledger;
+use crate::partners::dialects::Verdict;
+use crate::platform::admission::{self, Nonce};
+use crate::platform::event::{self, Event};
+use crate::platform::group::Work;
+use crate::platform::outbox::{self, Message, MessageKind};
+use crate::vocabulary::clock::SharedClock;
+use crate::vocabulary::codes::InvoiceCode;
+use crate::vocabulary::day::{self, BusinessDay};
+use crate::vocabulary::ids::{AttemptId, BreakId, InvoiceId};
+use crate::vocabulary::money::Money;
+
+/// The writer's work.
+#[derive(Debug)]
+pub struct Settling {
+    /// For opening accounts beside the group's transaction.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Account numbers.
+    pub accounts: Arc<Accounts>,
+    /// Cut-off of the business day.
+    pub cut_off: Option<NaiveTime>,
+}
+
+/// One request: a callback, or a list of the plain API.
+#[derive(Debug)]
+pub struct Request {
+    /// The nonce of a signed request; a callback has none.
+    pub nonce: Option<Nonce>,
+    /// What is reported, in order.
+    pub reports: Vec<Reported>,
+}
+
+/// One word of a partner, read and verified.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The settlement to be; what is done with it is decided here.
+    pub settlement: Settlement,
+    /// The partner named a time; a repeat is compared by it.
+    pub timed: bool,
+    /// Our reference, when the partner named one.
+    pub reference: Option<String>,
+    /// The codes that the memo can be read to hold.
+    pub candidates: Vec<InvoiceCode>,
+    /// Does this source settle the account?
+    pub settles: bool,
+    /// The account changed its settling source within two days.
+    pub changed_source: bool,
+    /// The trace to go on with.
+    pub trace: String,
+}
+
+/// What became of one report.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// For the dialect's answer.
+    pub verdict: Verdict,
+    /// The settlement as it stands; of other content, the first one.
+    pub settlement: Settlement,
+}
+
+/// What a request gets: a result for each report, or nothing because its nonce was used.
+pub type Settlements = Option<Vec<Settled>>;
+
+impl Work for Settling {
+    type Item = Request;
+    type Outcome = Settlements;
+    const NAME: &'static str = "settle";
+
+    async fn run(
+        &self,
+        conn: &mut PgConnection,
+        requests: &[Request],
+    ) -> Result<Vec<Settlements>, sqlx::Error> {
+        let now = self.clock.now();
+        let nonces: Vec<&Nonce> = requests.iter().filter_map(|r| r.nonce.as_ref()).collect();
+        let mut new = if nonces.is_empty() {
+            Vec::new()
+        } else {
+            admission::use_nonces_in(conn, &nonces).await?
+        }
+        .into_iter();
+        let let_in: Vec<bool> =
+            requests.iter().map(|r| r.nonce.is_none() || new.next().unwrap_or(false)).collect();
+        let reports: Vec<&Reported> = requests
+            .iter()
+            .zip(&let_in)
+            .filter(|(_, let_in)| **let_in)
+            .flat_map(|(request, _)| &request.reports)
+            .collect();
+        let mut group = Group::read(conn, &reports, now, self.cut_off).await?;
+        let mut settled = Vec::with_capacity(reports.len());
+        for report in reports {
+            settled.push(group.take(conn, report).await?);
+        }
+        group.write(conn, &self.pool, &self.accounts).await?;
+        let mut settled = settled.into_iter();
+        Ok(requests
+            .iter()
+            .zip(let_in)
+            .map(|(request, let_in)| {
+                let_in.then(|| settled.by_ref().take(request.reports.len()).collect())
+            })
+            .collect())
+    }
+}
+
+type Key = (String, &'static str, String);
+
+fn key_of(settlement: &Settlement) -> Key {
+    (settlement.partner.clone(), settlement.source.as_str(), settlement.transaction_id.clone())
+}
+
+/// The world as a group sees it, and what it will write.
+struct Group {
+    now: DateTime<Utc>,
+    day: BusinessDay,
+    known: HashMap<Key, Settlement>,
+    attempts: HashMap<(String, String), Attempt>,
+    codes: HashMap<InvoiceCode, InvoiceId>,
+    invoices: BTreeMap<InvoiceId, Invoice>,
+    changed: HashSet<InvoiceId>,
+    settlements: Vec<Settlement>,
+    entries: Vec<Entry>,
+    steps: BTreeMap<AttemptId, AttemptChange>,
+    cases: Vec<Break>,
+    paid_up: Vec<InvoiceId>,
+    events: Vec<Event>,
+    messages: Vec<Message>,
+}
+
+impl Group {
+    /// Reads what cannot change (references, codes), locks the invoices in the order of their ids,
+    /// and only then reads what depends on them: a lock refreshes only the row it locks.
+    async fn read(
+        conn: &mut PgConnection,
+        reports: &[&Reported],
+        now: DateTime<Utc>,
+        cut_off: Option<NaiveTime>,
+    ) -> Result<Self, sqlx::Error> {
+        let (mut partners, mut references) = (Vec::new(), Vec::new());
+        for report in reports {
+            if let Some(reference) = &report.reference {
+                partners.push(report.settlement.partner.clone());
+                references.push(reference.clone());
+            }
+        }
+        let attempts = invoice_store::attempts_of_references(conn, &partners, &references).await?;
+        let mut codes: Vec<InvoiceCode> =
+            reports.iter().flat_map(|r| r.candidates.iter().cloned()).collect();
+        codes.sort();
+        codes.dedup();
+        let codes = invoice_store::invoices_of_codes(conn, &codes).await?;
+        let mut ids: Vec<Uuid> =
+            codes.iter().map(|(_, id)| id.0).chain(attempts.iter().map(|a| a.invoice.0)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let invoices = invoice_store::invoices_lock(conn, &ids).await?;
+        let keys: Vec<Key> = reports.iter().map(|r| key_of(&r.settlement)).collect();
+        let known = store::settlements_of_keys(
+            conn,
+            &keys.iter().map(|k| k.0.clone()).collect::<Vec<_>>(),
+            &keys.iter().map(|k| k.1.to_owned()).collect::<Vec<_>>(),
+            &keys.iter().map(|k| k.2.clone()).collect::<Vec<_>>(),
+        )
+        .await?;
+        // Attempts are read again under the locks: what was read before may have moved on.
+        let attempt_ids: Vec<Uuid> = attempts.iter().map(|a| a.id.0).collect();
+        let attempts = invoice_store::attempts_read(conn, &attempt_ids).await?;
+        Ok(Self {
+            now,
+            day: BusinessDay::of(now, cut_off),
+            known: known.into_iter().map(|s| (key_of(&s), s)).collect(),
+            attempts: attempts
+                .into_iter()
+                .map(|a| ((a.partner.clone(), a.reference.clone()), a))
+                .collect(),
+            codes: codes.into_iter().collect(),
+            invoices: invoices.into_iter().map(|i| (i.id, i)).collect(),
+            changed: HashSet::new(),
+            settlements: Vec::new(),
+            entries: Vec::new(),
+            steps: BTreeMap::new(),
+            cases: Vec::new(),
+            paid_up: Vec::new(),
+            events: Vec::new(),
+            messages: Vec::new(),
+        })
+    }
+
+    /// Takes one report in: later ones see what it did.
+    async fn take(
+        &mut self,
+        conn: &mut PgConnection,
+        report: &Reported,
+    ) -> Result<Settled, sqlx::Error> {
+        if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
+            return self.repeat(conn, report, first).await;
+        }
+        let attempt = report.reference.as_ref().and_then(|reference| {
+            self.attempts.get(&(report.settlement.partner.clone(), reference.clone())).cloned()
+        });
+        let meant = self.meant(report, attempt.as_ref());
+        let mut settlement = report.settlement.clone();
+        settlement.attempt = attempt.as_ref().map(|a| a.id);
+        if !report.settles {
+            settlement.outcome = Outcome::Noted;
+            settlement.invoice = meant.ok();
+            return Ok(self.keep(settlement, Verdict::Recorded));
+        }
+        let (id, code) = match meant {
+            Ok(id) => (id, None),
+            Err(code) => (InvoiceId(Uuid::nil()), Some(code)),
+        };
+        if let Some(code) = code {
+            let verdict = match (&report.reference, &attempt) {
+                (Some(_), None) => Verdict::UnknownOrder,
+                _ => Verdict::Recorded,
+            };
+            self.to_suspense(&mut settlement, Outcome::Suspense, code)?;
+            return Ok(self.keep(settlement, verdict));
+        }
+        settlement.invoice = Some(id);
+        if report.changed_source && store::reported_by_another(conn, &settlement).await? {
+            self.to_suspense(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
+            return Ok(self.keep(settlement, Verdict::Recorded));
+        }
+        let verdict = match &attempt {
+            Some(attempt) if attempt.amount != settlement.amount => Verdict::WrongAmount,
+            _ => Verdict::Recorded,
+        };
+        self.pay(conn, &mut settlement, report, attempt.as_ref()).await?;
+        Ok(self.keep(settlement, verdict))
+    }
+
+    /// The same transaction again: no effect. With other content: a case, once.
+    async fn repeat(
+        &mut self,
+        conn: &mut PgConnection,
+        report: &Reported,
+        first: Settlement,
+    ) -> Result<Settled, sqlx::Error> {
+        let mut said = report.settlement.clone();
+        if !report.timed {
+            said.value_time = first.value_time;
+        }
+        if said.same_content(&first) {
+            return Ok(Settled { verdict: Verdict::Repeat, settlement: first });
+        }
+        let code = if said.amount == first.amount {
+            BreakCode::Duplicate
+        } else {
+            BreakCode::AmountDiffers
+        };
+        let told = self.cases.iter().any(|c| c.code == code && c.settlement == Some(first.id));
+        if !told && !breaks::store::break_is_open(conn, code, first.id.0).await? {
+            let detail = format!(
+                "transaction {} was reported again with other content: {:?} on {}",
+                first.transaction_id, said.amount, said.account
+            );
+            self.cases.push(self.case(&first, code, said.amount, BreakState::Open, detail));
+        }
+        Ok(Settled { verdict: Verdict::OtherContent, settlement: first })
+    }
+
+    /// Which invoice is meant: by reference first, by the one code of the memo otherwise.
+    fn meant(&self, report: &Reported, attempt: Option<&Attempt>) -> Result<InvoiceId, BreakCode> {
+        let same_currency = |id: &InvoiceId| {
+            self.invoices
+                .get(id)
+                .is_some_and(|i| i.amount.currency() == report.settlement.amount.currency())
+        };
+        if let Some(attempt) = attempt {
+            return Some(attempt.invoice).filter(same_currency).ok_or(BreakCode::Unknown);
+        }
+        let mut found: Vec<InvoiceId> =
+            report.candidates.iter().filter_map(|code| self.codes.get(code).copied()).collect();
+        found.dedup();
+        match found.as_slice() {
+            [] => Err(BreakCode::Unknown),
+            [one] => Some(*one).filter(same_currency).ok_or(BreakCode::Unknown),
+            _ => Err(BreakCode::Ambiguous),
+        }
+    }
+
+    fn occasion(&self, settlement: &Settlement, act: &'static str) -> Occasion {
+        Occasion {
+            act,
+            business_day: self.day,
+            value_date: day::to_local(settlement.value_time).date(),
+            source: format!("settlement/{}", settlement.id),
+            reverses: None,
+            actor: format!("partner/{}", settlement.partner),
+            reason: String::new(),
+        }
+    }
+
+    fn case(
+        &self,
+        settlement: &Settlement,
+        code: BreakCode,
+        amount: Money,
+        state: BreakState,
+        detail: String,
+    ) -> Break {
+        let invoice = settlement.invoice.and_then(|id| self.invoices.get(&id));
+        Break {
+            id: BreakId::new(self.now),
+            code,
+            state,
+            opened_at: self.now,
+            partner: settlement.partner.clone(),
+            agency: invoice.map(|i| i.agency.clone()).unwrap_or_default(),
+            invoice: settlement.invoice,
+            settlement: Some(settlement.id),
+            amount,
+            detail,
+        }
+    }
+
+    fn to_suspense(
+        &mut self,
+        settlement: &mut Settlement,
+        outcome: Outcome,
+        code: BreakCode,
+    ) -> Result<(), sqlx::Error> {
+        settlement.outcome = outcome;
+        let entry = acts::suspense(self.occasion(settlement, "suspense"), &collected(settlement));
+        self.entries.push(entry.map_err(defect)?);
+        let detail = format!("memo: {}", settlement.memo);
+        self.cases.push(self.case(settlement, code, settlement.amount, BreakState::Open, detail));
+        self.events.push(Event {
+            made_at: self.now,
+            kind: "settlement.suspense",
+            portal: None,
+            agency: None,
+            invoice: None,
+            sequence: None,
+            actor: format!("partner/{}", settlement.partner),
+            body: json!({
+                "settlement": settlement.id, "outcome": outcome, "case": code,
+                "amount": settlement.amount,
+            })
+            .to_string(),
+        });
+        Ok(())
+    }
+
+    /// Money for a known invoice.
+    async fn pay(
+        &mut self,
+        conn: &mut PgConnection,
+        settlement: &mut Settlement,
+        report: &Reported,
+        attempt: Option<&Attempt>,
+    ) -> Result<(), sqlx::Error> {
+        let Some(id) = settlement.invoice else { return Ok(()) };
+        let Some(mut invoice) = self.invoices.get(&id).cloned() else { return Ok(()) };
+        let mut standing = Standing {
+            status: invoice.status,
+            amount: invoice.amount,
+            held: invoice.held,
+            has_successor: false,
+        };
+        let mut decision = decide(standing, settlement.amount).map_err(defect)?;
+        // Late full money takes the claim again; losing it is what "a successor exists" means.
+        if invoice.status == Status::Expired && decision.outcome.is_applied() {
+            standing.has_successor = claim::claims_insert(conn, &[&invoice]).await?.is_empty();
+            decision = decide(standing, settlement.amount).map_err(defect)?;
+        }
+        self.book(settlement, &mut invoice, decision, report)?;
+        if let Some(attempt) = attempt.filter(|_| decision.outcome.is_applied()) {
+            self.succeed(attempt);
+        }
+        self.changed.insert(id);
+        self.invoices.insert(id, invoice);
+        Ok(())
+    }
+
+    fn book(
+        &mut self,
+        settlement: &mut Settlement,
+        invoice: &mut Invoice,
+        decision: Decision,
+        report: &Reported,
+    ) -> Result<(), sqlx::Error> {
+        settlement.outcome = decision.outcome;
+        invoice.sequence += 1;
+        if decision.outcome.is_applied() {
+            settlement.applied_cycle = Some(invoice.cycle);
+        }
+        let from = collected(settlement);
+        let (entry, kind) = match decision.outcome {
+            Outcome::Held => {
+                invoice.held = invoice.held.checked_add(settlement.amount).map_err(defect)?;
+                invoice
+                    .parts
+                    .push(Part { partner: settlement.partner.clone(), amount: settlement.amount });
+                if let Ok(status) = invoice.status.after(Step::Attempt) {
+                    invoice.status = status;
+                    invoice.status_since = self.now;
+                }
+                let occasion = self.occasion(settlement, "part_payment");
+                (acts::part_payment(occasion, &from), "payment.part_received")
+            }
+            outcome if outcome.is_applied() => {
+                let parts: Vec<(String, Money)> =
+                    invoice.parts.drain(..).map(|part| (part.partner, part.amount)).collect();
+                if !parts.is_empty() {
+                    self.paid_up.push(invoice.id);
+                }
+                let occasion = self.occasion(settlement, "settlement");
+                let entry =
+                    acts::settlement(occasion, &from, &parts, &invoice.shares(), decision.surplus);
+                invoice.held = Money::zero(invoice.amount.currency());
+                invoice.status = invoice.status.after(Step::Settle).map_err(defect)?;
+                invoice.status_since = self.now;
+                invoice.paid_at = Some(self.now);
+                invoice.paid_via = Some(settlement.partner.clone());
+                (entry, "invoice.paid")
+            }
+            _ => {
+                let occasion = self.occasion(settlement, "surplus");
+                (acts::surplus(occasion, &from), "payment.surplus")
+            }
+        };
+        self.entries.push(entry.map_err(defect)?);
+        if let Some((code, amount)) = decision.case {
+            // Money that came late and found its place only has to be known.
+            let state = if decision.outcome == Outcome::AppliedLate {
+                BreakState::AutoClosed
+            } else {
+                BreakState::Open
+            };
+            let detail = format!("{} of invoice {}", decision.outcome, invoice.code);
+            self.cases.push(self.case(settlement, code, amount, state, detail));
+        }
+        let actor = format!("partner/{}", settlement.partner);
+        let more = json!({
+            "settlement": settlement.id, "outcome": decision.outcome, "partner": settlement.partner,
+            "received": settlement.amount, "surplus": decision.surplus, "held": invoice.held,
+        });
+        self.events.push(invoice.event(kind, &actor, self.now, &more));
+        if decision.outcome.is_applied() && !invoice.terms.notify_when_banked {
+            self.messages.push(Message {
+                kind: MessageKind::NoticeDue,
+                route: String::new(),
+                subject: invoice.id.0,
+                sequence: invoice.sequence,
+                trace: report.trace.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn succeed(&mut self, attempt: &Attempt) {
+        if let Ok(to) = attempt.status.after(AttemptStep::Succeed) {
+            self.steps.insert(
+                attempt.id,
+                AttemptChange {
+                    id: attempt.id,
+                    from: attempt.status,
+                    to,
+                    instruction: None,
+                    code: None,
+                },
+            );
+            let key = (attempt.partner.clone(), attempt.reference.clone());
+            if let Some(known) = self.attempts.get_mut(&key) {
+                known.status = AttemptStatus::Succeeded;
+            }
+        }
+    }
+
+    fn keep(&mut self, settlement: Settlement, verdict: Verdict) -> Settled {
+        self.known.insert(key_of(&settlement), settlement.clone());
+        self.settlements.push(settlement.clone());
+        Settled { verdict, settlement }
+    }
+
+    /// Writes everything, room by room, each in one statement.
+    async fn write(
+        mut self,
+        conn: &mut PgConnection,
+        pool: &PgPool,
+        accounts: &Accounts,
+    ) -> Result<(), sqlx::Error> {
+        let ids = ledger::entry_numbers(conn, self.entries.len()).await?;
+        // Every settlement but a noted one has an entry, in the same order.
+        let mut next = ids.iter();
+        for settlement in &mut self.settlements {
+            if settlement.outcome != Outcome::Noted {
+                settlement.entry = next.next().copied();
+            }
+        }
+        let wanted = self.entries.iter().flat_map(Entry::accounts).collect();
+        let numbers = accounts.numbers(pool, wanted).await?;
+        let changed: Vec<&Invoice> =
+            self.invoices.values().filter(|invoice| self.changed.contains(&invoice.id)).collect();
+        invoice_store::invoices_update(conn, &changed).await?;
+        let steps: Vec<AttemptChange> = self.steps.into_values().collect();
+        invoice_store::attempts_step(conn, &steps, self.now).await?;
+        store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;
+        let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
+        ledger::entries_insert(conn, &entries, &numbers).await?;
+        breaks::store::breaks_close_of_invoices(
+            conn,
+            BreakCode::AmountDiffers,
+            &self.paid_up,
+            self.now,
+        )
+        .await?;
+        breaks::store::breaks_insert(conn, &self.cases).await?;
+        event::record_in(conn, &self.events).await?;
+        outbox::record_in(conn, &self.messages, self.now).await?;
+        for settlement in &self.settlements {
+            metrics::counter!("payclear_settlements_total",
+                "partner" => settlement.partner.clone(), "outcome" => settlement.outcome.as_str())
+            .increment(1);
+        }
+        Ok(())
+    }
+}
+
+fn collected(settlement: &Settlement) -> Collected<'_> {
+    Collected {
+        partner: &settlement.partner,
+        account: &settlement.account,
+        amount: settlement.amount,
+    }
+}
+
+/// A rule of ours was broken by ourselves: the group fails, the money is reported again.
+fn defect(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Protocol(format!("defect: {error}"))
+}

@@ -1,0 +1,265 @@
+//! The doors of partners that speak a dialect: their callbacks, and the page that the payer's
+//! browser comes back to. The browser proves nothing.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use sqlx::PgPool;
+
+use super::group::{Reported, Request as SettleRequest, Settling};
+use super::http::changed_lately;
+use super::outcome::Outcome as Booked;
+use super::report_failed::report_failed;
+use super::settlement::Settlement;
+use crate::callers::doors::Doors;
+use crate::invoices::store as invoice_store;
+use crate::partners::dialects::{Callback, Dialect, Outcome, Report, Said, Verdict};
+use crate::partners::exchange::{Exchange, exchange_keep};
+use crate::partners::{CollectingAccount, Partner, SettlingSource};
+use crate::platform::group::Writer;
+use crate::platform::http::{BODY, read_body};
+use crate::platform::problem::{Problem, ProblemType};
+use crate::platform::seal::MasterKeys;
+use crate::platform::{outbox, telemetry};
+use crate::registers::directory::Directory;
+use crate::vocabulary::codes::InvoiceCode;
+use crate::vocabulary::day::BusinessDay;
+use crate::vocabulary::ids::SettlementId;
+
+/// What these doors need.
+#[derive(Debug, Clone)]
+pub struct PartnerDoors {
+    /// Registers and clock.
+    pub doors: Doors,
+    /// For attempts and kept exchanges.
+    pub pool: PgPool,
+    /// The settling writer.
+    pub settling: Writer<Settling>,
+    /// To seal counter-accounts.
+    pub keys: Arc<MasterKeys>,
+}
+
+/// The routes.
+pub fn routes(doors: PartnerDoors) -> Router {
+    Router::new()
+        .route("/partners/{partner}/webhook", post(callback))
+        .route("/partners/{partner}/ipn", get(callback).post(callback))
+        .route("/partners/{partner}/return", get(back))
+        .with_state(doors)
+}
+
+fn said(said: Said) -> Response {
+    let status = StatusCode::from_u16(said.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, said.body).into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(said.content_type));
+    response
+}
+
+fn partner_of(directory: &Directory, code: &str) -> Option<(Arc<Partner>, Arc<dyn Dialect>)> {
+    let partner = Arc::clone(directory.partner(code)?);
+    let dialect = Arc::clone(partner.dialect.as_ref()?);
+    Some((partner, dialect))
+}
+
+async fn callback(
+    State(doors): State<PartnerDoors>,
+    Path(code): Path<String>,
+    request: Request,
+) -> Response {
+    let directory = doors.doors.directory();
+    let Some((partner, dialect)) = partner_of(&directory, &code) else {
+        return Problem::new(ProblemType::NotFound).into_response();
+    };
+    let query = request.uri().query().unwrap_or("").to_owned();
+    let headers: Vec<(String, String)> = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let (parts, body) = request.into_parts();
+    let body = match read_body(body, &parts.headers, BODY).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let raw = if body.is_empty() { query.clone().into_bytes() } else { body.clone() };
+    let callback = Callback { query: &query, headers: &headers, body: &body };
+    let verdict = match dialect.hear_callback(&callback) {
+        Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
+        Err(unheard) => {
+            tracing::info!(partner.code = code, why = %unheard, "callback refused");
+            doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
+            Verdict::from(&unheard)
+        }
+    };
+    metrics::counter!("payclear_callbacks_total",
+        "partner" => code, "verdict" => verdict.as_str())
+    .increment(1);
+    said(dialect.say(verdict))
+}
+
+impl PartnerDoors {
+    /// Takes a partner's verified word in, whichever way it came.
+    pub async fn take(
+        &self,
+        directory: &Directory,
+        partner: &Partner,
+        report: &Report,
+        raw: &[u8],
+    ) -> Verdict {
+        let taken = match report.outcome {
+            Outcome::Collected => self.settle(directory, partner, report, raw).await,
+            Outcome::Failed { .. } | Outcome::Unknown { .. } => {
+                let now = self.doors.clock().now();
+                report_failed(&self.pool, &partner.code, report, now).await.map_err(Problem::from)
+            }
+        };
+        match taken {
+            Ok(verdict) => {
+                if !matches!(verdict, Verdict::Recorded | Verdict::Repeat) {
+                    self.keep(&partner.code, "callback", verdict.as_str(), raw).await;
+                }
+                verdict
+            }
+            Err(problem) => {
+                tracing::error!(
+                    partner.code = partner.code,
+                    ?problem,
+                    "a callback could not be taken in"
+                );
+                Verdict::TryLater
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        directory: &Directory,
+        partner: &Partner,
+        report: &Report,
+        raw: &[u8],
+    ) -> Result<Verdict, Problem> {
+        let now = chrono::SubsecRound::trunc_subsecs(self.doors.clock().now(), 6);
+        let day = BusinessDay::of(now, None);
+        let Some(account) = account_of(directory, partner, report, day) else {
+            // Signed, but of an account that is not ours: not our money. Kept, and answered.
+            tracing::warn!(partner.code = partner.code, "a credit on an account that is not ours");
+            self.keep(&partner.code, "callback", "foreign account", raw).await;
+            return Ok(Verdict::Recorded);
+        };
+        let clean = |text: &str| text.chars().filter(|c| !c.is_control()).take(1000).collect();
+        let memo: String = clean(&report.memo);
+        let id = SettlementId::new(now);
+        let counter_account = report.counter_account.as_ref().map(|counter| {
+            let text = serde_json::to_vec(counter).unwrap_or_default();
+            self.keys.seal(&format!("counter-account/{id}"), &text)
+        });
+        let reported = Reported {
+            candidates: InvoiceCode::candidates(&memo),
+            timed: report.value_time.is_some(),
+            reference: report.reference.clone(),
+            settles: account.settling_source == SettlingSource::Webhook,
+            changed_source: changed_lately(directory, &partner.code, &account.number, day),
+            trace: telemetry::current_trace(),
+            settlement: Settlement {
+                id,
+                partner: partner.code.clone(),
+                source: SettlingSource::Webhook,
+                transaction_id: clean(&report.transaction_id),
+                account: account.number.clone(),
+                amount: report.amount,
+                memo,
+                value_time: report.value_time.unwrap_or(now),
+                received_at: now,
+                outcome: Booked::Suspense,
+                invoice: None,
+                attempt: None,
+                applied_cycle: None,
+                entry: None,
+                raw: raw.to_vec(),
+                counter_account,
+            },
+        };
+        let request = SettleRequest { nonce: None, reports: vec![reported] };
+        let settled = self.settling.submit(request).await?;
+        outbox::WRITTEN.notify_one();
+        let verdict = settled.and_then(|mut s| s.pop()).map(|s| s.verdict);
+        Ok(verdict.unwrap_or(Verdict::TryLater))
+    }
+
+    /// Keeps what did not go as it should; a failure to keep it is only logged.
+    async fn keep(&self, partner: &str, purpose: &str, verdict: &str, body: &[u8]) {
+        let exchange = Exchange {
+            at: self.doors.clock().now(),
+            partner,
+            direction: "in",
+            purpose,
+            status: None,
+            verdict,
+            body,
+        };
+        let kept = async {
+            let mut conn = self.pool.acquire().await?;
+            exchange_keep(&mut conn, &exchange).await
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "an exchange could not be kept");
+        }
+    }
+}
+
+/// The collecting account that was credited: the one named, or the partner's only one.
+fn account_of<'d>(
+    directory: &'d Directory,
+    partner: &Partner,
+    report: &Report,
+    day: BusinessDay,
+) -> Option<&'d CollectingAccount> {
+    match &report.account {
+        Some(number) => directory.account_numbered(&partner.code, number, day),
+        None => directory.collecting_accounts(&partner.code, day).into_iter().next(),
+    }
+}
+
+/// The payer's browser comes back: it is sent on to the pay page, which shows what is known.
+async fn back(
+    State(doors): State<PartnerDoors>,
+    Path(code): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let directory = doors.doors.directory();
+    let Some((partner, dialect)) = partner_of(&directory, &code) else {
+        return Problem::new(ProblemType::NotFound).into_response();
+    };
+    let query = request.uri().query().unwrap_or("");
+    let reference = dialect.hear_return(query).filter(|r| r.genuine).map(|r| r.reference);
+    let Some(reference) = reference else {
+        return Problem::new(ProblemType::NotFound).into_response();
+    };
+    let found = async {
+        let mut conn = doors.pool.acquire().await?;
+        let mut attempts = invoice_store::attempts_of_references(
+            &mut conn,
+            std::slice::from_ref(&partner.code),
+            &[reference],
+        )
+        .await?;
+        let Some(attempt) = attempts.pop() else { return Ok(None) };
+        let invoice = invoice_store::invoice_read(&mut conn, attempt.invoice).await?;
+        Ok::<_, sqlx::Error>(invoice.map(|invoice| (invoice, attempt.language)))
+    };
+    match found.await {
+        Ok(Some((invoice, language))) => {
+            let more = if language == "en" { "&lang=en" } else { "" };
+            Redirect::to(&format!("{}?returned={code}{more}", invoice.pay_path())).into_response()
+        }
+        Ok(None) => Problem::new(ProblemType::NotFound).into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}

@@ -1,0 +1,65 @@
+//! A partner's word that an order will not be paid, or that nobody can say: no money moved, so
+//! nothing is booked; the attempt takes its step.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::invoices::status::AttemptStep;
+use crate::invoices::store::{self, AttemptChange};
+use crate::partners::dialects::{Outcome, Report, Verdict};
+use crate::platform::{due, event};
+
+/// The kind of the row that has an attempt asked after.
+pub const QUERY_DUE: &str = "attempt.query";
+
+/// Takes such a word in.
+pub async fn report_failed(
+    pool: &PgPool,
+    partner: &str,
+    report: &Report,
+    now: DateTime<Utc>,
+) -> Result<Verdict, sqlx::Error> {
+    let Some(reference) = &report.reference else { return Ok(Verdict::UnknownOrder) };
+    let mut tx = pool.begin().await?;
+    let mut found =
+        store::attempts_of_references(&mut tx, &[partner.to_owned()], &[reference.clone()]).await?;
+    let Some(attempt) = found.pop() else { return Ok(Verdict::UnknownOrder) };
+    let locked = store::invoices_lock(&mut tx, &[attempt.invoice.0]).await?;
+    let Some(invoice) = locked.into_iter().next() else { return Ok(Verdict::UnknownOrder) };
+    let Some(attempt) = store::attempts_read(&mut tx, &[attempt.id.0]).await?.pop() else {
+        return Ok(Verdict::UnknownOrder);
+    };
+    if attempt.amount != report.amount {
+        return Ok(Verdict::WrongAmount);
+    }
+    let (step, code, kind) = match &report.outcome {
+        Outcome::Failed { code } => (AttemptStep::Fail, code, "attempt.failed"),
+        Outcome::Unknown { code } => (AttemptStep::LoseSight, code, "attempt.unknown"),
+        Outcome::Collected => return Ok(Verdict::TryLater),
+    };
+    let Ok(to) = attempt.status.after(step) else {
+        // A late or repeated word cannot move a final state back.
+        return Ok(Verdict::Repeat);
+    };
+    let change = AttemptChange {
+        id: attempt.id,
+        from: attempt.status,
+        to,
+        instruction: None,
+        code: Some(code.clone()),
+    };
+    if store::attempts_step(&mut tx, &[change], now).await?.is_empty() {
+        return Ok(Verdict::TryLater);
+    }
+    if step == AttemptStep::LoseSight {
+        due::put_in(&mut tx, QUERY_DUE, attempt.id.0, now + Duration::seconds(30)).await?;
+    }
+    let more = json!({ "attempt": attempt.id, "partner": partner, "code": code });
+    let actor = format!("partner/{partner}");
+    event::record_in(&mut tx, &[invoice.side_event(kind, &actor, now, &more)]).await?;
+    tx.commit().await?;
+    metrics::counter!("payclear_attempts_total", "partner" => partner.to_owned(), "status" => to.as_str())
+        .increment(1);
+    Ok(Verdict::Recorded)
+}

@@ -1,0 +1,212 @@
+//! Reversals: the bank takes money back. The entry is mirrored, the debt is open again, the portal
+//! is told, and a case is opened.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::outcome::Outcome;
+use super::settlement::Settlement;
+use super::store::{self, ReversalRow};
+use crate::breaks::{self, Break, BreakCode, BreakState};
+use crate::invoices::invoice::{Invoice, Part};
+use crate::invoices::status::Step;
+use crate::invoices::store as invoice_store;
+use crate::ledger::accounts::Accounts;
+use crate::ledger::acts;
+use crate::ledger::chart::AccountKind;
+use crate::ledger::entry::{Line, Occasion, Side};
+use crate::ledger::store as ledger;
+use crate::partners::SettlingSource;
+use crate::platform::outbox::{self, Message, MessageKind};
+use crate::platform::{due, event, telemetry};
+use crate::vocabulary::clock::SharedClock;
+use crate::vocabulary::day::{self, BusinessDay};
+use crate::vocabulary::ids::{BreakId, uuid_v7};
+use crate::vocabulary::money::Money;
+
+/// What reversing needs.
+#[derive(Debug, Clone)]
+pub struct Reversing {
+    /// The database.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Account numbers.
+    pub accounts: Arc<Accounts>,
+}
+
+/// A partner's word that a transaction is taken back.
+#[derive(Debug, Clone)]
+pub struct Reversal {
+    /// Who says it.
+    pub partner: String,
+    /// How the settlement came.
+    pub source: SettlingSource,
+    /// The transaction that is taken back.
+    pub original: String,
+    /// The partner's id of the reversal.
+    pub transaction_id: String,
+    /// Why, in the partner's words.
+    pub reason: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reversed {
+    /// Booked now.
+    Booked,
+    /// The same word was booked before.
+    Repeat,
+    /// The settlement was taken back by another transaction.
+    OtherTransaction,
+    /// There is no such settlement, or it was never booked.
+    Unknown,
+}
+
+impl Reversing {
+    /// Takes a settlement back.
+    pub async fn reverse(&self, reversal: &Reversal) -> Result<Reversed, sqlx::Error> {
+        let now = self.clock.now();
+        let mut tx = self.pool.begin().await?;
+        let found = store::settlements_of_keys(
+            &mut tx,
+            std::slice::from_ref(&reversal.partner),
+            &[reversal.source.to_string()],
+            std::slice::from_ref(&reversal.original),
+        )
+        .await?
+        .pop();
+        let Some((settlement, booked)) = found.and_then(|s| s.entry.map(|entry| (s, entry))) else {
+            return Ok(Reversed::Unknown);
+        };
+        let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
+        let mut invoice = invoice_store::invoices_lock(&mut tx, &ids).await?.pop();
+        if let Some(by) = store::reversal_of(&mut tx, settlement.id).await? {
+            return Ok(if by == reversal.transaction_id {
+                Reversed::Repeat
+            } else {
+                Reversed::OtherTransaction
+            });
+        }
+        let lines = ledger::entry_lines(&mut tx, booked).await?;
+        let mut told = None;
+        if let Some(invoice) = &mut invoice {
+            told = reopen(invoice, &settlement, &lines, reversal, now)?;
+        }
+        let occasion = Occasion {
+            act: "reversal",
+            business_day: BusinessDay::of(now, None),
+            value_date: day::to_local(now).date(),
+            source: format!("settlement/{}", settlement.id),
+            reverses: Some(booked),
+            actor: format!("partner/{}", reversal.partner),
+            reason: reversal.reason.clone(),
+        };
+        let entry = acts::mirror(occasion, lines)
+            .map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
+        let numbers = self.accounts.numbers(&self.pool, entry.accounts()).await?;
+        let entry_id = ledger::entry_numbers(&mut tx, 1).await?[0];
+        if let Some(invoice) = &invoice {
+            invoice_store::invoices_update(&mut tx, &[invoice]).await?;
+        }
+        ledger::entries_insert(&mut tx, &[(entry_id, &entry)], &numbers).await?;
+        let row = ReversalRow {
+            id: uuid_v7(now),
+            settlement: settlement.id,
+            partner: &reversal.partner,
+            transaction_id: &reversal.transaction_id,
+            reason: &reversal.reason,
+            received_at: now,
+            entry: entry_id,
+        };
+        store::reversal_insert(&mut tx, &row).await?;
+        let case = Break {
+            id: BreakId::new(now),
+            code: BreakCode::Reversed,
+            state: BreakState::Open,
+            opened_at: now,
+            partner: reversal.partner.clone(),
+            agency: invoice.as_ref().map(|i| i.agency.clone()).unwrap_or_default(),
+            invoice: settlement.invoice,
+            settlement: Some(settlement.id),
+            amount: settlement.amount,
+            detail: reversal.reason.clone(),
+        };
+        breaks::store::breaks_insert(&mut tx, &[case]).await?;
+        if let Some((event, message)) = told {
+            event::record_in(&mut tx, &[event]).await?;
+            outbox::record_in(&mut tx, message.as_slice(), now).await?;
+            if message.is_some() {
+                // Its time may be over long since; the payer gets a week.
+                let at = now + Duration::days(7);
+                due::put_in(&mut tx, "invoice.expire", ids[0], at).await?;
+            }
+        }
+        tx.commit().await?;
+        outbox::WRITTEN.notify_one();
+        Ok(Reversed::Booked)
+    }
+}
+
+type Told = Option<(event::Event, Option<Message>)>;
+
+/// The invoice's side of it: what was paid is owed again, what was held is held no more.
+fn reopen(
+    invoice: &mut Invoice,
+    settlement: &Settlement,
+    lines: &[Line],
+    reversal: &Reversal,
+    now: DateTime<Utc>,
+) -> Result<Told, sqlx::Error> {
+    let current = settlement.applied_cycle == Some(invoice.cycle);
+    let defect = |why: String| sqlx::Error::Protocol(format!("defect: {why}"));
+    invoice.sequence += 1;
+    let mut message = None;
+    if current && settlement.outcome.is_applied() {
+        invoice.status = invoice.status.after(Step::Reverse).map_err(|e| defect(e.to_string()))?;
+        invoice.status_since = now;
+        invoice.paid_at = None;
+        invoice.paid_via = None;
+        invoice.cycle += 1;
+        // The parts that had completed it are held again.
+        invoice.parts = lines
+            .iter()
+            .filter(|l| l.side == Side::Debit && l.account.kind == AccountKind::PartPaymentsHeld)
+            .map(|l| Part { partner: l.account.owner.clone(), amount: l.amount })
+            .collect();
+        message = Some(Message {
+            kind: MessageKind::NoticeDue,
+            route: String::new(),
+            subject: invoice.id.0,
+            sequence: invoice.sequence,
+            trace: telemetry::current_trace(),
+        });
+    } else if settlement.outcome == Outcome::Held {
+        let part = Part { partner: settlement.partner.clone(), amount: settlement.amount };
+        match invoice.parts.iter().position(|p| *p == part) {
+            Some(place) => {
+                invoice.parts.remove(place);
+            }
+            None => {
+                return Err(defect(
+                    "the part was used up; reverse the payment it completed".into(),
+                ));
+            }
+        }
+    }
+    let zero = Money::zero(invoice.amount.currency());
+    invoice.held = invoice
+        .parts
+        .iter()
+        .try_fold(zero, |sum, part| sum.checked_add(part.amount))
+        .map_err(|e| defect(e.to_string()))?;
+    let more = json!({
+        "settlement": settlement.id, "partner": reversal.partner, "reason": reversal.reason,
+        "taken_back": settlement.amount,
+    });
+    let actor = format!("partner/{}", reversal.partner);
+    Ok(Some((invoice.event("payment.reversed", &actor, now, &more), message)))
+}

@@ -1,0 +1,186 @@
+//! Every statement on settlements and reversals.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::settlement::Settlement;
+use crate::vocabulary::ids::{AttemptId, InvoiceId, SettlementId};
+use crate::vocabulary::money::{Currency, Money};
+
+/// Writes settlements, all in one statement.
+pub async fn settlements_insert(
+    conn: &mut PgConnection,
+    settlements: &[&Settlement],
+) -> Result<(), sqlx::Error> {
+    if settlements.is_empty() {
+        return Ok(());
+    }
+    let text = |pick: fn(&Settlement) -> &str| -> Vec<String> {
+        settlements.iter().map(|s| pick(s).to_owned()).collect()
+    };
+    let ids: Vec<Uuid> = settlements.iter().map(|s| s.id.0).collect();
+    let amounts: Vec<Decimal> = settlements.iter().map(|s| s.amount.amount()).collect();
+    let values: Vec<DateTime<Utc>> = settlements.iter().map(|s| s.value_time).collect();
+    let received: Vec<DateTime<Utc>> = settlements.iter().map(|s| s.received_at).collect();
+    let invoices: Vec<Option<Uuid>> = settlements.iter().map(|s| s.invoice.map(|i| i.0)).collect();
+    let attempts: Vec<Option<Uuid>> = settlements.iter().map(|s| s.attempt.map(|a| a.0)).collect();
+    let cycles: Vec<Option<i32>> = settlements.iter().map(|s| s.applied_cycle).collect();
+    let entries: Vec<Option<i64>> = settlements.iter().map(|s| s.entry).collect();
+    let raws: Vec<Vec<u8>> = settlements.iter().map(|s| s.raw.clone()).collect();
+    let counters: Vec<Option<Vec<u8>>> =
+        settlements.iter().map(|s| s.counter_account.clone()).collect();
+    sqlx::query!(
+        "insert into settlement (settlement_id, partner, source, transaction_id, account, amount,
+                                 currency, memo, value_time, received_at, outcome, invoice_id,
+                                 attempt_id, applied_cycle, entry_id, raw, counter_account)
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
+                              $6::numeric[], $7::text[], $8::text[], $9::timestamptz[],
+                              $10::timestamptz[], $11::text[], $12::uuid[], $13::uuid[],
+                              $14::integer[], $15::bigint[], $16::bytea[], $17::bytea[])",
+        &ids,
+        &text(|s| &s.partner),
+        &text(|s| s.source.as_str()),
+        &text(|s| &s.transaction_id),
+        &text(|s| &s.account),
+        &amounts,
+        &text(|s| s.amount.currency().as_str()),
+        &text(|s| &s.memo),
+        &values,
+        &received,
+        &text(|s| s.outcome.as_str()),
+        &invoices as &[Option<Uuid>],
+        &attempts as &[Option<Uuid>],
+        &cycles as &[Option<i32>],
+        &entries as &[Option<i64>],
+        &raws,
+        &counters as &[Option<Vec<u8>>],
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+/// The settlements that have these keys.
+pub async fn settlements_of_keys(
+    conn: &mut PgConnection,
+    partners: &[String],
+    sources: &[String],
+    transactions: &[String],
+) -> Result<Vec<Settlement>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select s.settlement_id, s.partner, s.source, s.transaction_id, s.account, s.amount,
+                s.currency, s.memo, s.value_time, s.received_at, s.outcome, s.invoice_id,
+                s.attempt_id, s.applied_cycle, s.entry_id
+           from unnest($1::text[], $2::text[], $3::text[]) k(partner, source, transaction_id)
+           join settlement s on s.partner = k.partner and s.source = k.source
+                and s.transaction_id = k.transaction_id",
+        partners,
+        sources,
+        transactions
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse().map_err(undecodable)?;
+            Ok(Settlement {
+                id: SettlementId(row.settlement_id),
+                partner: row.partner,
+                source: row.source.parse().map_err(undecodable)?,
+                transaction_id: row.transaction_id,
+                account: row.account,
+                amount: Money::new(row.amount, currency).map_err(undecodable)?,
+                memo: row.memo,
+                value_time: row.value_time,
+                received_at: row.received_at,
+                outcome: row.outcome.parse().map_err(undecodable)?,
+                invoice: row.invoice_id.map(InvoiceId),
+                attempt: row.attempt_id.map(AttemptId),
+                applied_cycle: row.applied_cycle,
+                entry: row.entry_id,
+                raw: Vec::new(),
+                counter_account: None,
+            })
+        })
+        .collect()
+}
+
+/// Has another source reported the same amount on the same account for the same invoice?
+pub async fn reported_by_another(
+    conn: &mut PgConnection,
+    settlement: &Settlement,
+) -> Result<bool, sqlx::Error> {
+    let Some(invoice) = settlement.invoice else { return Ok(false) };
+    sqlx::query_scalar!(
+        r#"select exists (select from settlement
+                           where invoice_id = $1 and partner = $2 and account = $3 and amount = $4
+                             and source <> $5) as "there!""#,
+        invoice.0,
+        settlement.partner,
+        settlement.account,
+        settlement.amount.amount(),
+        settlement.source.as_str()
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// A reversal to be written.
+#[derive(Debug)]
+pub struct ReversalRow<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// The settlement that is taken back.
+    pub settlement: SettlementId,
+    /// Who says it.
+    pub partner: &'a str,
+    /// The partner's id of the reversal.
+    pub transaction_id: &'a str,
+    /// Why, in the partner's words.
+    pub reason: &'a str,
+    /// When it came here.
+    pub received_at: DateTime<Utc>,
+    /// The entry that books it.
+    pub entry: i64,
+}
+
+/// Writes a reversal.
+pub async fn reversal_insert(
+    conn: &mut PgConnection,
+    row: &ReversalRow<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into reversal (reversal_id, settlement_id, partner, transaction_id, reason,
+                               received_at, entry_id)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        row.id,
+        row.settlement.0,
+        row.partner,
+        row.transaction_id,
+        row.reason,
+        row.received_at,
+        row.entry
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Is a settlement already taken back, and by which transaction?
+pub async fn reversal_of(
+    conn: &mut PgConnection,
+    settlement: SettlementId,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select transaction_id from reversal where settlement_id = $1",
+        settlement.0
+    )
+    .fetch_optional(conn)
+    .await
+}
