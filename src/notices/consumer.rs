@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::find::Found;
-use super::lanes::Patience;
 use super::notice::NoticeKind;
 use super::notice_id::{DeliveryKey, StepKey};
 use super::record::Before;
@@ -15,13 +15,14 @@ use crate::platform::group::GroupError;
 use crate::platform::telemetry;
 use crate::portals::endpoint::{Endpoint, EndpointState};
 
-/// Messages under way at once. It must be well above what one endpoint may hold up, which is its
-/// places and those that wait for them.
+/// Messages under way at once: well above the places of one endpoint.
 pub const PREFETCH: u16 = 512;
 /// Nobody waits longer for a place in a lane: what waits here keeps others from being fetched.
 const WAIT: Duration = Duration::from_millis(400);
-/// Nor behind more than so many times the places.
-const WAITING_PER_PLACE: usize = 3;
+/// While the database is away a message is held so long before it goes back to the broker, which
+/// parks what came back a few times. With a try it stays below the handler's deadline.
+const DATABASE_WITHIN: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl Consumer for Notices {
     async fn handle(&self, envelope: Envelope) -> Fate {
@@ -38,7 +39,7 @@ impl Notices {
     )]
     async fn tell(&self, envelope: Envelope) -> Fate {
         let key = StepKey { invoice: envelope.subject, sequence: envelope.sequence };
-        let found = match self.finder.find(key).await {
+        let found = match patiently(|| self.finder.find(key)).await {
             Ok(Some(found)) => found,
             // Messages are published after the commit of what they tell of.
             Ok(None) => return Fate::Park(format!("no step {} of {}", key.sequence, key.invoice)),
@@ -67,8 +68,7 @@ impl Notices {
         found: &Found,
     ) -> Result<(), GroupError> {
         let lane = self.lanes.of(endpoint.id);
-        let patience = Patience { wait: WAIT, behind: WAITING_PER_PLACE * self.per_endpoint };
-        let outcome = match lane.enter(patience).await {
+        let outcome = match lane.enter(WAIT).await {
             Ok(place) => {
                 self.attempt((endpoint, place), (kind, &found.step), Before::Nothing).await
             }
@@ -77,6 +77,21 @@ impl Notices {
                 self.hold(key, (kind, &found.step), why)
             }
         };
-        self.recorder.submit(vec![outcome]).await
+        // Written again, a row stands as it is.
+        patiently(|| self.recorder.submit(vec![outcome.clone()])).await
+    }
+}
+
+/// Asks the database again and again while it is away.
+async fn patiently<T, E, F>(mut ask: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let since = Instant::now();
+    loop {
+        match ask().await {
+            Err(_) if since.elapsed() < DATABASE_WITHIN => tokio::time::sleep(ASK_AGAIN).await,
+            answer => return answer,
+        }
     }
 }

@@ -21,24 +21,16 @@ const PROBE_EVERY: Duration = Duration::from_secs(3);
 /// The lanes of all endpoints.
 #[derive(Debug)]
 pub struct Lanes {
-    places: usize,
+    places: u32,
     lanes: Mutex<HashMap<EndpointId, Arc<Lane>>>,
 }
 
 /// The lane of one endpoint.
 #[derive(Debug)]
 pub struct Lane {
+    size: u32,
     places: Semaphore,
     state: Mutex<Health>,
-}
-
-/// How long, and with how many others, one waits for a place.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// At most so long.
-    pub wait: Duration,
-    /// Behind fewer than so many that wait already.
-    pub behind: usize,
 }
 
 /// Why there is no place now.
@@ -51,12 +43,16 @@ pub enum NoPlace {
 }
 
 /// What is known of an endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Health {
     unanswered: u32,
-    waiting: usize,
+    waiting: u32,
     probing: bool,
     probed_at: Option<Instant>,
+    /// How long a try takes of late.
+    usual: Duration,
+    /// When somebody last came in or went out.
+    stirred_at: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,28 +79,41 @@ impl Health {
         Leave::Probe
     }
 
-    fn told(&mut self, answered: bool) {
+    fn told(&mut self, answered: bool, took: Duration, now: Instant) {
         self.unanswered = if answered { 0 } else { self.unanswered.saturating_add(1) };
+        self.usual = self.usual * 7 / 8 + took / 8;
+        self.stirred_at = Some(now);
+    }
+
+    /// Is it of use to wait in a lane that is full? Not when those who wait already will take
+    /// longer than one has patience for, and not when nothing has moved for that long: an
+    /// endpoint that hangs holds up its places, and must not hold up what waits behind them.
+    fn is_worth_waiting(&self, places: u32, patience: Duration, now: Instant) -> bool {
+        let expected = self.usual * (self.waiting + 1) / places;
+        let hangs = self.stirred_at.is_some_and(|at| now > at + patience);
+        expected <= patience && !hangs
     }
 }
 
 impl Lanes {
     /// Lanes with so many places each.
     pub fn new(places: usize) -> Self {
-        Self { places: places.max(1), lanes: Mutex::default() }
+        let places = u32::try_from(places).unwrap_or(1024).clamp(1, 1024);
+        Self { places, lanes: Mutex::default() }
     }
 
     /// The lane of an endpoint.
     pub fn of(&self, endpoint: EndpointId) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(endpoint).or_insert_with(|| {
-            Arc::new(Lane { places: Semaphore::new(self.places), state: Mutex::default() })
+            let places = Semaphore::new(self.places as usize);
+            Arc::new(Lane { size: self.places, places, state: Mutex::default() })
         });
         Arc::clone(lane)
     }
 
     /// The endpoints for which more than `waiting` wait already: no more is fetched for them.
-    pub fn crowded(&self, waiting: usize) -> Vec<EndpointId> {
+    pub fn crowded(&self, waiting: u32) -> Vec<EndpointId> {
         let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let crowded = lanes.iter().filter(|(_, lane)| lane.health(|h| h.waiting) > waiting);
         crowded.map(|(endpoint, _)| *endpoint).collect()
@@ -116,13 +125,15 @@ impl Lanes {
 pub struct Place<'a> {
     lane: &'a Lane,
     probe: bool,
+    since: Instant,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Place<'_> {
     /// Says whether the endpoint answered anything at all, and leaves.
     pub fn leave(self, answered: bool) {
-        self.lane.health(|health| health.told(answered));
+        let now = Instant::now();
+        self.lane.health(|health| health.told(answered, now - self.since, now));
     }
 }
 
@@ -144,26 +155,32 @@ impl Lane {
         self.health(|health| health.is_silent())
     }
 
+    fn place<'a>(&'a self, permit: SemaphorePermit<'a>, probe: bool) -> Place<'a> {
+        let since = Instant::now();
+        self.health(|health| health.stirred_at = Some(since));
+        Place { lane: self, probe, since, _permit: permit }
+    }
+
     /// Takes a place, waiting no longer than one has patience for.
-    pub async fn enter(&self, patience: Patience) -> Result<Place<'_>, NoPlace> {
+    pub async fn enter(&self, patience: Duration) -> Result<Place<'_>, NoPlace> {
         let probe = match self.health(|health| health.leave(Instant::now())) {
             Leave::Hold => return Err(NoPlace::Silent),
             Leave::Try => false,
             Leave::Probe => true,
         };
         if let Ok(permit) = self.places.try_acquire() {
-            return Ok(Place { lane: self, probe, _permit: permit });
+            return Ok(self.place(permit, probe));
         }
         if probe {
             // Earlier tries still hang in all places: they are probes enough.
             self.health(|health| health.probing = false);
             return Err(NoPlace::Silent);
         }
-        let _waiting = Waiting::enter(self, patience.behind).ok_or(NoPlace::Full)?;
-        match tokio::time::timeout(patience.wait, self.places.acquire()).await {
+        let _waiting = Waiting::enter(self, patience).ok_or(NoPlace::Full)?;
+        match tokio::time::timeout(patience, self.places.acquire()).await {
             // While one waited the endpoint may have fallen silent.
             Ok(Ok(_)) if self.is_silent() => Err(NoPlace::Silent),
-            Ok(Ok(permit)) => Ok(Place { lane: self, probe, _permit: permit }),
+            Ok(Ok(permit)) => Ok(self.place(permit, false)),
             Ok(Err(_)) | Err(_) => Err(NoPlace::Full),
         }
     }
@@ -173,13 +190,13 @@ impl Lane {
 struct Waiting<'a>(&'a Lane);
 
 impl<'a> Waiting<'a> {
-    fn enter(lane: &'a Lane, behind: usize) -> Option<Self> {
-        let room = lane.health(|health| {
-            let room = health.waiting < behind;
-            health.waiting += usize::from(room);
-            room
+    fn enter(lane: &'a Lane, patience: Duration) -> Option<Self> {
+        let worth = lane.health(|health| {
+            let worth = health.is_worth_waiting(lane.size, patience, Instant::now());
+            health.waiting += u32::from(worth);
+            worth
         });
-        room.then_some(Self(lane))
+        worth.then(|| Self(lane))
     }
 }
 
@@ -193,7 +210,7 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    const SHORT: Patience = Patience { wait: Duration::from_millis(5), behind: 1 };
+    const SHORT: Duration = Duration::from_millis(5);
 
     fn lane() -> Arc<Lane> {
         Lanes::new(2).of(EndpointId(uuid::Uuid::from_u128(1)))
@@ -210,11 +227,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_so_many_wait() {
+    async fn who_does_not_wait_is_not_counted_as_waiting() {
         let lane = lane();
         let _places = (lane.enter(SHORT).await, lane.enter(SHORT).await);
-        let nobody = Patience { wait: Duration::from_secs(60), behind: 0 };
-        assert_eq!(lane.enter(nobody).await.err(), Some(NoPlace::Full));
+        lane.health(|health| health.usual = Duration::from_secs(1));
+        for _ in 0..3 {
+            assert_eq!(lane.enter(SHORT).await.err(), Some(NoPlace::Full));
+        }
+        assert_eq!(lane.health(|health| health.waiting), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_takes_too_long_or_does_not_move() {
+        let (now, patience) = (Instant::now(), Duration::from_millis(400));
+        let quick = Health { usual: Duration::from_millis(5), ..Health::default() };
+        let worth = |health: &Health| health.is_worth_waiting(32, patience, now);
+        assert!(worth(&Health { waiting: 2000, ..quick }));
+        assert!(!worth(&Health { waiting: 3000, ..quick }));
+        let slow = Health { usual: Duration::from_secs(10), ..Health::default() };
+        assert!(worth(&slow));
+        assert!(!worth(&Health { waiting: 1, ..slow }));
+        let before = |milliseconds| now.checked_sub(Duration::from_millis(milliseconds));
+        assert!(worth(&Health { stirred_at: before(300), ..quick }));
+        assert!(!worth(&Health { stirred_at: before(500), ..quick }));
     }
 
     #[tokio::test]
@@ -246,7 +281,7 @@ mod tests {
     fn one_broken_connection_says_nothing() {
         let mut health = Health::default();
         for answered in [false, false, true, false, false, false, true] {
-            health.told(answered);
+            health.told(answered, SHORT, Instant::now());
             assert!(!health.is_silent());
         }
     }

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::lanes::{NoPlace, Patience};
+use super::lanes::NoPlace;
 use super::notice::{InvoiceStep, NoticeKind};
 use super::notice_id::{DeliveryKey, StepKey};
 use super::record::{Before, Outcome};
@@ -21,6 +21,8 @@ use super::schedule::Jitter;
 use super::status::{DeliveryState, Step};
 use super::store;
 use crate::portals::endpoint::Endpoint;
+use crate::registers::directory::Directory;
+use crate::vocabulary::ids::EndpointId;
 
 /// Rows of one claim.
 const CLAIM: i64 = 500;
@@ -28,7 +30,7 @@ const CLAIM: i64 = 500;
 const CLAIMED_FOR: TimeDelta = TimeDelta::seconds(60);
 const WAIT: Duration = Duration::from_secs(30);
 /// While more than so many wait for a place in a lane, no more is claimed for it.
-const CROWDED: usize = 256;
+const CROWDED: u32 = 256;
 
 /// A claimed row.
 #[derive(Debug, Clone)]
@@ -84,9 +86,9 @@ impl Notices {
             (rows, steps)
         };
         let count = rows.len();
-        let directory = self.directory.current();
+        let directory = self.directory_with(&rows).await;
         let mut untried = Vec::new();
-        let mut probed: Vec<crate::vocabulary::ids::EndpointId> = Vec::new();
+        let mut probed: Vec<EndpointId> = Vec::new();
         for row in rows {
             let endpoints = directory.endpoints(&row.portal);
             let Some(endpoint) = endpoints.iter().find(|e| e.id == row.key.endpoint) else {
@@ -120,10 +122,23 @@ impl Notices {
         Ok(count)
     }
 
+    /// The directory. When an endpoint is not in it the database is asked first: it may have been
+    /// enabled a moment ago.
+    async fn directory_with(&self, rows: &[Claimed]) -> Arc<Directory> {
+        let directory = self.directory.current();
+        let all = rows.iter().all(|row| {
+            let mut endpoints = directory.endpoints(&row.portal).iter();
+            endpoints.any(|endpoint| endpoint.id == row.key.endpoint)
+        });
+        if !all && let Err(error) = self.directory.refresh().await {
+            tracing::warn!(%error, "the directory cannot be read again");
+        }
+        self.directory.current()
+    }
+
     async fn try_again(&self, endpoint: &Endpoint, step: &InvoiceStep, row: Claimed) {
         let lane = self.lanes.of(endpoint.id);
-        let patience = Patience { wait: WAIT, behind: usize::MAX };
-        let outcome = match lane.enter(patience).await {
+        let outcome = match lane.enter(WAIT).await {
             Ok(place) => {
                 let before = Before::Claimed { tries: row.tries };
                 self.attempt((endpoint, place), (row.kind, step), before).await

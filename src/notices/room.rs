@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use super::close;
@@ -48,7 +48,6 @@ pub struct Notices {
     pub(super) finder: Finder,
     pub(super) recorder: Writer<Record>,
     pub(super) schedule: Schedule,
-    pub(super) per_endpoint: usize,
     egress: Egress,
     try_within: Duration,
     /// Many answers of 410 arrive together; the first disables the endpoint.
@@ -63,7 +62,6 @@ impl Notices {
             finder: Finder::start(parts.pool.clone()),
             lanes: Lanes::new(parts.settings.per_endpoint),
             schedule: Schedule::new(&parts.settings),
-            per_endpoint: parts.settings.per_endpoint.max(1),
             try_within: Duration::from_secs(parts.settings.try_seconds.clamp(1, 30)),
             pool: parts.pool,
             clock: parts.clock,
@@ -127,10 +125,12 @@ impl Notices {
         why: NoPlace,
     ) -> Outcome {
         let now = self.clock.now();
-        let pause = self.schedule.postponement(chrono::TimeDelta::zero(), Jitter::draw());
-        let error = match why {
-            NoPlace::Silent => "not tried: the endpoint does not answer",
-            NoPlace::Full => "not tried yet: the endpoint is slow",
+        let (pause, error) = match why {
+            NoPlace::Silent => {
+                let pause = self.schedule.postponement(TimeDelta::zero(), Jitter::draw());
+                (pause.unwrap_or_default(), "not tried: the endpoint does not answer")
+            }
+            NoPlace::Full => (TimeDelta::seconds(1), "not tried yet: the endpoint is slow"),
         };
         Outcome {
             key,
@@ -139,7 +139,7 @@ impl Notices {
             state: after(Step::Wait),
             tries: 0,
             at: now,
-            next_at: Some(now + pause.unwrap_or_default()),
+            next_at: Some(now + pause),
             status: None,
             error: Some(error.to_owned()),
             before: Before::Nothing,

@@ -42,11 +42,11 @@ impl DeliveryState {
     pub fn after(self, step: Step) -> Result<Self, WrongStep> {
         match (self, step) {
             (Self::Due, Step::Take) => Ok(Self::Delivered),
-            (Self::Due, Step::Wait) => Ok(Self::Due),
             (Self::Due, Step::GiveUp) => Ok(Self::Parked),
-            // Also of what was delivered: a portal may have lost what it took. Of what is due it
-            // brings the next try forward.
-            (Self::Due | Self::Delivered | Self::Parked, Step::Redeliver) => Ok(Self::Due),
+            // Asked for again also when it was delivered: a portal may have lost what it took. Of
+            // what is due it brings the next try forward.
+            (Self::Due, Step::Wait)
+            | (Self::Due | Self::Delivered | Self::Parked, Step::Redeliver) => Ok(Self::Due),
             (from, step) => Err(WrongStep { from, step }),
         }
     }
