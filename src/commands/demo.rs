@@ -256,7 +256,7 @@ impl Stage {
         let soon = self.clock.now() + chrono::Duration::seconds(62);
         let invoice = self.issue("a fee that expires", &json!({ "expires_at": soon })).await?;
         say("  waiting a minute for it to expire");
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         self.wait_for(&invoice, "expired").await?;
         self.pay(text(&invoice, "qr"), &json!({ "outcome": "paid_late" })).await?;
         self.wait_for(&invoice, "paid").await
