@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::invoice::Invoice;
 
 /// Claims the fees of these invoices, in the order of their keys; returns the ids of those that
-/// got theirs. A claim that somebody else has is left alone: losing is an answer, not an error.
+/// got theirs. A claim that somebody else has is left alone: losing is an answer, not an error. Of
+/// two for one fee the one that came first gets it.
 pub async fn claims_insert(
     conn: &mut PgConnection,
     invoices: &[&Invoice],
@@ -19,8 +20,10 @@ pub async fn claims_insert(
     let ids: Vec<Uuid> = invoices.iter().map(|i| i.id.0).collect();
     let won = sqlx::query_scalar!(
         "insert into claim (portal, dossier, fee, invoice_id)
-         select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) c(p, d, f, i)
-          order by p, d, f, i
+         select p, d, f, i
+           from unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
+                with ordinality c(p, d, f, i, place)
+          order by p, d, f, place
          on conflict on constraint claim_key do nothing
          returning invoice_id",
         &portals,

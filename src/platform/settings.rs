@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,7 +83,7 @@ impl std::fmt::Debug for BrokerSettings {
 }
 
 /// The doors.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpSettings {
     /// Where to listen.
@@ -128,7 +128,7 @@ impl std::fmt::Debug for SecretsSettings {
 }
 
 /// Clearing.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClearingSettings {
     /// An invoice lives so long unless the portal says otherwise (days).
@@ -163,7 +163,7 @@ impl Default for ClearingSettings {
 }
 
 /// Notices to portals.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoticesSettings {
     /// Pauses before each further try (seconds); jitter of a tenth is added. After the last the

@@ -1,0 +1,211 @@
+//! The parts of the documentation that say what the code says: errors, life-cycles, settings, the
+//! worked example of a signature. Each stands between two marks, `<!-- name -->` and
+//! `<!-- end of name -->`; with UPDATE_DOCS set the test writes what it would have wanted to read.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use payclear::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
+use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
+use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
+use payclear::platform::problem::ProblemType;
+use payclear::platform::settings::Settings;
+use serde_json::{Value, json};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the tests")]
+fn writes() -> bool {
+    std::env::var("UPDATE_DOCS").is_ok_and(|value| !value.is_empty())
+}
+
+/// Asserts that a file says `wanted` between the marks of `name`.
+fn says(path: &Path, name: &str, wanted: &str) {
+    let text = std::fs::read_to_string(path).expect("a document");
+    let (from, to) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let begin = text.find(&from).unwrap_or_else(|| panic!("{from} is not there")) + from.len();
+    let end = text.find(&to).unwrap_or_else(|| panic!("{to} is not there"));
+    if text[begin..end] == *wanted {
+        return;
+    }
+    if writes() {
+        std::fs::write(path, format!("{}{wanted}{}", &text[..begin], &text[end..]))
+            .expect("written");
+    } else {
+        panic!("{}: between the marks of {name} should stand:\n{wanted}", path.display());
+    }
+}
+
+#[test]
+fn every_problem_is_in_the_error_catalogue() {
+    let mut table =
+        "| `type` | status | title | the caller | the operator |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for problem in ProblemType::ALL {
+        let (path, status) = (problem.path(), problem.status().as_u16());
+        let told = [problem.title(), problem.caller_does(), problem.operator_does()];
+        let [title, caller, operator] = told.map(|text| text.replace('|', "\\|"));
+        let _ = writeln!(table, "| `{path}` | {status} | {title} | {caller} | {operator} |");
+    }
+    says(&file("api.md"), "problems", &table);
+}
+
+#[test]
+fn the_worked_example_of_a_signature_is_right() {
+    let secret: Vec<u8> = (0..32).collect();
+    let body = r#"{"dossier":"G01.A-261120-0001"}"#;
+    let request = Unsigned {
+        method: "POST",
+        target_uri: "https://pay.example.gov.vn/v1/invoices",
+        idempotency_key: Some("8e03978e-40d5"),
+        body: body.as_bytes(),
+    };
+    let key = SigningKey { id: "dvc-mau-1a2b3c", secret: &secret };
+    let signed = sign(&request, key, 1_763_600_000, Some("nonce-0001")).expect("it signs");
+    let secret = STANDARD.encode(&secret);
+    let mut text = format!(
+        "Secret (base64): `{secret}` · body: `{body}`\n\nThe text that is signed, its lines \
+         parted by a line feed and none after the last:\n\n```text\n{}\n```\n\nWhat goes over the \
+         wire:\n\n```http\nPOST /v1/invoices HTTP/1.1\nHost: pay.example.gov.vn\n\
+         Content-Type: application/json\nIdempotency-Key: 8e03978e-40d5\n",
+        signed.base
+    );
+    for (name, value) in signed.headers {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    let _ = write!(text, "\n{body}\n```\n");
+    says(&file("api.md"), "signature", &text);
+}
+
+/// A table of steps: from where, by what, to where.
+fn life<S: Copy + std::fmt::Display, T: Copy>(
+    states: &[S],
+    steps: &[T],
+    name: impl Fn(T) -> String,
+    after: impl Fn(S, T) -> Option<S>,
+) -> String {
+    let mut table = "| from |".to_owned();
+    for step in steps {
+        let _ = write!(table, " {} |", name(*step));
+    }
+    table.push_str("\n|---|");
+    table.push_str(&"---|".repeat(steps.len()));
+    for state in states {
+        let _ = write!(table, "\n| **{state}** |");
+        for step in steps {
+            let to = after(*state, *step).map_or_else(|| "–".to_owned(), |to| to.to_string());
+            let _ = write!(table, " {to} |");
+        }
+    }
+    table + "\n"
+}
+
+#[test]
+fn the_life_cycles_are_written_down() {
+    let path = file("states.md");
+    let invoice = life(Status::ALL, Step::ALL, |s| s.to_string(), |from, s| from.after(s).ok());
+    says(&path, "invoice", &invoice);
+    let attempt = life(
+        AttemptStatus::ALL,
+        AttemptStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "attempt", &attempt);
+    let steps =
+        [DeliveryStep::Take, DeliveryStep::Wait, DeliveryStep::GiveUp, DeliveryStep::Redeliver];
+    let named = |step| {
+        let name = match step {
+            DeliveryStep::Take => "taken",
+            DeliveryStep::Wait => "not taken",
+            DeliveryStep::GiveUp => "given up",
+            DeliveryStep::Redeliver => "asked for again",
+        };
+        name.to_owned()
+    };
+    let delivery = life(DeliveryState::ALL, &steps, named, |from, step| from.after(step).ok());
+    says(&path, "delivery", &delivery);
+}
+
+/// The prose of a doc comment, in one line.
+fn prose(attributes: &[syn::Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        syn::Meta::NameValue(given) if given.path.is_ident("doc") => match &given.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// The name of a field's type, without what it is in.
+fn type_name(of: &syn::Type) -> String {
+    match of {
+        syn::Type::Path(path) => {
+            path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+fn shown(default: Option<&Value>) -> String {
+    match default {
+        None => "must be set".to_owned(),
+        Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(Value::Array(items)) if items.is_empty() => "none".to_owned(),
+        Some(Value::Array(items)) => {
+            let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+            format!("`{}`", items.join(","))
+        }
+        Some(other) => format!("`{other}`"),
+    }
+}
+
+#[test]
+fn every_setting_is_written_down() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/platform/settings.rs");
+    let parsed = syn::parse_file(&std::fs::read_to_string(source).expect("it is there"));
+    let parsed = parsed.expect("Rust");
+    let fields_of = |name: &str| {
+        parsed.items.iter().find_map(|item| match item {
+            syn::Item::Struct(item) if item.ident == name => Some(&item.fields),
+            _ => None,
+        })
+    };
+    let least = json!({ "database": { "url": "" }, "broker": { "url": "" } });
+    let read: Settings = serde_json::from_value(least).expect("settings");
+    let defaults = json!({
+        "mode": "production",
+        "database": { "connections": read.database.connections },
+        "broker": { "prefix": read.broker.prefix },
+        "http": read.http,
+        "secrets": { "master_key": "", "master_key_file": null, "previous_master_keys": [] },
+        "clearing": read.clearing,
+        "notices": read.notices,
+    });
+    let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut line = |key: &str, default: Option<&Value>, meaning: &str| {
+        let variable = format!("PAYCLEAR__{}", key.replace('.', "__").to_uppercase());
+        let _ = writeln!(table, "| `{key}` | `{variable}` | {} | {meaning} |", shown(default));
+    };
+    for section in fields_of("Settings").expect("the settings") {
+        let name = section.ident.as_ref().expect("a name").to_string();
+        let Some(fields) = fields_of(&type_name(&section.ty)) else {
+            line(&name, defaults.get(&name), &prose(&section.attrs));
+            continue;
+        };
+        for field in fields {
+            let field_name = field.ident.as_ref().expect("a name").to_string();
+            let default = defaults[&name].get(&field_name);
+            line(&format!("{name}.{field_name}"), default, &prose(&field.attrs));
+        }
+    }
+    says(&file("settings.md"), "settings", &table);
+}

@@ -1,0 +1,427 @@
+//! The document and the doors say the same: every route is told, every operation asks for a
+//! signature, and what is really answered has the documented form.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use payclear::app::{self, App};
+use payclear::callers::keys;
+use payclear::platform::audit::By;
+use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
+use payclear::platform::problem::PROBLEM_JSON;
+use payclear::platform::seal::{MasterKey, MasterKeys};
+use payclear::platform::{database, sequencer};
+use payclear::registers::caller::{Caller, CallerKind, KeyPurpose};
+use payclear::registers::import;
+use payclear::vocabulary::clock::{Clock, SharedClock, SystemClock};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::conforms::misfits;
+use crate::scratch::Scratch;
+
+const URL: &str = "http://127.0.0.1:9";
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+fn document() -> Value {
+    serde_json::to_value(app::document()).expect("JSON")
+}
+
+/// Method and path of every operation.
+fn operations(document: &Value) -> Vec<(String, String)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let of_path = |(path, item): (&String, &Value)| {
+        let methods = METHODS.into_iter().filter(|method| item.get(*method).is_some());
+        methods.map(|method| (method.to_owned(), path.clone())).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[test]
+fn the_document_is_openapi_3_1_and_tells_who_may_call() {
+    let document = document();
+    assert!(document["openapi"].as_str().is_some_and(|v| v.starts_with("3.1")), "{document}");
+    assert_eq!(document["security"], json!([{ "signature": [] }]));
+    assert!(document["components"]["securitySchemes"]["signature"].is_object());
+    let mut silent = Vec::new();
+    for (method, path) in operations(&document) {
+        let operation = &document["paths"][&path][&method];
+        let told = format!("{}{}", operation["summary"], operation["description"]);
+        let said = told.to_lowercase() + &operation["responses"].to_string();
+        if operation["summary"].as_str().is_none_or(str::is_empty) {
+            silent.push(format!("{method} {path} has no summary"));
+        }
+        if !said.contains("consistent") && !said.contains("soon") {
+            silent.push(format!("{method} {path} does not say how consistent it is"));
+        }
+        for range in ["4XX", "5XX"] {
+            if !operation["responses"][range]["content"][PROBLEM_JSON].is_object() {
+                silent.push(format!("{method} {path} does not tell {range} as a problem"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "\n{}\n", silent.join("\n"));
+}
+
+#[test]
+fn every_route_of_the_api_is_in_the_document() {
+    let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut told = 0;
+    for entry in std::fs::read_dir(&src).expect("src") {
+        let file = entry.expect("an entry").path().join("http.rs");
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        told += text.matches("#[utoipa::path(").count();
+        assert!(!text.contains(".route(\"/v1"), "{} has an untold route", file.display());
+    }
+    let known: BTreeSet<_> = operations(&document()).into_iter().collect();
+    assert_eq!(known.len(), told, "what is described is also mounted: {known:?}");
+    assert!(known.iter().all(|(_, path)| path.starts_with("/v1/")));
+}
+
+/// The service on a database of its own, with a portal and a bank that sign.
+struct Doors {
+    document: Value,
+    scratch: Scratch,
+    app: App,
+    routes: Router,
+    portal: Signer,
+    bank: Signer,
+    checked: BTreeSet<(String, String, u16)>,
+}
+
+struct Signer {
+    key_id: String,
+    secret: Vec<u8>,
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+fn master_keys() -> MasterKeys {
+    let key = MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    MasterKeys::new(key.expect("32 bytes"), Vec::new())
+}
+
+impl Doors {
+    async fn open(name: &str) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let scratch = Scratch::make(name).await;
+        let pool = database::open(&scratch.application_url, 4).await.expect("the database");
+        let by = By { actor: "test", at: SystemClock.now() };
+        let registers =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("registers").join("sample");
+        import::import(&pool, by, &registers).await.expect("the samples");
+        let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
+        let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
+        pool.close().await;
+        let settings = serde_json::from_value(json!({
+            "mode": "development",
+            "database": { "url": scratch.application_url, "connections": 8 },
+            "broker": { "url": "amqp://127.0.0.1:9" },
+            "http": { "public_url": URL },
+        }));
+        let clock: SharedClock = Arc::new(SystemClock);
+        let app =
+            App::open(settings.expect("settings"), master_keys(), clock).await.expect("it opens");
+        let routes = app.router();
+        let checked = BTreeSet::new();
+        Self { document: document(), scratch, app, routes, portal, bank, checked }
+    }
+
+    async fn close(self) {
+        self.app.pool.close().await;
+        self.scratch.drop().await;
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.routes.clone().oneshot(request).await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.expect("a body");
+        Answer { status, headers, body: body.to_vec() }
+    }
+
+    /// Calls an operation and checks the answer, and a request that was taken, against the document.
+    async fn call(&mut self, by: Who, call: &str, body: &Value, expected: u16) -> Value {
+        let (method, path) = call.split_once(' ').expect("METHOD /path");
+        let signer = if by == Who::Portal { &self.portal } else { &self.bank };
+        let answer = self.send(signer.request(method, path, body)).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, expected, "{call}: {text}");
+        self.check(method, path, body, &answer);
+        answer.json()
+    }
+
+    fn check(&mut self, method: &str, path: &str, body: &Value, answer: &Answer) {
+        let (method, template) = (method.to_lowercase(), self.template_of(path));
+        let operation = &self.document["paths"][&template][&method];
+        assert!(operation.is_object(), "{method} {path} is not in the document");
+        let status = answer.status.to_string();
+        let range = format!("{}XX", &status[..1]);
+        let told = [&status, &range].into_iter().map(|s| &operation["responses"][s]);
+        let told = told.into_iter().find(|t| t.is_object());
+        let told = told.unwrap_or_else(|| panic!("{method} {path}: {status} is not told"));
+        let media = answer.headers.get("content-type").and_then(|v| v.to_str().ok());
+        if let Some(content) = told["content"].as_object() {
+            let media = media.unwrap_or_default();
+            let schema = content.get(media).map(|c| &c["schema"]);
+            let schema = schema.unwrap_or_else(|| panic!("{method} {path}: {media} is not told"));
+            let found = misfits(&self.document, schema, &answer.json());
+            assert!(found.is_empty(), "{method} {path} {status}: {found:#?}\n{}", answer.json());
+        } else {
+            assert!(answer.body.is_empty(), "{method} {path}: a body that is not told");
+        }
+        if answer.status < 300 && !body.is_null() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let found = misfits(&self.document, schema, body);
+            assert!(found.is_empty(), "{method} {path} was taken with {body}: {found:#?}");
+        }
+        self.checked.insert((method, template, answer.status));
+    }
+
+    fn template_of(&self, path: &str) -> String {
+        let path = path.split('?').next().unwrap_or_default();
+        let fits = |template: &String| {
+            let (ours, theirs): (Vec<_>, Vec<_>) =
+                (path.split('/').collect(), template.split('/').collect());
+            ours.len() == theirs.len()
+                && ours.iter().zip(theirs).all(|(a, b)| *a == b || b.starts_with('{'))
+        };
+        let paths = self.document["paths"].as_object().expect("paths");
+        // The fixed path is meant before one with a place for an id.
+        let mut fitting: Vec<&String> = paths.keys().filter(|t| fits(t)).collect();
+        fitting.sort_by_key(|template| template.matches('{').count());
+        fitting.first().map_or_else(|| panic!("{path} is not in the document"), |t| (*t).clone())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Portal,
+    Bank,
+}
+
+impl Signer {
+    async fn make(pool: &sqlx::PgPool, kind: CallerKind, code: &str) -> Self {
+        let by = By { actor: "test", at: SystemClock.now() };
+        let caller = Caller { kind, code: code.to_owned() };
+        let made = keys::make(pool, &master_keys(), by, &caller, KeyPurpose::Sign).await;
+        let made = made.expect("a key");
+        Self { key_id: made.key_id, secret: made.secret.expose().to_vec() }
+    }
+
+    fn request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let fresh = format!("{:032x}", rand::random::<u128>());
+        let write = method != "GET";
+        let unsigned = Unsigned {
+            method,
+            target_uri: &format!("{URL}{path}"),
+            idempotency_key: write.then_some(fresh.as_str()),
+            body: &body,
+        };
+        let key = SigningKey { id: &self.key_id, secret: &self.secret };
+        let at = SystemClock.now().timestamp();
+        let signed = sign(&unsigned, key, at, write.then_some(fresh.as_str())).expect("signs");
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in signed.headers {
+            request = request.header(name, value);
+        }
+        if write {
+            request = request.header("idempotency-key", &fresh);
+            request = request.header("content-type", "application/json");
+        }
+        request.body(Body::from(body)).expect("a request")
+    }
+}
+
+#[tokio::test]
+async fn every_operation_refuses_who_does_not_sign() {
+    let mut doors = Doors::open("unsigned").await;
+    for (method, template) in operations(&doors.document) {
+        let id = uuid::Uuid::nil().to_string();
+        let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
+        let ask = |key: Option<&str>| {
+            let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
+            }
+            request.body(Body::from("{}")).expect("a request")
+        };
+        let unsigned = doors.send(ask(Some("k1"))).await;
+        assert_eq!(unsigned.status, 401, "{method} {path}");
+        assert!(unsigned.headers.contains_key("www-authenticate"), "{method} {path}");
+        assert!(unsigned.headers.contains_key("x-request-id"), "{method} {path}");
+        doors.check(&method, &path, &Value::Null, &unsigned);
+        if method != "get" {
+            let keyless = doors.send(ask(None)).await;
+            assert_eq!(keyless.status, 400, "{method} {path}");
+            doors.check(&method, &path, &Value::Null, &keyless);
+        }
+    }
+    doors.close().await;
+}
+
+fn fee(dossier: &str, amount: &str) -> Value {
+    json!({
+        "dossier": dossier, "agency": "G01.A", "procedure": "1.001234",
+        "payer": { "name": "Nguyễn Thị Mẫu", "id_number": "001190000001", "email": "mau@example.vn" },
+        "lines": [{
+            "kind": "le_phi", "name": "Lệ phí", "sub_item": "2771",
+            "amount": { "amount": amount, "currency": "VND" },
+        }],
+        "metadata": { "counter": "3" },
+    })
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}"))
+}
+
+#[tokio::test]
+async fn what_is_answered_has_the_documented_form() {
+    use Who::{Bank, Portal};
+    let mut doors = Doors::open("answers").await;
+    let nothing = Value::Null;
+
+    // Invoices.
+    let paid = doors.call(Portal, "POST /v1/invoices", &fee("D-1", "150000"), 201).await;
+    doors.call(Portal, "POST /v1/invoices", &fee("D-1", "150000"), 200).await;
+    doors.call(Portal, "POST /v1/invoices", &fee("D-1", "160000"), 409).await;
+    doors.call(Portal, "POST /v1/invoices", &fee("D-2", "0"), 422).await;
+    let mut number = fee("D-2", "1");
+    number["lines"][0]["amount"]["amount"] = json!(150_000);
+    doors.call(Portal, "POST /v1/invoices", &number, 422).await;
+    doors.call(Bank, "POST /v1/invoices", &fee("D-2", "1"), 403).await;
+    let priced = json!({
+        "dossier": "D-3", "agency": "G01.A", "procedure": "1.001234", "payer": { "name": "A" },
+        "quantity": 2,
+    });
+    let priced = doors.call(Portal, "POST /v1/invoices", &priced, 201).await;
+    let rows = json!([fee("D-4", "1000"), fee("D-5", "2000"), fee("D-4", "3000")]);
+    let batch = doors.call(Portal, "POST /v1/invoices/batch", &rows, 200).await;
+    let told: Vec<_> = batch["results"].as_array().expect("results").iter().collect();
+    assert_eq!((&told[0]["status"], &told[2]["status"]), (&json!(201), &json!(409)));
+    doors.call(Portal, "POST /v1/invoices/batch", &json!([]), 422).await;
+    let id = text(&paid, "id").to_owned();
+    doors.call(Portal, &format!("GET /v1/invoices/{id}"), &nothing, 200).await;
+    doors.call(Portal, "GET /v1/invoices/none", &nothing, 404).await;
+    doors.call(Portal, "GET /v1/invoices?dossier=D-1&status=issued", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/invoices?limit=2", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/invoices?limit=501", &nothing, 422).await;
+    doors.call(Portal, "GET /v1/invoices?limit=x", &nothing, 422).await;
+    let cancel = format!("POST /v1/invoices/{}/cancel", text(&priced, "id"));
+    doors.call(Portal, &cancel, &json!({ "reason": "withdrawn" }), 200).await;
+    doors.call(Portal, &cancel, &json!({ "reasons": "withdrawn" }), 422).await;
+
+    // Settlements.
+    let credit = |transaction: &str, amount: &str, memo: &str| {
+        json!({
+            "transaction_id": transaction, "account": "0011009988776", "memo": memo,
+            "amount": { "amount": amount, "currency": "VND" },
+            "value_time": "2026-01-05T08:00:00+07:00",
+        })
+    };
+    let code = text(&paid, "code").to_owned();
+    doors.call(Bank, "POST /v1/settlements", &credit("T-1", "150000", &code), 201).await;
+    doors.call(Bank, "POST /v1/settlements", &credit("T-1", "150000", &code), 201).await;
+    doors.call(Bank, "POST /v1/settlements", &credit("T-1", "150001", &code), 409).await;
+    doors.call(Portal, "POST /v1/settlements", &credit("T-2", "1", "x"), 403).await;
+    let list = json!([credit("T-1", "7", &code), credit("T-3", "70000", "no code")]);
+    let results = doors.call(Bank, "POST /v1/settlements", &list, 200).await;
+    assert_eq!(results["results"][0]["type"], "/problems/transaction-differs");
+    assert_eq!(results["results"][1]["outcome"], "suspense");
+    doors.call(Bank, "POST /v1/settlements", &json!({}), 422).await;
+    doors.call(Portal, &cancel.replace(text(&priced, "id"), &id), &json!({}), 409).await;
+
+    // History and feed.
+    let history = format!("GET /v1/invoices/{id}/events");
+    let history = doors.call(Portal, &history, &nothing, 200).await;
+    doors.call(Portal, "GET /v1/invoices/none/events", &nothing, 404).await;
+    // Whatever transaction is open anywhere in the cluster holds the feed up.
+    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let told = sequencer::sequence_once(&doors.app.pool, &doors.app.clock, "test").await;
+        told.expect("a batch");
+        let feed = doors.call(Portal, "GET /v1/events?limit=3", &nothing, 200).await;
+        if feed["events"].as_array().map(Vec::len) == Some(3) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < until, "the feed stands still");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    doors.call(Portal, "GET /v1/events?cursor=x", &nothing, 422).await;
+
+    // Endpoints and deliveries.
+    let address = json!({ "url": "https://portal.example.vn/payclear" });
+    let endpoint = doors.call(Portal, "POST /v1/endpoints", &address, 201).await;
+    let endpoint = text(&endpoint, "id").to_owned();
+    doors.call(Portal, "POST /v1/endpoints", &json!({ "url": "http://10.0.0.1/" }), 422).await;
+    let of = |rest: &str| format!("/v1/endpoints/{endpoint}{rest}");
+    doors.call(Portal, "GET /v1/endpoints", &nothing, 200).await;
+    doors.call(Bank, "GET /v1/endpoints", &nothing, 403).await;
+    doors.call(Portal, &format!("GET {}", of("")), &nothing, 200).await;
+    doors.call(Portal, &format!("POST {}", of("/rotate")), &nothing, 200).await;
+    park_notice(&doors, &endpoint, &id, &history).await;
+    let parked = doors.call(Portal, "GET /v1/deliveries?state=parked", &nothing, 200).await;
+    let delivery = text(&parked["deliveries"][0], "id").to_owned();
+    doors.call(Portal, "GET /v1/deliveries", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/deliveries?state=lost", &nothing, 422).await;
+    let again = format!("POST /v1/deliveries/{delivery}/redeliver");
+    doors.call(Portal, &again, &nothing, 202).await;
+    doors.call(Portal, "POST /v1/deliveries/none/redeliver", &nothing, 404).await;
+    let since = json!({ "since": SystemClock.now() - chrono::TimeDelta::hours(1) });
+    let since_path = format!("POST {}", of("/redeliver"));
+    doors.call(Portal, &since_path, &since, 202).await;
+    doors.call(Portal, &since_path, &json!({ "since": "1999-01-01T00:00:00Z" }), 422).await;
+    doors.call(Portal, &format!("DELETE {}", of("")), &nothing, 200).await;
+    doors.call(Portal, &since_path, &since, 409).await;
+    doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
+
+    // The bank takes its word back.
+    let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
+    doors.call(Bank, "POST /v1/settlements/T-1/reversal", &back, 204).await;
+    doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
+
+    let uncovered: Vec<_> = operations(&doors.document)
+        .into_iter()
+        .filter(|(method, path)| {
+            !doors.checked.iter().any(|(m, p, status)| m == method && p == path && *status < 300)
+        })
+        .collect();
+    assert!(uncovered.is_empty(), "no good answer was looked at: {uncovered:?}");
+    doors.close().await;
+}
+
+/// A notice of the payment that nobody took.
+async fn park_notice(doors: &Doors, endpoint: &str, invoice: &str, history: &Value) {
+    let events = history["events"].as_array().expect("events");
+    let step = events.iter().find(|e| e["type"] == "invoice.paid").expect("it is paid");
+    let sequence = step["sequence"].as_i64().and_then(|n| i32::try_from(n).ok());
+    let owner = doors.scratch.owner().await;
+    sqlx::query(
+        "insert into delivery (endpoint_id, invoice_id, sequence, delivery_id, portal, kind, state,
+                               tries, first_at, last_at, last_status, last_error)
+         values ($1::uuid, $2::uuid, $3, $2::uuid, 'dvc-mau', 'invoice.paid', 'parked', 10,
+                 now(), now(), 503, 'busy')",
+    )
+    .bind(endpoint)
+    .bind(invoice)
+    .bind(sequence.expect("a number"))
+    .execute(&owner)
+    .await
+    .expect("a delivery");
+    owner.close().await;
+}
