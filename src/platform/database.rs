@@ -85,6 +85,22 @@ async fn check_version(conn: &mut PgConnection) -> Result<(), DatabaseError> {
 /// Makes the roles of the cluster, once: an owner that nobody can log in as, what the application
 /// and auditors may do, and the application's user (with the password of `application_url`).
 pub async fn make_roles(owner_url: &str, application_url: &str) -> Result<(), DatabaseError> {
+    for _ in 0..20 {
+        match make_roles_once(owner_url, application_url).await {
+            // Roles belong to the whole cluster and locks to one database: another program may do
+            // the same from another database at this moment.
+            Err(DatabaseError::Sql(sqlx::Error::Database(told)))
+                if matches!(told.code().as_deref(), Some("XX000" | "23505" | "42710")) =>
+            {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            done => return done,
+        }
+    }
+    make_roles_once(owner_url, application_url).await
+}
+
+async fn make_roles_once(owner_url: &str, application_url: &str) -> Result<(), DatabaseError> {
     let mut conn = PgConnection::connect(owner_url).await?;
     check_version(&mut conn).await?;
     let application = url::Url::parse(application_url).map_err(|_| DatabaseError::NoUser)?;
@@ -100,7 +116,7 @@ pub async fn make_roles(owner_url: &str, application_url: &str) -> Result<(), Da
     let user = decoded(application.username());
     let password = application.password().map(decoded);
     let mut tx = conn.begin().await?;
-    // Two programs may do this at once; roles belong to the whole cluster.
+    // Two programs may do this at once.
     sqlx::query("select pg_advisory_xact_lock(7309454)").execute(&mut *tx).await?;
     for role in ["payclear_owner", "payclear_app", "payclear_auditor"] {
         make_role(&mut tx, role, Login::None).await?;

@@ -8,3 +8,4 @@ mod documents;
 mod openapi;
 mod schema;
 mod scratch;
+mod telemetry;

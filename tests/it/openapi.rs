@@ -83,29 +83,29 @@ fn every_route_of_the_api_is_in_the_document() {
 }
 
 /// The service on a database of its own, with a portal and a bank that sign.
-struct Doors {
+pub struct Doors {
     document: Value,
-    scratch: Scratch,
-    app: App,
+    pub scratch: Scratch,
+    pub app: App,
     routes: Router,
-    portal: Signer,
-    bank: Signer,
+    pub portal: Signer,
+    pub bank: Signer,
     checked: BTreeSet<(String, String, u16)>,
 }
 
-struct Signer {
-    key_id: String,
-    secret: Vec<u8>,
+pub struct Signer {
+    pub key_id: String,
+    pub secret: Vec<u8>,
 }
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
@@ -116,7 +116,12 @@ fn master_keys() -> MasterKeys {
 }
 
 impl Doors {
-    async fn open(name: &str) -> Self {
+    pub async fn open(name: &str) -> Self {
+        Self::listening(name, "127.0.0.1:0").await
+    }
+
+    /// With an address to listen at, for those that run it.
+    pub async fn listening(name: &str, listen: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let scratch = Scratch::make(name).await;
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
@@ -131,7 +136,7 @@ impl Doors {
             "mode": "development",
             "database": { "url": scratch.application_url, "connections": 8 },
             "broker": { "url": "amqp://127.0.0.1:9" },
-            "http": { "public_url": URL },
+            "http": { "public_url": URL, "listen": listen },
         }));
         let clock: SharedClock = Arc::new(SystemClock);
         let app =
@@ -141,12 +146,12 @@ impl Doors {
         Self { document: document(), scratch, app, routes, portal, bank, checked }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.app.pool.close().await;
         self.scratch.drop().await;
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.routes.clone().oneshot(request).await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.expect("a body");
@@ -222,7 +227,7 @@ impl Signer {
         Self { key_id: made.key_id, secret: made.secret.expose().to_vec() }
     }
 
-    fn request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
+    pub fn request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let fresh = format!("{:032x}", rand::random::<u128>());
         let write = method != "GET";
@@ -274,7 +279,7 @@ async fn every_operation_refuses_who_does_not_sign() {
     doors.close().await;
 }
 
-fn fee(dossier: &str, amount: &str) -> Value {
+pub fn fee(dossier: &str, amount: &str) -> Value {
     json!({
         "dossier": dossier, "agency": "G01.A", "procedure": "1.001234",
         "payer": { "name": "Nguyễn Thị Mẫu", "id_number": "001190000001", "email": "mau@example.vn" },

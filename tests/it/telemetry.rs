@@ -1,0 +1,138 @@
+//! What operators see and rely on: a trace that goes on from the request into the outbox, metrics
+//! of the business, health of every role, and a stop that loses nothing.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Request};
+use payclear::app::Role;
+use payclear::commands::client;
+use serde_json::{Value, json};
+
+use crate::openapi::{Doors, fee};
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// A port that is free now.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+async fn page(doors: &Doors, path: &str) -> (u16, String) {
+    let request = Request::builder().uri(path).body(Body::empty()).expect("a request");
+    let answer = doors.send(request).await;
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[tokio::test]
+async fn a_trace_goes_from_the_request_into_the_outbox_and_metrics_tell_the_business() {
+    let doors = Doors::open("telemetry").await;
+    let issued =
+        doors.send(doors.portal.request("POST", "/v1/invoices", &fee("D-1", "9000"))).await;
+    assert_eq!(issued.status, 201);
+    let credit = json!({
+        "transaction_id": "T-1", "account": "0011009988776", "memo": issued.json()["code"],
+        "amount": { "amount": "9000", "currency": "VND" }, "value_time": "2026-01-05T08:00:00Z",
+    });
+    let mut settle = doors.bank.request("POST", "/v1/settlements", &credit);
+    settle.headers_mut().insert("traceparent", HeaderValue::from_static(TRACE));
+    assert_eq!(doors.send(settle).await.status, 201);
+    let owner = doors.scratch.owner().await;
+    let traces: Vec<String> =
+        sqlx::query_scalar("select trace from outbox where kind = 'notice.due'")
+            .fetch_all(&owner)
+            .await
+            .expect("the outbox");
+    owner.close().await;
+    assert_eq!(traces, [TRACE]);
+    let (status, metrics) = page(&doors, "/metrics").await;
+    assert_eq!(status, 200);
+    for name in
+        ["payclear_invoices_issued_total", "payclear_settlements_total", "payclear_http_seconds"]
+    {
+        assert!(metrics.contains(name), "no {name} in {metrics}");
+    }
+    assert_eq!(page(&doors, "/livez").await.0, 200);
+    assert_eq!(page(&doors, "/readyz").await.0, 200, "the broker is no reason to be red");
+    doors.close().await;
+}
+
+#[tokio::test]
+async fn a_process_without_doors_tells_how_it_is() {
+    let address = free_address();
+    let doors = Doors::listening("health", &address).await;
+    let (app, http) = (doors.app.clone(), client::http().expect("a client"));
+    let running = tokio::spawn(async move { app.run(&[Role::Relay, Role::Clock]).await });
+    let ask = async |path: &str| {
+        for _ in 0..200 {
+            if let Ok(reply) = client::reply(http.get(format!("http://{address}{path}"))).await {
+                return (reply.status, String::from_utf8_lossy(&reply.body).into_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nobody listens");
+    };
+    assert_eq!(ask("/livez").await.0, 200);
+    assert_eq!(ask("/readyz").await, (503, "the broker does not answer\n".to_owned()));
+    assert_eq!(ask("/v1/events").await.0, 404, "there are no doors here");
+    let gauges = ["payclear_outbox_waiting", "payclear_outbox_oldest_seconds"];
+    let mut metrics = String::new();
+    for _ in 0..200 {
+        metrics = ask("/metrics").await.1;
+        if gauges.iter().all(|gauge| metrics.contains(gauge)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(gauges.iter().all(|gauge| metrics.contains(gauge)), "{metrics}");
+    doors.app.stop.cancel();
+    running.await.expect("no panic").expect("it stops");
+    doors.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_answers_what_is_under_way() {
+    let address = free_address();
+    let doors = Doors::listening("stop", &address).await;
+    let (app, http) = (doors.app.clone(), client::http().expect("a client"));
+    let running = tokio::spawn(async move { app.run(&[Role::Api]).await });
+    let mut up = false;
+    for _ in 0..200 {
+        up = client::reply(http.get(format!("http://{address}/livez"))).await.is_ok();
+        if up {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(up, "nobody listens");
+    let mut calls = tokio::task::JoinSet::new();
+    for place in 0..60 {
+        let body: Value = fee(&format!("D-{place}"), "1000");
+        let mut request = doors.portal.request("POST", "/v1/invoices", &body);
+        let mut call = http.post(format!("http://{address}/v1/invoices"));
+        for (name, value) in request.headers_mut().drain() {
+            call = call.header(name.expect("a name"), value);
+        }
+        calls.spawn(client::reply(call.body(body.to_string())));
+    }
+    let first = calls.join_next().await.expect("calls").expect("no panic").expect("an answer");
+    doors.app.stop.cancel();
+    let mut issued = i64::from(first.status == 201);
+    while let Some(call) = calls.join_next().await {
+        // Whoever came too late was not let in; whoever was let in is answered.
+        if let Ok(reply) = call.expect("no panic") {
+            assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
+            issued += 1;
+        }
+    }
+    running.await.expect("no panic").expect("it stops");
+    let owner = doors.scratch.owner().await;
+    let stand: i64 = sqlx::query_scalar("select count(*) from invoice")
+        .fetch_one(&owner)
+        .await
+        .expect("a count");
+    owner.close().await;
+    assert_eq!(issued, stand, "as many are answered as stand");
+    doors.close().await;
+}
