@@ -1,0 +1,13 @@
+//! The service as its callers meet it, on a real PostgreSQL, a real RabbitMQ and the simulators.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "tests: time and environment are the machine's, and what is not there fails the test"
+)]
+
+mod support;
+
+mod money;

@@ -1,0 +1,13 @@
+//! What the tests stand on.
+
+pub mod caller;
+pub mod cluster;
+pub mod partners;
+pub mod simulators;
+pub mod town;
+pub mod wait;
+
+pub use caller::{Answer, Caller, Letter, fresh_key};
+pub use simulators::dong;
+pub use town::{ACCOUNT, AGENCY, PAYOS_ACCOUNT, PORTAL, PROCEDURE, Plan, Town, money, text};
+pub use wait::{until, until_within};
