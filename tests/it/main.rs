@@ -10,4 +10,7 @@
 
 mod support;
 
+mod bad_input;
+mod idempotency;
 mod money;
+mod signatures;
