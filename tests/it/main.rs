@@ -11,6 +11,13 @@
 mod support;
 
 mod bad_input;
+mod feed;
 mod idempotency;
+mod ledger;
 mod money;
+mod partners_payos;
+mod partners_vnpay;
+mod pay_page;
+mod registers;
+mod settlements;
 mod signatures;

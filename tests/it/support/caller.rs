@@ -174,6 +174,11 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, reqwest:
     Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
 }
 
+/// The answer to an unsigned request.
+pub async fn answer_of(request: reqwest::RequestBuilder) -> Answer {
+    answer(request).await.expect("an answer")
+}
+
 pub fn http() -> reqwest::Client {
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
