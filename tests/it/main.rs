@@ -11,10 +11,12 @@
 mod support;
 
 mod bad_input;
+mod dispatch;
 mod feed;
 mod idempotency;
 mod ledger;
 mod money;
+mod notices;
 mod partners_payos;
 mod partners_vnpay;
 mod pay_page;
