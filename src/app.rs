@@ -325,7 +325,11 @@ impl App {
         let (app, stop) = (self.clone(), self.stop.clone());
         let recovered = move |empty: Vec<String>| {
             let app = app.clone();
-            async move { app.recover(&empty).await }
+            async move {
+                if let Err(error) = app.recover(&empty).await {
+                    tracing::warn!(%error, "lost messages could not be looked for");
+                }
+            }
         };
         relay.run(move || self.partners(), recovered, stop).await;
     }
