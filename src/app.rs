@@ -287,6 +287,7 @@ impl App {
             ));
         }
         if roles.contains(&Role::Api) {
+            work.spawn(self.clone().forget_idle_callers());
             let address = self.settings.http.listen;
             let listener = tokio::net::TcpListener::bind(address)
                 .await
@@ -307,6 +308,15 @@ impl App {
         work.wait().await;
         tracing::info!("stopped");
         Ok(())
+    }
+
+    async fn forget_idle_callers(self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(60)) => self.doors.forget_idle(),
+            }
+        }
     }
 
     fn partners(&self) -> Vec<String> {
