@@ -287,6 +287,7 @@ impl App {
             ));
         }
         if roles.contains(&Role::Api) {
+            work.spawn(self.clone().forget_idle_callers());
             let address = self.settings.http.listen;
             let listener = tokio::net::TcpListener::bind(address)
                 .await
@@ -309,6 +310,15 @@ impl App {
         Ok(())
     }
 
+    async fn forget_idle_callers(self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(60)) => self.doors.forget_idle(),
+            }
+        }
+    }
+
     fn partners(&self) -> Vec<String> {
         let directory = self.directory.current();
         let mut codes: Vec<String> = directory.partners().iter().map(|p| p.code.clone()).collect();
@@ -325,7 +335,11 @@ impl App {
         let (app, stop) = (self.clone(), self.stop.clone());
         let recovered = move |empty: Vec<String>| {
             let app = app.clone();
-            async move { app.recover(&empty).await }
+            async move {
+                if let Err(error) = app.recover(&empty).await {
+                    tracing::warn!(%error, "lost messages could not be looked for");
+                }
+            }
         };
         relay.run(move || self.partners(), recovered, stop).await;
     }
