@@ -54,7 +54,7 @@ impl Consumer for Orders {
     async fn handle(&self, envelope: Envelope) -> Fate {
         let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
         telemetry::within_trace(trace, async {
-            match self.order(AttemptId(envelope.subject)).await {
+            match Box::pin(self.order(AttemptId(envelope.subject))).await {
                 Ok(fate) => fate,
                 Err(error) => {
                     tracing::warn!(%error, attempt = %envelope.subject, "an order could not be handled");

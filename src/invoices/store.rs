@@ -1,5 +1,7 @@
 //! Every statement on invoices and attempts (claims: `claim.rs`).
 
+pub mod reads;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;

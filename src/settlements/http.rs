@@ -40,9 +40,9 @@ pub struct SettlementDoors {
     pub reversing: Reversing,
 }
 
-/// The routes.
-pub fn routes(doors: SettlementDoors) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse)).with_state(doors)
+/// The routes, and what the document says of them.
+pub fn routes() -> OpenApiRouter<SettlementDoors> {
+    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse))
 }
 
 /// A partner's word that it collected money.
