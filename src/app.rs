@@ -296,6 +296,9 @@ impl App {
                 self.stop.clone(),
             ));
         }
+        if roles.contains(&Role::Api) {
+            work.spawn(self.clone().forget_idle_callers());
+        }
         let routes =
             if roles.contains(&Role::Api) { self.router() } else { self.dress(self.health(roles)) };
         let address = self.settings.http.listen;
@@ -321,6 +324,15 @@ impl App {
         Ok(())
     }
 
+    async fn forget_idle_callers(self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_mins(1)) => self.doors.forget_idle(),
+            }
+        }
+    }
+
     fn partners(&self) -> Vec<String> {
         let directory = self.directory.current();
         let mut codes: Vec<String> = directory.partners().iter().map(|p| p.code.clone()).collect();
@@ -337,7 +349,11 @@ impl App {
         let (app, stop) = (self.clone(), self.stop.clone());
         let recovered = move |empty: Vec<String>| {
             let app = app.clone();
-            async move { app.recover(&empty).await }
+            async move {
+                if let Err(error) = app.recover(&empty).await {
+                    tracing::warn!(%error, "lost messages could not be looked for");
+                }
+            }
         };
         relay.run(move || self.partners(), recovered, stop).await;
     }

@@ -220,5 +220,5 @@ impl Answer {
 /// the callback may have been lost. A standing order ends with its invoice.
 fn ask_later(attempt: &Attempt, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
     let left = attempt.expires_at - now;
-    (left < Duration::hours(2)).then(|| left + Duration::seconds(30))
+    (left < Duration::hours(2)).then(|| left + Duration::seconds(5))
 }

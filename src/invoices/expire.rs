@@ -30,7 +30,7 @@ const STEP: i64 = 200;
 /// An attempt that may still bring money delays the end so long, and no longer.
 const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
 /// Between two looks at an invoice that waits.
-const LOOK_AGAIN: Duration = Duration::minutes(5);
+const LOOK_AGAIN: Duration = Duration::seconds(10);
 const WATERMARK: &str = "invoice.expiry";
 const DUE: &str = "invoice.expire";
 

@@ -233,8 +233,8 @@ impl Checker<'_> {
     fn expiry(&self, faults: &mut Faults<'_>, wanted: Option<DateTime<Utc>>) -> DateTime<Utc> {
         let usual = self.now + Duration::days(self.settings.invoice_days);
         match wanted {
-            Some(at) if at <= self.now + Duration::minutes(1) => {
-                faults.tell("/expires_at", "must be at least a minute from now");
+            Some(at) if at <= self.now => {
+                faults.tell("/expires_at", "must be in the future");
                 usual
             }
             Some(at) if at > self.now + Duration::days(366) => {

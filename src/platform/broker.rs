@@ -273,6 +273,15 @@ impl Publisher {
         Ok(stored)
     }
 
+    /// Which queues hold no message now.
+    pub async fn empty_queues(
+        &self,
+        settings: &BrokerSettings,
+        partners: &[String],
+    ) -> Result<Vec<String>, BrokerError> {
+        declare(&self.channel, settings, partners).await
+    }
+
     /// Is the connection still up?
     pub fn is_open(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()

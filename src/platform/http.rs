@@ -58,6 +58,9 @@ async fn one_line(State(longest): State<Duration>, request: Request, next: Next)
                 Problem::new(ProblemType::Internal).into_response()
             }
         };
+        if let Some(problem) = told_by_the_framework(&response) {
+            response = problem.into_response();
+        }
         let status = response.status().as_u16();
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -82,6 +85,26 @@ async fn one_line(State(longest): State<Duration>, request: Request, next: Next)
         response
     })
     .await
+}
+
+/// The framework refuses some requests before a handler sees them, in plain text (a path that is
+/// not UTF-8, a query that is no query): callers get a problem as everywhere.
+fn told_by_the_framework(response: &Response) -> Option<Problem> {
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/plain"));
+    if !response.status().is_client_error() || !plain {
+        return None;
+    }
+    Some(Problem::new(match response.status().as_u16() {
+        404 => ProblemType::NotFound,
+        405 => ProblemType::MethodNotAllowed,
+        413 => ProblemType::BodyTooLarge,
+        415 => ProblemType::UnsupportedMediaType,
+        _ => ProblemType::InvalidRequest,
+    }))
 }
 
 /// The caller's name, left on a response for the log line.

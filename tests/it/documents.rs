@@ -18,7 +18,6 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the tests")]
 fn writes() -> bool {
     std::env::var("UPDATE_DOCS").is_ok_and(|value| !value.is_empty())
 }

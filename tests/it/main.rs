@@ -1,11 +1,33 @@
-//! What must hold of the whole: the house rules, the schema, the interface.
+//! The service as its callers meet it, on a real PostgreSQL, a real RabbitMQ and the simulators.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests: what is not there fails the test")]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "tests: time and environment are the machine's, databases have names that cannot be bound, and what is not there fails the test"
+)]
+
+mod support;
 
 mod architecture;
+mod bad_input;
 mod conforms;
+mod dispatch;
 mod documents;
+mod feed;
+mod idempotency;
+mod ledger;
+mod money;
+mod notices;
 mod openapi;
+mod partners_payos;
+mod partners_vnpay;
+mod pay_page;
+mod registers;
 mod schema;
 mod scratch;
+mod settlements;
+mod signatures;
 mod telemetry;

@@ -16,7 +16,6 @@ use payclear::platform::problem::PROBLEM_JSON;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::{database, sequencer};
 use payclear::registers::caller::{Caller, CallerKind, KeyPurpose};
-use payclear::registers::import;
 use payclear::vocabulary::clock::{Clock, SharedClock, SystemClock};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -116,19 +115,15 @@ fn master_keys() -> MasterKeys {
 }
 
 impl Doors {
-    pub async fn open(name: &str) -> Self {
-        Self::listening(name, "127.0.0.1:0").await
+    pub async fn open() -> Self {
+        Self::listening("127.0.0.1:0").await
     }
 
     /// With an address to listen at, for those that run it.
-    pub async fn listening(name: &str, listen: &str) -> Self {
+    pub async fn listening(listen: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let scratch = Scratch::make(name).await;
+        let scratch = Scratch::make().await;
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
-        let by = By { actor: "test", at: SystemClock.now() };
-        let registers =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("registers").join("sample");
-        import::import(&pool, by, &registers).await.expect("the samples");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
         pool.close().await;
@@ -254,7 +249,7 @@ impl Signer {
 
 #[tokio::test]
 async fn every_operation_refuses_who_does_not_sign() {
-    let mut doors = Doors::open("unsigned").await;
+    let mut doors = Doors::open().await;
     for (method, template) in operations(&doors.document) {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
@@ -298,7 +293,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 #[tokio::test]
 async fn what_is_answered_has_the_documented_form() {
     use Who::{Bank, Portal};
-    let mut doors = Doors::open("answers").await;
+    let mut doors = Doors::open().await;
     let nothing = Value::Null;
 
     // Invoices.

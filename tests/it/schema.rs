@@ -60,7 +60,7 @@ fn none(found: &[String], rule: &str) {
 
 #[tokio::test]
 async fn the_schema_keeps_its_rules() {
-    let scratch = Scratch::make("schema").await;
+    let scratch = Scratch::make().await;
     let pool = scratch.owner().await;
     references_are_kept_or_foreign_by_choice(&pool).await;
     types_are_exact(&pool).await;

@@ -27,7 +27,7 @@ async fn page(doors: &Doors, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn a_trace_goes_from_the_request_into_the_outbox_and_metrics_tell_the_business() {
-    let doors = Doors::open("telemetry").await;
+    let doors = Doors::open().await;
     let issued =
         doors.send(doors.portal.request("POST", "/v1/invoices", &fee("D-1", "9000"))).await;
     assert_eq!(issued.status, 201);
@@ -61,7 +61,7 @@ async fn a_trace_goes_from_the_request_into_the_outbox_and_metrics_tell_the_busi
 #[tokio::test]
 async fn a_process_without_doors_tells_how_it_is() {
     let address = free_address();
-    let doors = Doors::listening("health", &address).await;
+    let doors = Doors::listening(&address).await;
     let (app, http) = (doors.app.clone(), client::http().expect("a client"));
     let running = tokio::spawn(async move { app.run(&[Role::Relay, Role::Clock]).await });
     let ask = async |path: &str| {
@@ -94,7 +94,7 @@ async fn a_process_without_doors_tells_how_it_is() {
 #[tokio::test]
 async fn a_stop_answers_what_is_under_way() {
     let address = free_address();
-    let doors = Doors::listening("stop", &address).await;
+    let doors = Doors::listening(&address).await;
     let (app, http) = (doors.app.clone(), client::http().expect("a client"));
     let running = tokio::spawn(async move { app.run(&[Role::Api]).await });
     let mut up = false;
