@@ -24,6 +24,10 @@ use crate::vocabulary::ids::AttemptId;
 /// The kind of the row that has an order sent once more.
 pub const RESEND_DUE: &str = "attempt.resend";
 
+/// While the database is away a message waits here so long before it is given back: it is given
+/// back only so many times.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(40);
+
 /// What dispatching needs.
 #[derive(Debug, Clone)]
 pub struct Dispatching {
@@ -86,7 +90,8 @@ impl Orders {
         let directory = this.directory.current();
         let dialect = directory.partner(&attempt.partner).and_then(|p| p.dialect.clone());
         let Some(dialect) = dialect else {
-            return Ok(Fate::Again("the partner has no usable settings"));
+            tracing::warn!(partner.code = attempt.partner, "the partner has no usable settings");
+            return this.put_off(&attempt).await;
         };
         match attempt.status {
             AttemptStatus::Created => this.make_known(dialect, attempt, invoice).await,
@@ -136,9 +141,7 @@ impl Dispatching {
         };
         if !self.caller.is_open(&attempt.partner) {
             // Not called, so still `created`: the clock sends the message again.
-            let mut conn = self.pool.acquire().await?;
-            due::put_in(&mut conn, RESEND_DUE, attempt.id.0, now + Duration::seconds(15)).await?;
-            return Ok(Fate::Done);
+            return self.put_off(&attempt).await;
         }
         if !self
             .step(attempt.clone(), invoice.clone(), AttemptStep::Send, Answer::nothing())
@@ -176,6 +179,14 @@ impl Dispatching {
             }
         };
         self.step(attempt, invoice, step, answer).await?;
+        Ok(Fate::Done)
+    }
+
+    /// Not called now: the clock sends the message again.
+    async fn put_off(&self, attempt: &Attempt) -> Result<Fate, DispatchError> {
+        let mut conn = self.pool.acquire().await?;
+        let at = self.clock.now() + Duration::seconds(15);
+        due::put_in(&mut conn, RESEND_DUE, attempt.id.0, at).await?;
         Ok(Fate::Done)
     }
 

@@ -216,12 +216,19 @@ impl From<Failure> for GroupError {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let sqlx::Error::Database(told) = &error else {
-            return Self::Lost(error.to_string());
+        let told = match &error {
+            sqlx::Error::Database(told) => told,
+            // What was read or asked makes no sense: one item is to blame, and is looked for.
+            sqlx::Error::Protocol(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Encode(_) => return Self::Refused(error.to_string()),
+            _ => return Self::Lost(error.to_string()),
         };
         match told.code().as_deref() {
             // Unique violation, serialization failure, deadlock, lock not available.
-            Some("23505" | "40001" | "40P01" | "55P03") => {
+            // Too slow together: halved, each half is faster.
+            Some("23505" | "40001" | "40P01" | "55P03" | "57014") => {
                 tracing::info!(%error, "a group lost a race");
                 Self::Race
             }

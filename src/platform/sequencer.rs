@@ -121,13 +121,22 @@ pub async fn last_batch(conn: &mut PgConnection) -> Result<LastBatch, sqlx::Erro
             next_number: row.next,
             digest: row.digest,
         },
-        None => LastBatch {
-            batch_id: 0,
-            era,
-            to_tx: "0".to_owned(),
-            next_number: 1,
-            digest: vec![0; 32],
-        },
+        // The first of this life of the database: numbers go on, transactions begin anew.
+        None => {
+            let before = sqlx::query!(
+                r#"select coalesce(max(batch_id), 0) as "batch!",
+                          coalesce(max(first_number + events), 1) as "next!" from event_batch"#
+            )
+            .fetch_one(conn)
+            .await?;
+            LastBatch {
+                batch_id: before.batch,
+                era,
+                to_tx: "0".to_owned(),
+                next_number: before.next,
+                digest: vec![0; 32],
+            }
+        }
     })
 }
 
