@@ -58,12 +58,19 @@ impl Consumer for Orders {
     async fn handle(&self, envelope: Envelope) -> Fate {
         let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
         telemetry::within_trace(trace, async {
-            match Box::pin(self.order(AttemptId(envelope.subject))).await {
-                Ok(fate) => fate,
-                Err(error) => {
-                    tracing::warn!(%error, attempt = %envelope.subject, "an order could not be handled");
-                    Fate::Again("the database did not answer")
+            let patience = tokio::time::Instant::now() + PATIENCE;
+            let mut pause = std::time::Duration::from_millis(200);
+            loop {
+                match Box::pin(self.order(AttemptId(envelope.subject))).await {
+                    Ok(fate) => return fate,
+                    Err(error) if tokio::time::Instant::now() + pause >= patience => {
+                        let attempt = envelope.subject;
+                        tracing::warn!(%error, %attempt, "an order could not be handled");
+                        return Fate::Again("the database did not answer");
+                    }
+                    Err(_) => tokio::time::sleep(pause).await,
                 }
+                pause = (pause * 2).min(std::time::Duration::from_secs(5));
             }
         })
         .await
