@@ -1,7 +1,7 @@
 # Everything set up by itself: `make demo` and `make test` need a Rust toolchain and nothing running.
 # ARGS reaches the command: `make bench ARGS=--json`, `make test ARGS='--test it settle'`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down reset bench lint doc sqlx
+.PHONY: help demo test test-foreign up down reset bench lint doc sqlx
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -11,6 +11,9 @@ demo: ## show fees being issued, paid and notified
 
 test: ## every test, on a real PostgreSQL and RabbitMQ
 	@scripts/stack test $(ARGS)
+
+test-foreign: ## signatures checked by libraries that others wrote (Node, Python)
+	@scripts/test-foreign
 
 up: ## start it all in the background; `. .run/env` sets up a client
 	@scripts/stack up

@@ -167,6 +167,14 @@ impl Doors {
         self.limits.check(&caller.to_string(), per_second.unwrap_or(1))
     }
 
+    /// Forgets callers and addresses that have not called for a while; called now and again.
+    pub fn forget_idle(&self) {
+        let known = self.limits.by_rate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for limiter in known.values() {
+            limiter.retain_recent();
+        }
+    }
+
     /// Limits calls that are not signed: citizens' pages, by address.
     pub fn allow_address(&self, address: &str, per_second: u32) -> Result<(), Problem> {
         self.limits.check(&format!("address/{address}"), per_second)

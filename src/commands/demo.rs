@@ -117,7 +117,7 @@ impl Stage {
         let number = self.issued.len() + 1;
         let dossier = format!("DEMO-{}-{number:03}", self.run);
         let mut body = json!({
-            "dossier": dossier, "agency": "H00.01", "procedure": "1.001193",
+            "dossier": dossier, "agency": "G01.A", "procedure": "1.001234",
             "payer": { "name": "Nguyễn Thị Minh An", "id_number": "001199012345" },
         });
         if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
@@ -177,7 +177,7 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        match tokio::time::timeout(Duration::from_secs(30), last).await {
+        match tokio::time::timeout(Duration::from_secs(60), last).await {
             Ok(found) => {
                 found.map(|_| say(&format!("  invoice {} is {status}", text(invoice, "code"))))
             }
@@ -253,10 +253,9 @@ impl Stage {
     }
 
     async fn late(&mut self) -> Result<(), DemoError> {
-        let soon = self.clock.now() + chrono::Duration::seconds(62);
+        let soon = self.clock.now() + chrono::Duration::seconds(3);
         let invoice = self.issue("a fee that expires", &json!({ "expires_at": soon })).await?;
-        say("  waiting a minute for it to expire");
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        say("  nobody pays it in time");
         self.wait_for(&invoice, "expired").await?;
         self.pay(text(&invoice, "qr"), &json!({ "outcome": "paid_late" })).await?;
         self.wait_for(&invoice, "paid").await

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use sqlx::{PgConnection, PgPool};
 
-use crate::ledger::verify::{LedgerReport, ledger};
+use crate::ledger;
+use crate::ledger::verify::LedgerReport;
 use crate::platform::sequencer::{self, Chain, LastBatch};
 
 /// What to print.
@@ -14,6 +15,9 @@ pub struct Verify {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Print the trial balance as well: every account, debit positive.
+    #[arg(long)]
+    accounts: bool,
 }
 
 /// What was found in the chain.
@@ -52,7 +56,7 @@ pub async fn verify(pool: &PgPool) -> Result<Report, sqlx::Error> {
     )
     .execute(&mut *tx)
     .await?;
-    let ledger = ledger(&mut tx).await?;
+    let ledger = ledger::verify::ledger(&mut tx).await?;
     let chain = chain(&mut tx).await?;
     let paid_without_settlement = sqlx::query_scalar!(
         r#"select count(*) as "n!" from invoice i
@@ -142,6 +146,15 @@ pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Erro
     if command.json {
         println!("{}", serde_json::to_string(&report).unwrap_or_default());
     } else {
+        if command.accounts {
+            let mut conn = pool.acquire().await?;
+            for line in ledger::store::trial_balance(&mut conn).await? {
+                println!(
+                    "{:<20} {:<16} {:<20} {} {:>20}",
+                    line.kind, line.owner, line.detail, line.currency, line.amount
+                );
+            }
+        }
         let l = &report.ledger;
         println!(
             "ledger: {} entries, {} accounts; unbalanced {}, without lines {}, orphan lines {}, \

@@ -54,7 +54,7 @@ impl Consumer for Orders {
     async fn handle(&self, envelope: Envelope) -> Fate {
         let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
         telemetry::within_trace(trace, async {
-            match self.order(AttemptId(envelope.subject)).await {
+            match Box::pin(self.order(AttemptId(envelope.subject))).await {
                 Ok(fate) => fate,
                 Err(error) => {
                     tracing::warn!(%error, attempt = %envelope.subject, "an order could not be handled");
@@ -220,5 +220,5 @@ impl Answer {
 /// the callback may have been lost. A standing order ends with its invoice.
 fn ask_later(attempt: &Attempt, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
     let left = attempt.expires_at - now;
-    (left < Duration::hours(2)).then(|| left + Duration::seconds(30))
+    (left < Duration::hours(2)).then(|| left + Duration::seconds(5))
 }

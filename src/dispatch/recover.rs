@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::consumer::RESEND_DUE;
+use crate::invoices::attempt::Attempt;
 use crate::invoices::store;
 use crate::platform::{due, outbox};
 
@@ -43,18 +44,7 @@ pub async fn resend_lost(
     let (mut after, until) = (bound(now - LOOK_BACK), bound(now - SETTLED_AFTER));
     let mut sent = 0;
     loop {
-        let ids: Vec<Uuid> = sqlx::query_scalar!(
-            "select a.attempt_id from attempt a
-              where a.attempt_id > $1 and a.attempt_id < $2 and a.status = 'created'
-                and a.partner = any($3)
-                and not exists (select from outbox o where o.subject = a.attempt_id)
-              order by a.attempt_id limit 500",
-            after,
-            until,
-            partners
-        )
-        .fetch_all(pool)
-        .await?;
+        let ids = store::reads::attempts_unsent(pool, (after, until), partners).await?;
         let Some(last) = ids.last() else { return Ok(sent) };
         after = *last;
         let mut tx = pool.begin().await?;
@@ -70,7 +60,7 @@ async fn resend_in(
     now: DateTime<Utc>,
 ) -> Result<usize, sqlx::Error> {
     let attempts = store::attempts_read(conn, ids).await?;
-    let messages: Vec<_> = attempts.iter().map(|a| a.message()).collect();
+    let messages: Vec<_> = attempts.iter().map(Attempt::message).collect();
     outbox::record_in(conn, &messages, now).await?;
     metrics::counter!("payclear_orders_resent_total").increment(messages.len() as u64);
     Ok(messages.len())

@@ -58,7 +58,11 @@ impl Cancelling {
         let mut tx = self.pool.begin().await?;
         match admission::admit_one_in(&mut tx, admission).await? {
             Admitted::Fresh => {}
-            Admitted::Stored(answer) => return Ok(answer),
+            Admitted::Stored(answer) => {
+                // The nonce is used up, also for a repeat.
+                tx.commit().await?;
+                return Ok(answer);
+            }
             Admitted::OtherContent => {
                 return Err(CancelError::Refused(Problem::new(ProblemType::IdempotencyKeyReused)));
             }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::claim;
 use super::invoice::Invoice;
 use super::status::{AttemptStatus, Status, Step};
+use super::store::reads::{self, Overdue};
 use super::store::{self, AttemptChange};
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
@@ -29,7 +30,7 @@ const STEP: i64 = 200;
 /// An attempt that may still bring money delays the end so long, and no longer.
 const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
 /// Between two looks at an invoice that waits.
-const LOOK_AGAIN: Duration = Duration::minutes(5);
+const LOOK_AGAIN: Duration = Duration::seconds(10);
 const WATERMARK: &str = "invoice.expiry";
 const DUE: &str = "invoice.expire";
 
@@ -72,28 +73,12 @@ impl Expiring {
         now: DateTime<Utc>,
     ) -> Result<(Vec<Uuid>, Option<DateTime<Utc>>), sqlx::Error> {
         let since = due::watermark(&self.pool, WATERMARK).await?;
-        let rows = sqlx::query!(
-            "select invoice_id, expires_at, status from invoice
-              where expires_at > $1 and expires_at <= $2 order by expires_at limit $3",
-            since,
-            now,
-            STEP
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = reads::expiring_between(&self.pool, since, now, STEP).await?;
         let Some(last) = rows.last().map(|r| r.expires_at) else { return Ok((Vec::new(), None)) };
         // Several may expire in one instant: take the whole instant before the mark moves on.
-        let rest =
-            sqlx::query!("select invoice_id, status from invoice where expires_at = $1", last)
-                .fetch_all(&self.pool)
-                .await?;
-        let open = |status: &str| matches!(status, "issued" | "pending");
-        let mut ids: Vec<Uuid> = rows
-            .iter()
-            .filter(|r| open(&r.status))
-            .map(|r| r.invoice_id)
-            .chain(rest.iter().filter(|r| open(&r.status)).map(|r| r.invoice_id))
-            .collect();
+        let rest = reads::expiring_at(&self.pool, last).await?;
+        let open = |row: &&Overdue| matches!(row.status.as_str(), "issued" | "pending");
+        let mut ids: Vec<Uuid> = rows.iter().chain(&rest).filter(open).map(|r| r.id).collect();
         ids.sort_unstable();
         ids.dedup();
         Ok((ids, Some(last)))
@@ -103,7 +88,7 @@ impl Expiring {
     async fn expire(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
         let mut invoices = store::invoices_lock(&mut tx, ids).await?;
-        let waiting = live_attempts(&mut tx, ids).await?;
+        let waiting = reads::with_live_attempts(&mut tx, ids).await?;
         let mut closing = Vec::new();
         let mut settled: Vec<Uuid> = Vec::new();
         for invoice in &mut invoices {
@@ -140,21 +125,6 @@ impl Expiring {
         }
         Ok(count)
     }
-}
-
-/// Invoices that have an attempt which may still bring money: sent, or lost from sight, or waiting
-/// for a payer at a partner's own page.
-async fn live_attempts(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select distinct invoice_id from attempt
-          where invoice_id = any($1)
-            and (status in ('sent', 'unknown')
-                 or (status = 'awaiting_payer' and instruction->>'pay_url' is not null
-                     and expires_at > statement_timestamp() - interval '15 minutes'))",
-        ids
-    )
-    .fetch_all(conn)
-    .await
 }
 
 /// Ends invoices that are locked and already stand at `expired` or `cancelled`: claims go, parts

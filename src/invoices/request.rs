@@ -233,8 +233,8 @@ impl Checker<'_> {
     fn expiry(&self, faults: &mut Faults<'_>, wanted: Option<DateTime<Utc>>) -> DateTime<Utc> {
         let usual = self.now + Duration::days(self.settings.invoice_days);
         match wanted {
-            Some(at) if at <= self.now + Duration::minutes(1) => {
-                faults.tell("/expires_at", "must be at least a minute from now");
+            Some(at) if at <= self.now => {
+                faults.tell("/expires_at", "must be in the future");
                 usual
             }
             Some(at) if at > self.now + Duration::days(366) => {
@@ -258,7 +258,7 @@ impl Checker<'_> {
                     .tell("/return_url", "must be of an origin that is registered for the portal");
             }
             (None, _) => {
-                faults.tell("/return_url", "must be an absolute address of at most 500 characters")
+                faults.tell("/return_url", "must be an absolute address of at most 500 characters");
             }
         }
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::invoice::Invoice;
 use super::status::Status;
 use super::store;
+use super::store::reads::{self, Wanted};
 use crate::platform::problem::FieldError;
 
 /// What is looked for.
@@ -86,45 +87,17 @@ pub async fn search(
     if !faults.is_empty() {
         return Err(SearchError::Invalid(faults));
     }
-    let (before_at, before_id) = cursor.unwrap_or((to, Uuid::max()));
-    let status = search.status.map(|s| s.as_str().to_owned());
+    let wanted = Wanted {
+        portal,
+        status: search.status.map(Status::as_str),
+        from,
+        before: cursor.unwrap_or((to, Uuid::max())),
+        // One more than the page tells whether there is another.
+        limit: limit + 1,
+    };
     let ids = match &search.dossier {
-        Some(dossier) => {
-            sqlx::query!(
-                "select invoice_id, issued_at from invoice
-                  where dossier = $1 and portal = $2 and ($3::text is null or status = $3)
-                    and issued_at >= $4 and (issued_at, invoice_id) < ($5, $6)
-                  order by issued_at desc, invoice_id desc limit $7",
-                dossier,
-                portal,
-                status,
-                from,
-                before_at,
-                before_id,
-                limit + 1
-            )
-            .map(|r| (r.invoice_id, r.issued_at))
-            .fetch_all(&mut *conn)
-            .await?
-        }
-        None => {
-            sqlx::query!(
-                "select invoice_id, issued_at from invoice
-                  where portal = $1 and issued_at >= $2 and issued_at <= $3
-                    and ($4::text is null or status = $4)
-                    and (issued_at, invoice_id) < ($3, $5)
-                  order by issued_at desc, invoice_id desc limit $6",
-                portal,
-                from,
-                before_at,
-                status,
-                before_id,
-                limit + 1
-            )
-            .map(|r| (r.invoice_id, r.issued_at))
-            .fetch_all(&mut *conn)
-            .await?
-        }
+        Some(dossier) => reads::found_by_dossier(conn, dossier, &wanted).await?,
+        None => reads::found_by_time(conn, &wanted).await?,
     };
     let shown = usize::try_from(limit).unwrap_or(500);
     let next = (ids.len() > shown)

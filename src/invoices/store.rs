@@ -1,5 +1,7 @@
 //! Every statement on invoices and attempts (claims: `claim.rs`).
 
+pub mod reads;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -68,24 +70,24 @@ pub async fn invoices_insert(
     Ok(())
 }
 
-/// Locks invoices, in the order of their ids, and nothing else. What depends on them is read in
-/// later statements: a lock refreshes only the row that it locks.
+/// Locks invoices, in the order of their ids, and nothing else; then reads them. What depends on
+/// them is read in later statements still: a lock refreshes only the row that it locks.
 pub async fn invoices_lock(
     conn: &mut PgConnection,
     ids: &[Uuid],
 ) -> Result<Vec<Invoice>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        InvoiceRow,
-        r#"select invoice_id, code, portal, agency, procedure, fee, dossier, amount, currency,
-                  payer::text as "payer!", payer_id_sealed, lines::text as "lines!",
-                  terms::text as "terms!", issued_at, expires_at, status, status_since, sequence,
-                  cycle, held, parts::text as "parts!", refunded, paid_at, paid_via
-             from invoice where invoice_id = any($1) order by invoice_id for no key update"#,
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query!(
+        r#"select count(*) as "locked!"
+             from (select from invoice where invoice_id = any($1)
+                    order by invoice_id for no key update) l"#,
         ids
     )
-    .fetch_all(conn)
+    .fetch_one(&mut *conn)
     .await?;
-    rows.into_iter().map(Invoice::try_from).collect()
+    invoices_read(conn, ids).await
 }
 
 /// Reads invoices; the newest issued first.

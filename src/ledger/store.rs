@@ -1,11 +1,12 @@
 //! Every statement on the ledger's tables.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use super::chart::AccountKey;
+use super::chart::{AccountKey, AccountKind};
 use super::entry::{Entry, Line, Side};
 use crate::vocabulary::money::Money;
 
@@ -68,7 +69,7 @@ pub async fn entry_numbers(conn: &mut PgConnection, count: usize) -> Result<Vec<
 pub async fn entries_insert(
     conn: &mut PgConnection,
     entries: &[(i64, &Entry)],
-    accounts: &HashMap<AccountKey, i64>,
+    accounts: &HashMap<AccountKey, i64, impl BuildHasher>,
 ) -> Result<(), sqlx::Error> {
     if entries.is_empty() {
         return Ok(());
@@ -174,6 +175,22 @@ pub async fn trial_balance(conn: &mut PgConnection) -> Result<Vec<Balance>, sqlx
         r#"select kind as "kind!", owner as "owner!", detail as "detail!",
                   currency as "currency!", amount as "amount!"
              from ledger.balance order by kind, owner, detail, currency"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The balances of one kind of account, debit positive.
+pub async fn balances_of(
+    conn: &mut PgConnection,
+    kind: AccountKind,
+) -> Result<Vec<Balance>, sqlx::Error> {
+    sqlx::query_as!(
+        Balance,
+        r#"select kind as "kind!", owner as "owner!", detail as "detail!",
+                  currency as "currency!", amount as "amount!"
+             from ledger.balance where kind = $1 order by owner, detail, currency"#,
+        kind.as_str()
     )
     .fetch_all(conn)
     .await

@@ -10,6 +10,7 @@
 //! the transaction: it never runs a group again that may have been committed.
 
 use std::future::Future;
+use std::ops::Range;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row};
@@ -152,7 +153,8 @@ async fn run_and_reply<W: Work>(
     items: Vec<W::Item>,
     replies: Vec<Reply<W::Outcome>>,
 ) {
-    let mut ranges = vec![0..items.len()];
+    // What is still to be run; the whole group at first.
+    let mut ranges: Vec<Range<usize>> = std::iter::once(0..items.len()).collect();
     let mut replies: Vec<Option<_>> = replies.into_iter().map(Some).collect();
     while let Some(range) = ranges.pop() {
         match run_settled(pool, work, &items[range.clone()]).await {

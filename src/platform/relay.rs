@@ -18,6 +18,10 @@ const LEASE: &str = "relay";
 const ROUND: i64 = 1000;
 /// When nobody in this process wrote, another may have.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// After a (re)connect, what was confirmed just before may be lost and still too young to tell.
+const RECOVER_AGAIN: Duration = Duration::from_secs(45);
+/// After that, for what was parked or lost one by one.
+const RECOVER_EVERY: Duration = Duration::from_secs(600);
 
 /// What the relay is made of.
 #[derive(Debug)]
@@ -31,14 +35,14 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Runs until `stop`. `partners` names those that have a queue now; `recovered` is called with
-    /// the queues that were found empty after each (re)connect: what should have had an effect and
-    /// had none is sent again from there.
+    /// Runs until `stop`. `partners` names those that have a queue now; `recovered` is started with
+    /// the queues that are found empty after each (re)connect, a little later, and then now and
+    /// again: what should have had an effect and had none is sent again from there.
     pub async fn run<P, R, F>(self, partners: P, recovered: R, stop: CancellationToken)
     where
         P: Fn() -> Vec<String>,
         R: Fn(Vec<String>) -> F,
-        F: Future<Output = Result<(), sqlx::Error>>,
+        F: Future<Output = ()> + Send + 'static,
     {
         let mut pause = Duration::from_millis(200);
         while !stop.is_cancelled() {
@@ -66,13 +70,14 @@ impl Relay {
     where
         P: Fn() -> Vec<String>,
         R: Fn(Vec<String>) -> F,
-        F: Future<Output = Result<(), sqlx::Error>>,
+        F: Future<Output = ()> + Send + 'static,
     {
         let known = partners();
         let (publisher, empty) = Publisher::open(&self.broker, &known).await?;
         tracing::info!("relaying");
         let mut led_until = tokio::time::Instant::now();
-        let mut fresh_queues = Some(empty);
+        tokio::spawn(recovered(empty));
+        let mut recover_at = led_until + RECOVER_AGAIN;
         while !stop.is_cancelled() {
             let now = tokio::time::Instant::now();
             if now >= led_until {
@@ -84,8 +89,9 @@ impl Relay {
                 }
                 led_until = now + lease::HOLDS / 3;
             }
-            if let Some(queues) = fresh_queues.take() {
-                recovered(queues).await?;
+            if now >= recover_at {
+                tokio::spawn(recovered(publisher.empty_queues(&self.broker, &known).await?));
+                recover_at = now + RECOVER_EVERY;
             }
             if partners() != known {
                 // A partner was added: declare its queue before anything is routed to it.

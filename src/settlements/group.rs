@@ -243,12 +243,12 @@ impl Group {
                 (Some(_), None) => Verdict::UnknownOrder,
                 _ => Verdict::Recorded,
             };
-            self.to_suspense(&mut settlement, Outcome::Suspense, code)?;
+            self.suspend(&mut settlement, Outcome::Suspense, code)?;
             return Ok(self.keep(settlement, verdict));
         }
         settlement.invoice = Some(id);
         if report.changed_source && store::reported_by_another(conn, &settlement).await? {
-            self.to_suspense(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
+            self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
             return Ok(self.keep(settlement, Verdict::Recorded));
         }
         let verdict = match &attempt {
@@ -344,7 +344,7 @@ impl Group {
         }
     }
 
-    fn to_suspense(
+    fn suspend(
         &mut self,
         settlement: &mut Settlement,
         outcome: Outcome,

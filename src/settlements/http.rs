@@ -40,9 +40,9 @@ pub struct SettlementDoors {
     pub reversing: Reversing,
 }
 
-/// The routes.
-pub fn routes(doors: SettlementDoors) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse)).with_state(doors)
+/// The routes, and what the document says of them.
+pub fn routes() -> OpenApiRouter<SettlementDoors> {
+    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse))
 }
 
 /// A partner's word that it collected money.
@@ -305,10 +305,13 @@ async fn reverse(
         transaction_id: body.transaction_id,
         reason: body.reason,
     };
-    match doors.reversing.reverse(&reversal).await? {
+    match doors.reversing.reverse(&reversal, &write.admission.nonce).await? {
         Reversed::Booked | Reversed::Repeat => Ok(StatusCode::NO_CONTENT.into_response()),
         Reversed::OtherTransaction => Err(Problem::new(ProblemType::TransactionDiffers)
             .detail("the settlement was taken back by another transaction")),
         Reversed::Unknown => Err(Problem::new(ProblemType::NotFound)),
+        Reversed::UsedUp => Err(Problem::new(ProblemType::WrongState)
+            .detail("the part is held no more: take back the payment that it completed first")),
+        Reversed::NonceUsed => Err(Problem::new(ProblemType::Unauthenticated)),
     }
 }

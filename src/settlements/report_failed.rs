@@ -22,8 +22,12 @@ pub async fn report_failed(
 ) -> Result<Verdict, sqlx::Error> {
     let Some(reference) = &report.reference else { return Ok(Verdict::UnknownOrder) };
     let mut tx = pool.begin().await?;
-    let mut found =
-        store::attempts_of_references(&mut tx, &[partner.to_owned()], &[reference.clone()]).await?;
+    let mut found = store::attempts_of_references(
+        &mut tx,
+        &[partner.to_owned()],
+        std::slice::from_ref(reference),
+    )
+    .await?;
     let Some(attempt) = found.pop() else { return Ok(Verdict::UnknownOrder) };
     let locked = store::invoices_lock(&mut tx, &[attempt.invoice.0]).await?;
     let Some(invoice) = locked.into_iter().next() else { return Ok(Verdict::UnknownOrder) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::outcome::Outcome;
 use super::settlement::Settlement;
@@ -20,6 +20,7 @@ use crate::ledger::chart::AccountKind;
 use crate::ledger::entry::{Line, Occasion, Side};
 use crate::ledger::store as ledger;
 use crate::partners::SettlingSource;
+use crate::platform::admission::{self, Nonce};
 use crate::platform::outbox::{self, Message, MessageKind};
 use crate::platform::{due, event, telemetry};
 use crate::vocabulary::clock::SharedClock;
@@ -64,15 +65,55 @@ pub enum Reversed {
     OtherTransaction,
     /// There is no such settlement, or it was never booked.
     Unknown,
+    /// It was a part, and what it was held for has happened since: the invoice was paid with it, or
+    /// it became due back. An officer books it.
+    UsedUp,
+    /// The signature was used before.
+    NonceUsed,
 }
 
 impl Reversing {
-    /// Takes a settlement back.
-    pub async fn reverse(&self, reversal: &Reversal) -> Result<Reversed, sqlx::Error> {
-        let now = self.clock.now();
+    /// Takes a settlement back. The nonce is used up, whatever comes of it.
+    pub async fn reverse(
+        &self,
+        reversal: &Reversal,
+        nonce: &Nonce,
+    ) -> Result<Reversed, sqlx::Error> {
+        match self.reverse_once(reversal, nonce).await {
+            // Another was faster: it is seen now. If not, this id has taken back something else.
+            Err(error) if is_taken(&error) => match self.reverse_once(reversal, nonce).await {
+                Err(error) if is_taken(&error) => Ok(Reversed::OtherTransaction),
+                reversed => reversed,
+            },
+            reversed => reversed,
+        }
+    }
+
+    async fn reverse_once(
+        &self,
+        reversal: &Reversal,
+        nonce: &Nonce,
+    ) -> Result<Reversed, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
+        if admission::use_nonces_in(&mut tx, &[nonce]).await? != [true] {
+            return Ok(Reversed::NonceUsed);
+        }
+        let reversed = self.reverse_in(&mut tx, reversal).await?;
+        tx.commit().await?;
+        if reversed == Reversed::Booked {
+            outbox::WRITTEN.notify_one();
+        }
+        Ok(reversed)
+    }
+
+    async fn reverse_in(
+        &self,
+        tx: &mut PgConnection,
+        reversal: &Reversal,
+    ) -> Result<Reversed, sqlx::Error> {
+        let now = self.clock.now();
         let found = store::settlements_of_keys(
-            &mut tx,
+            tx,
             std::slice::from_ref(&reversal.partner),
             &[reversal.source.to_string()],
             std::slice::from_ref(&reversal.original),
@@ -83,17 +124,20 @@ impl Reversing {
             return Ok(Reversed::Unknown);
         };
         let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
-        let mut invoice = invoice_store::invoices_lock(&mut tx, &ids).await?.pop();
-        if let Some(by) = store::reversal_of(&mut tx, settlement.id).await? {
+        let mut invoice = invoice_store::invoices_lock(tx, &ids).await?.pop();
+        if let Some(by) = store::reversal_of(tx, settlement.id).await? {
             return Ok(if by == reversal.transaction_id {
                 Reversed::Repeat
             } else {
                 Reversed::OtherTransaction
             });
         }
-        let lines = ledger::entry_lines(&mut tx, booked).await?;
+        let lines = ledger::entry_lines(tx, booked).await?;
         let mut told = None;
         if let Some(invoice) = &mut invoice {
+            if is_used_up(invoice, &settlement) {
+                return Ok(Reversed::UsedUp);
+            }
             told = reopen(invoice, &settlement, &lines, reversal, now)?;
         }
         let occasion = Occasion {
@@ -108,11 +152,11 @@ impl Reversing {
         let entry = acts::mirror(occasion, lines)
             .map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
         let numbers = self.accounts.numbers(&self.pool, entry.accounts()).await?;
-        let entry_id = ledger::entry_numbers(&mut tx, 1).await?[0];
+        let entry_id = ledger::entry_numbers(tx, 1).await?[0];
         if let Some(invoice) = &invoice {
-            invoice_store::invoices_update(&mut tx, &[invoice]).await?;
+            invoice_store::invoices_update(tx, &[invoice]).await?;
         }
-        ledger::entries_insert(&mut tx, &[(entry_id, &entry)], &numbers).await?;
+        ledger::entries_insert(tx, &[(entry_id, &entry)], &numbers).await?;
         let row = ReversalRow {
             id: uuid_v7(now),
             settlement: settlement.id,
@@ -122,7 +166,7 @@ impl Reversing {
             received_at: now,
             entry: entry_id,
         };
-        store::reversal_insert(&mut tx, &row).await?;
+        store::reversal_insert(tx, &row).await?;
         let case = Break {
             id: BreakId::new(now),
             code: BreakCode::Reversed,
@@ -135,20 +179,32 @@ impl Reversing {
             amount: settlement.amount,
             detail: reversal.reason.clone(),
         };
-        breaks::store::breaks_insert(&mut tx, &[case]).await?;
+        breaks::store::breaks_insert(tx, &[case]).await?;
         if let Some((event, message)) = told {
-            event::record_in(&mut tx, &[event]).await?;
-            outbox::record_in(&mut tx, message.as_slice(), now).await?;
+            event::record_in(tx, &[event]).await?;
+            outbox::record_in(tx, message.as_slice(), now).await?;
             if message.is_some() {
                 // Its time may be over long since; the payer gets a week.
                 let at = now + Duration::days(7);
-                due::put_in(&mut tx, "invoice.expire", ids[0], at).await?;
+                due::put_in(tx, "invoice.expire", ids[0], at).await?;
             }
         }
-        tx.commit().await?;
-        outbox::WRITTEN.notify_one();
         Ok(Reversed::Booked)
     }
+}
+
+/// Did a unique key refuse it?
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+fn part_of(settlement: &Settlement) -> Part {
+    Part { partner: settlement.partner.clone(), amount: settlement.amount }
+}
+
+/// A part that is held no more.
+fn is_used_up(invoice: &Invoice, settlement: &Settlement) -> bool {
+    settlement.outcome == Outcome::Held && !invoice.parts.contains(&part_of(settlement))
 }
 
 type Told = Option<(event::Event, Option<Message>)>;
@@ -185,16 +241,9 @@ fn reopen(
             trace: telemetry::current_trace(),
         });
     } else if settlement.outcome == Outcome::Held {
-        let part = Part { partner: settlement.partner.clone(), amount: settlement.amount };
-        match invoice.parts.iter().position(|p| *p == part) {
-            Some(place) => {
-                invoice.parts.remove(place);
-            }
-            None => {
-                return Err(defect(
-                    "the part was used up; reverse the payment it completed".into(),
-                ));
-            }
+        let part = part_of(settlement);
+        if let Some(place) = invoice.parts.iter().position(|p| *p == part) {
+            invoice.parts.remove(place);
         }
     }
     let zero = Money::zero(invoice.amount.currency());

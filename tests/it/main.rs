@@ -1,0 +1,28 @@
+//! The service as its callers meet it, on a real PostgreSQL, a real RabbitMQ and the simulators.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "tests: time and environment are the machine's, and what is not there fails the test"
+)]
+
+mod support;
+
+mod architecture;
+mod bad_input;
+mod dispatch;
+mod feed;
+mod idempotency;
+mod ledger;
+mod money;
+mod notices;
+mod partners_payos;
+mod partners_vnpay;
+mod pay_page;
+mod registers;
+mod schema;
+mod scratch;
+mod settlements;
+mod signatures;

@@ -1,0 +1,335 @@
+//! Where money goes: every row of the table of "money that does not fit", from the bank's word to
+//! the balances, to the đồng.
+
+use chrono::Duration;
+use payclear::platform::audit::By;
+use payclear::registers::caller::CallerKind;
+use payclear::registers::import::import;
+use payclear::vocabulary::clock::Clock;
+use payclear::vocabulary::day::BusinessDay;
+use serde_json::{Value, json};
+
+use crate::support::partners::{payos_envelope, payos_transfer};
+use crate::support::{PAYOS_ACCOUNT, Town, money, text, until};
+
+const RECEIVABLE: &str = "partner_receivable directbank";
+const PAYABLE: &str = "agency_payable G01.A";
+const REFUND_DUE: &str = "refund_due directbank";
+const HELD: &str = "part_payments_held directbank";
+const SUSPENSE: &str = "suspense directbank";
+
+/// An invoice whose time has come, and a sweep that has seen it.
+async fn expired(town: &Town, amount: u64) -> Value {
+    let soon = town.clock.now() + Duration::minutes(10);
+    let invoice = town.issue_with(amount, &json!({ "expires_at": soon })).await;
+    expire(town, &invoice).await;
+    invoice
+}
+
+async fn expire(town: &Town, invoice: &Value) {
+    town.clock.turn(Duration::minutes(11));
+    town.app.expiring().sweep().await.expect("a sweep");
+    assert_eq!(town.status(invoice).await, "expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_full_amount_pays_the_invoice() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+
+    assert_eq!(town.settle("T1", 100_000, &format!("nop phi {code} cam on")).await, "applied");
+
+    let paid = town.read(&invoice).await;
+    assert_eq!((text(&paid, "status"), text(&paid, "paid_via")), ("paid", "directbank"));
+    assert_eq!(text(&paid, "cash"), "reported");
+    assert_eq!(paid["links"].get("pay"), None);
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+    assert_eq!(town.cases().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_line_goes_to_its_own_beneficiary() {
+    let town = Town::doors().await;
+    let line = |name: &str, amount: u64, to: &str| {
+        json!({
+            "kind": "le_phi", "name": name, "sub_item": "2771", "beneficiary": to, "quantity": 2,
+            "amount": { "amount": amount.to_string(), "currency": "VND" },
+        })
+    };
+    let lines = json!([line("Lệ phí một", 30_000, "G01.A"), line("Lệ phí hai", 20_000, "G01.B")]);
+    let invoice = town.issue_with(1, &json!({ "lines": lines })).await;
+    assert_eq!(money(&invoice["amount"]), 100_000);
+
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "applied");
+
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -60_000), ("agency_payable G01.B", -40_000)])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_money_pays_an_expired_invoice_that_has_no_successor() {
+    let town = Town::doors().await;
+    let invoice = expired(&town, 100_000).await;
+
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "applied_late");
+
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+    assert_eq!(town.cases().await, ["B06 100000 auto_closed"]);
+    // The fee is claimed again: nobody can be asked for it twice.
+    let again = Town::fee(text(&invoice, "dossier"), 100_000);
+    let again = town.portal.post("/v1/invoices", &again).await.expect(200);
+    assert_eq!(again["id"], invoice["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_money_is_due_back_when_the_fee_was_issued_again() {
+    let town = Town::doors().await;
+    let invoice = expired(&town, 100_000).await;
+    let again = Town::fee(text(&invoice, "dossier"), 120_000);
+    let successor = town.portal.post("/v1/invoices", &again).await.expect(201);
+
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "refund_due");
+
+    assert_eq!(town.status(&invoice).await, "expired");
+    assert_eq!(town.status(&successor).await, "issued");
+    town.books(&[(RECEIVABLE, 100_000), (REFUND_DUE, -100_000)]).await;
+    assert_eq!(town.cases().await, ["B06 100000 open"]);
+
+    assert_eq!(town.settle("T2", 120_000, text(&successor, "code")).await, "applied");
+    town.books(&[(RECEIVABLE, 220_000), (REFUND_DUE, -100_000), (PAYABLE, -120_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_for_a_cancelled_invoice_is_due_back() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    town.cancel(&invoice).await.expect(200);
+
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "refund_due");
+
+    assert_eq!(town.status(&invoice).await, "cancelled");
+    town.books(&[(RECEIVABLE, 100_000), (REFUND_DUE, -100_000)]).await;
+    assert_eq!(town.cases().await, ["B06 100000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_payment_is_due_back() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+
+    assert_eq!(town.settle("T1", 100_000, code).await, "applied");
+    assert_eq!(town.settle("T2", 100_000, code).await, "refund_due");
+    assert_eq!(town.settle("T3", 1, code).await, "refund_due");
+
+    town.books(&[(RECEIVABLE, 200_001), (PAYABLE, -100_000), (REFUND_DUE, -100_001)]).await;
+    assert_eq!(town.cases().await, ["B05 100000 open", "B05 1 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_is_due_back_and_the_invoice_is_paid() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+
+    assert_eq!(town.settle("T1", 130_000, text(&invoice, "code")).await, "overpaid");
+
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[(RECEIVABLE, 130_000), (PAYABLE, -100_000), (REFUND_DUE, -30_000)]).await;
+    assert_eq!(town.cases().await, ["B03 30000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_are_held_until_the_rest_comes() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    let part_paid = town.read(&invoice).await;
+    assert_eq!((text(&part_paid, "status"), money(&part_paid["held"])), ("pending", 40_000));
+    town.books(&[(RECEIVABLE, 40_000), (HELD, -40_000)]).await;
+
+    assert_eq!(town.settle("T2", 70_000, code).await, "overpaid");
+    let paid = town.read(&invoice).await;
+    assert_eq!((text(&paid, "status"), money(&paid["held"])), ("paid", 0));
+    town.books(&[(RECEIVABLE, 110_000), (PAYABLE, -100_000), (REFUND_DUE, -10_000)]).await;
+    assert_eq!(town.cases().await, ["B03 40000 auto_closed", "B03 10000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_an_invoice_that_expires_are_due_back() {
+    let town = Town::doors().await;
+    let soon = town.clock.now() + Duration::minutes(10);
+    let invoice = town.issue_with(100_000, &json!({ "expires_at": soon })).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+
+    expire(&town, &invoice).await;
+
+    town.books(&[(RECEIVABLE, 40_000), (REFUND_DUE, -40_000)]).await;
+    // Parts that come afterwards are not waited for.
+    assert_eq!(town.settle("T2", 60_000, code).await, "refund_due");
+    town.books(&[(RECEIVABLE, 100_000), (REFUND_DUE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_names_no_invoice_or_two_waits_in_suspense() {
+    let town = Town::doors().await;
+    let (one, two) = (town.issue(100_000).await, town.issue(100_000).await);
+    let both = format!("{} {}", text(&one, "code"), text(&two, "code"));
+
+    assert_eq!(town.settle("T1", 50_000, "chuyen tien").await, "suspense");
+    assert_eq!(town.settle("T2", 100_000, &both).await, "suspense");
+
+    assert_eq!(town.status(&one).await, "issued");
+    assert_eq!(town.status(&two).await, "issued");
+    town.books(&[(RECEIVABLE, 150_000), (SUSPENSE, -150_000)]).await;
+    assert_eq!(town.cases().await, ["B07 50000 open", "B08 100000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sources_report_is_noted_and_not_booked() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    // The account settles by its webhook.
+    let mut report = town.credit("T1", 100_000, text(&invoice, "code"));
+    report["account"] = json!(PAYOS_ACCOUNT);
+
+    let noted = samplebank.post("/v1/settlements", &report).await.expect(201);
+
+    assert_eq!(text(&noted, "outcome"), "noted");
+    assert_eq!(town.status(&invoice).await, "issued");
+    town.books(&[]).await;
+    let credit = payos_transfer("FT1", 100_000, text(&invoice, "code"));
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(town.money_booked().await, 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_source_does_not_make_one_payment_two() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    let credit = payos_transfer("FT1", 100_000, code);
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+
+    let tomorrow = BusinessDay::of(town.clock.now() + Duration::days(1), None);
+    let folder = std::env::temp_dir().join(format!("registers-{:x}", rand::random::<u64>()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rows = format!(
+        "partner,number,valid_from,bin,holder,agency,settling_source,closed\n\
+         samplebank,{PAYOS_ACCOUNT},{tomorrow},970418,KHO BAC NHA NUOC TINH MAU,,api,\n"
+    );
+    std::fs::write(folder.join("collecting_accounts.csv"), rows).expect("a file");
+    let by = By { actor: "tests", at: town.clock.now() };
+    import(&town.pool, by, &folder).await.expect("a load");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    town.app.directory.refresh().await.expect("the registers");
+    town.clock.turn(Duration::days(1));
+
+    let mut report = town.credit("T1", 100_000, code);
+    report["account"] = json!(PAYOS_ACCOUNT);
+    let settled = samplebank.post("/v1/settlements", &report).await.expect(201);
+
+    assert_eq!(text(&settled, "outcome"), "suspected_duplicate");
+    town.books(&[
+        ("partner_receivable samplebank", 200_000),
+        (PAYABLE, -100_000),
+        ("suspense samplebank", -100_000),
+    ])
+    .await;
+    assert_eq!(town.cases().await, ["B05 100000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_opens_the_debt_again_and_the_portal_is_told() {
+    let town = Town::whole().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 100_000, code).await, "applied");
+
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.books(&[]).await;
+    assert_eq!(town.cases().await, ["B13 100000 open"]);
+    // The same word again has no effect; another word about the same transaction is refused.
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    town.reverse("T1", "R2").await.problem(409, "transaction-differs");
+    town.reverse("T9", "R3").await.problem(404, "not-found");
+
+    assert_eq!(town.settle("T2", 100_000, code).await, "applied");
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+    town.wait_until_told(&invoice, &["invoice.paid", "payment.reversed", "invoice.paid"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_completed_an_invoice_is_reversed_with_the_payment_it_completed() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+
+    town.reverse("T1", "R1").await.problem(409, "wrong-state");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 40_000);
+    assert_eq!(town.reverse("T1", "R3").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 0);
+    town.books(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversals_id_takes_back_one_transaction_only() {
+    let town = Town::doors().await;
+    assert_eq!(town.settle("T1", 100_000, "nobody knows").await, "suspense");
+    assert_eq!(town.settle("T2", 100_000, "nobody knows").await, "suspense");
+
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    town.reverse("T2", "R1").await.problem(409, "transaction-differs");
+
+    town.books(&[(RECEIVABLE, 100_000), (SUSPENSE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_banks_took_is_what_is_booked() {
+    let town = Town::whole().await;
+    let simulators = town.simulators();
+    let mut paid = Vec::new();
+    for (outcome, more) in [
+        ("paid", json!({})),
+        ("mangled_memo", json!({})),
+        ("paid_twice", json!({})),
+        ("wrong_amount", json!({ "amount": "120000" })),
+        ("paid", json!({ "fault": "duplicate" })),
+    ] {
+        let invoice = town.issue(100_000).await;
+        simulators.pay_with(text(&invoice, "qr"), outcome, &more).await;
+        paid.push(invoice);
+    }
+    simulators.pay(text(&town.issue(50_000).await, "qr"), "unknown_reference").await;
+    for invoice in &paid {
+        town.wait_for(invoice, "paid").await;
+        town.wait_until_told(invoice, &["invoice.paid"]).await;
+    }
+    until("everything to be booked", || async {
+        town.money_booked().await == simulators.money_taken().await
+    })
+    .await;
+    town.books(&[
+        ("partner_receivable samplebank", 670_000),
+        (PAYABLE, -500_000),
+        ("refund_due samplebank", -120_000),
+        ("suspense samplebank", -50_000),
+    ])
+    .await;
+}

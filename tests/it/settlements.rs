@@ -1,0 +1,136 @@
+//! The plain signed door: whatever arrives, and however often at once, money is booked once.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Town, text};
+
+const SETTLEMENTS: &str = "/v1/settlements";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_callers_settle_one_invoice_at_once_and_it_is_booked_once() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let credit = town.credit("T1", 100_000, text(&invoice, "code"));
+
+    let answers = join_all((0..64).map(|_| town.bank.post(SETTLEMENTS, &credit))).await;
+
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.body), (201, &answers[0].body), "{}", answer.text());
+    }
+    assert_eq!(town.count("settlement").await, 1);
+    town.books(&[("partner_receivable directbank", 100_000), ("agency_payable G01.A", -100_000)])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sixty_four_payments_of_one_invoice_one_pays_it_and_the_others_are_due_back() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+
+    let transactions: Vec<String> = (0..64).map(|n| format!("T{n}")).collect();
+    let outcomes = join_all(transactions.iter().map(|t| town.settle(t, 100_000, code))).await;
+
+    assert_eq!(outcomes.iter().filter(|o| *o == "applied").count(), 1);
+    assert_eq!(outcomes.iter().filter(|o| *o == "refund_due").count(), 63);
+    town.books(&[
+        ("partner_receivable directbank", 6_400_000),
+        ("agency_payable G01.A", -100_000),
+        ("refund_due directbank", -6_300_000),
+    ])
+    .await;
+    assert_eq!(town.cases().await, vec!["B05 100000 open"; 63]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_first_answer_and_other_content_409_and_one_case() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let credit = town.credit("T1", 40_000, text(&invoice, "code"));
+    let first = town.bank.post(SETTLEMENTS, &credit).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(town.settle("T2", 60_000, text(&invoice, "code")).await, "applied");
+
+    // What was held then has been used since; the answer is still the first one.
+    let again = town.bank.post(SETTLEMENTS, &credit).await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+
+    for (field, other) in [
+        ("amount", json!({ "amount": "41000", "currency": "VND" })),
+        ("amount", json!({ "amount": "42000", "currency": "VND" })),
+        ("memo", json!("another memo")),
+        ("value_time", json!("2026-01-15T03:00:01Z")),
+    ] {
+        let mut changed = credit.clone();
+        changed[field] = other;
+        town.bank.post(SETTLEMENTS, &changed).await.problem(409, "transaction-differs");
+    }
+    assert_eq!(town.count("settlement").await, 2);
+    let mut cases = town.cases().await;
+    cases.sort();
+    // One for each kind of difference, and the one of the part, which its rest has closed.
+    assert_eq!(cases, ["B03 40000 auto_closed", "B03 41000 open", "B05 40000 open"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_a_result_for_each_item_and_later_items_see_earlier_ones() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T0", 5_000, "nobody").await, "suspense");
+    let list = json!([
+        town.credit("T1", 100_000, code),
+        town.credit("T2", 100_000, code),
+        town.credit("T1", 100_000, code),
+        town.credit("T1", 90_000, code),
+        town.credit("T0", 6_000, "nobody"),
+        town.credit("T3", 7_000, "nobody"),
+    ]);
+
+    let first = town.bank.post(SETTLEMENTS, &list).await;
+
+    let told = first.json();
+    let results = told["results"].as_array().expect("results");
+    let outcomes: Vec<&str> = results
+        .iter()
+        .map(|r| r["outcome"].as_str().or(r["type"].as_str()).expect("an outcome or a problem"))
+        .collect();
+    let differs = "/problems/transaction-differs";
+    assert_eq!(
+        outcomes,
+        ["applied", "refund_due", "applied", differs, differs, "suspense"],
+        "{told}"
+    );
+    assert_eq!(results[0], results[2]);
+    assert_eq!(town.count("settlement").await, 4);
+    let again = town.bank.post(SETTLEMENTS, &list).await;
+    assert_eq!(again.body, first.body);
+    assert_eq!(town.count("settlement").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invoices_settled_at_once_in_any_order_balance() {
+    let town = Town::doors().await;
+    let invoices = join_all((0..40).map(|_| town.issue(10_000))).await;
+    let mut payments = Vec::new();
+    for (n, invoice) in invoices.iter().enumerate() {
+        let code = text(invoice, "code");
+        for part in 0..2 {
+            payments.push((format!("T{n}-{part}"), code));
+        }
+    }
+    // Every other one from the back, so that groups meet the same invoices in several orders.
+    let (even, odd): (Vec<_>, Vec<_>) =
+        payments.iter().enumerate().partition(|(place, _)| place % 2 == 0);
+    let mixed = even.into_iter().chain(odd.into_iter().rev());
+    let outcomes = join_all(mixed.map(|(_, (t, code))| town.settle(t, 5_000, code))).await;
+
+    assert_eq!(outcomes.iter().filter(|o| *o == "held").count(), 40);
+    assert_eq!(outcomes.iter().filter(|o| *o == "applied").count(), 40);
+    for invoice in &invoices {
+        assert_eq!(town.status(invoice).await, "paid");
+    }
+    town.books(&[("partner_receivable directbank", 400_000), ("agency_payable G01.A", -400_000)])
+        .await;
+}

@@ -1,0 +1,15 @@
+//! What the tests stand on.
+
+pub mod caller;
+pub mod cluster;
+pub mod partners;
+pub mod proxy;
+pub mod receiver;
+pub mod simulators;
+pub mod town;
+pub mod wait;
+
+pub use caller::{Answer, Caller, Letter, answer_of, fresh_key};
+pub use simulators::dong;
+pub use town::{ACCOUNT, AGENCY, PAYOS_ACCOUNT, PORTAL, PROCEDURE, Plan, Town, money, text};
+pub use wait::{until, until_within};
