@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::callers::doors::Doors;
 use crate::dispatch::call::Caller;
 use crate::dispatch::consumer::{Dispatching, Orders};
+use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
 use crate::dispatch::start::Starting;
 use crate::dispatch::steps::Stepping;
@@ -164,6 +165,7 @@ impl App {
             pool: pool.clone(),
             clock: clock.clone(),
             directory: directory.clone(),
+            finder: Finder::start(pool.clone()),
             caller: Caller::new(egress::partner_client()?, call_within),
             steps: Writer::start(pool.clone(), Stepping { clock: clock.clone() }),
             public_url: settings.http.public_url.clone(),

@@ -6,12 +6,12 @@ use chrono::Duration;
 use sqlx::PgPool;
 
 use super::call::{Caller, NoAnswer};
+use super::find::{Finder, NotRead};
 use super::query::Querying;
 use super::steps::{Stepping, Taken};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
-use crate::invoices::store;
 use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
 use crate::platform::broker::{Consumer, Envelope, Fate};
 use crate::platform::group::Writer;
@@ -37,6 +37,8 @@ pub struct Dispatching {
     pub clock: SharedClock,
     /// Who speaks which dialect.
     pub directory: LiveDirectory,
+    /// What messages point to.
+    pub finder: Finder,
     /// The lines to partners.
     pub caller: Caller,
     /// The writer of attempts' steps.
@@ -83,6 +85,9 @@ pub enum DispatchError {
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
+    /// The database, asked for what a message points to.
+    #[error(transparent)]
+    NotRead(#[from] NotRead),
     /// The writer.
     #[error(transparent)]
     Group(#[from] group::GroupError),
@@ -91,7 +96,7 @@ pub enum DispatchError {
 impl Orders {
     async fn order(&self, id: AttemptId) -> Result<Fate, DispatchError> {
         let this = &self.dispatching;
-        let Some((attempt, invoice)) = this.read(id).await? else {
+        let Some((attempt, invoice)) = this.finder.find(id).await? else {
             return Ok(Fate::Park("there is no such attempt".to_owned()));
         };
         let directory = this.directory.current();
@@ -113,16 +118,6 @@ impl Orders {
 }
 
 impl Dispatching {
-    /// An attempt with its invoice.
-    pub async fn read(&self, id: AttemptId) -> Result<Option<(Attempt, Invoice)>, sqlx::Error> {
-        let mut conn = self.pool.acquire().await?;
-        let Some(attempt) = store::attempts_read(&mut conn, &[id.0]).await?.pop() else {
-            return Ok(None);
-        };
-        let invoice = store::invoice_read(&mut conn, attempt.invoice).await?;
-        Ok(invoice.map(|invoice| (attempt, invoice)))
-    }
-
     /// Makes a new order known to the partner.
     async fn make_known(
         &self,

@@ -44,7 +44,7 @@ impl Querying {
             let this = self.clone();
             let id = AttemptId(*id);
             asking.spawn(async move {
-                let Some((attempt, invoice)) = this.dispatching.read(id).await? else {
+                let Some((attempt, invoice)) = this.dispatching.finder.find(id).await? else {
                     return Ok(());
                 };
                 this.ask(&attempt, &invoice).await
