@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::callers::doors::Doors;
 use crate::dispatch::call::Caller;
 use crate::dispatch::consumer::{Dispatching, Orders};
+use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
 use crate::dispatch::start::Starting;
 use crate::dispatch::steps::Stepping;
@@ -28,13 +29,14 @@ use crate::ledger::accounts::Accounts;
 use crate::ledger::chart::AccountKind;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
+use crate::partners::exchange::exchange_prune;
 use crate::platform::egress::{self, Egress, Policy};
 use crate::platform::group::Writer;
 use crate::platform::relay::Relay;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
-    admission, broker, database, http, lease, openapi, outbox, sequencer, telemetry,
+    admission, broker, database, due, http, lease, openapi, outbox, sequencer, telemetry,
 };
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -58,6 +60,9 @@ crate::text_enum! {
         Clock = "clock",
     }
 }
+
+/// Exchanges with partners are kept so long for disputes.
+const EXCHANGES_KEPT_DAYS: i32 = 400;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -139,17 +144,11 @@ impl App {
         database::check(&pool).await?;
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
-        let accounts = Arc::new(Accounts::default());
-        let cut_off = settings.cut_off().unwrap_or(None);
+        let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
         let settling = Writer::start(
             pool.clone(),
-            Settling {
-                pool: pool.clone(),
-                clock: clock.clone(),
-                accounts: Arc::clone(&accounts),
-                cut_off,
-            },
+            Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -166,6 +165,7 @@ impl App {
             pool: pool.clone(),
             clock: clock.clone(),
             directory: directory.clone(),
+            finder: Finder::start(pool.clone()),
             caller: Caller::new(egress::partner_client()?, call_within),
             steps: Writer::start(pool.clone(), Stepping { clock: clock.clone() }),
             public_url: settings.http.public_url.clone(),
@@ -248,7 +248,6 @@ impl App {
             },
             keys: Arc::clone(&self.keys),
             settings: Arc::new(settings.clearing.clone()),
-            cut_off: settings.cut_off().unwrap_or(None),
         });
         let settlements =
             settlements::http::routes().with_state(settlements::http::SettlementDoors {
@@ -454,24 +453,56 @@ impl App {
             }
         }
         let now = self.clock.now();
-        self.expiring().sweep().await?;
-        dispatch::recover::resend_due(&self.pool, now).await?;
-        if let Err(error) = self.querying().sweep(&self.pool).await {
-            tracing::warn!(%error, "asking partners failed; trying again");
+        // Each for itself: one that fails keeps none of the others.
+        let heard = |what: &str, error: &dyn std::fmt::Display| {
+            tracing::warn!(what, %error, "a sweep failed; trying again");
+        };
+        if let Err(error) = self.expiring().sweep().await {
+            heard("expiry", &error);
         }
-        self.gauges().await?;
+        if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
+            heard("orders put off", &error);
+        }
+        if let Err(error) = self.querying().sweep(&self.pool).await {
+            heard("asking partners", &error);
+        }
+        if let Err(error) = self.gauges().await {
+            heard("gauges", &error);
+        }
         if pruned.is_none_or(|at| at.elapsed() > Duration::from_mins(1)) {
             *pruned = Some(tokio::time::Instant::now());
-            admission::prune(&self.pool, self.settings.clearing.answers_kept_days).await?;
+            let keep = self.settings.clearing.answers_kept_days;
+            if let Err(error) = admission::empty_nonces(&self.pool).await {
+                heard("nonces", &error);
+            }
+            if let Err(error) = admission::prune(&self.pool, keep).await {
+                heard("answers", &error);
+            }
+            if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
+                heard("exchanges", &error);
+            }
+            if let Err(error) = self.balances().await {
+                heard("balances", &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Snapshots of balances, once an hour, and the gauge of suspense.
+    async fn balances(&self) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
             ledger::store::snapshot_balances(&mut conn).await?;
-            for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
-                // Shown, not reckoned with: a gauge has no other form.
-                let held = f64::try_from(-balance.amount).unwrap_or(f64::NAN);
-                metrics::gauge!("payclear_suspense_amount",
-                    "partner" => balance.owner, "currency" => balance.currency)
-                .set(held);
-            }
+            due::watermark_set(&self.pool, "ledger.snapshot", now).await?;
+        }
+        let mut conn = self.pool.acquire().await?;
+        for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
+            // Shown, not reckoned with: a gauge has no other form.
+            let held = f64::try_from(-balance.amount).unwrap_or(f64::NAN);
+            metrics::gauge!("payclear_suspense_amount",
+                "partner" => balance.owner, "currency" => balance.currency)
+            .set(held);
         }
         Ok(())
     }

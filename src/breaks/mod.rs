@@ -17,6 +17,8 @@ text_enum! {
     pub enum BreakCode ("break code") {
         /// Another amount than is owed.
         AmountDiffers = "B03",
+        /// We say one thing of an order, the partner another.
+        StatusDiffers = "B04",
         /// One invoice paid twice, or one transaction told twice.
         Duplicate = "B05",
         /// Paid after expiry or cancellation.

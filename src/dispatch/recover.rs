@@ -9,10 +9,13 @@ use uuid::Uuid;
 use super::consumer::RESEND_DUE;
 use crate::invoices::attempt::Attempt;
 use crate::invoices::store;
+use crate::invoices::store::reads;
 use crate::platform::{due, outbox};
 
 /// Attempts older than this are left to the expiry of their invoice.
 const LOOK_BACK: Duration = Duration::days(3);
+/// Attempts of one page.
+const PAGE: i64 = 5000;
 /// Attempts younger than this may still be on their first way.
 const SETTLED_AFTER: Duration = Duration::seconds(30);
 
@@ -44,13 +47,15 @@ pub async fn resend_lost(
     let (mut after, until) = (bound(now - LOOK_BACK), bound(now - SETTLED_AFTER));
     let mut sent = 0;
     loop {
-        let ids = store::reads::attempts_unsent(pool, (after, until), partners).await?;
-        let Some(last) = ids.last() else { return Ok(sent) };
-        after = *last;
-        let mut tx = pool.begin().await?;
-        sent += resend_in(&mut tx, &ids, now).await?;
-        tx.commit().await?;
-        outbox::WRITTEN.notify_one();
+        let (ids, last) = reads::attempts_unsent(pool, (after, until), partners, PAGE).await?;
+        if !ids.is_empty() {
+            let mut tx = pool.begin().await?;
+            sent += resend_in(&mut tx, &ids, now).await?;
+            tx.commit().await?;
+            outbox::WRITTEN.notify_one();
+        }
+        let Some(last) = last else { return Ok(sent) };
+        after = last;
     }
 }
 

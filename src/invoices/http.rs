@@ -48,8 +48,6 @@ pub struct InvoiceDoors {
     pub keys: Arc<MasterKeys>,
     /// Defaults.
     pub settings: Arc<ClearingSettings>,
-    /// Cut-off of the business day.
-    pub cut_off: Option<chrono::NaiveTime>,
 }
 
 /// The routes, and what the document says of them.
@@ -85,16 +83,13 @@ impl InvoiceDoors {
     ) -> Result<Response, Problem> {
         let portal = only_portals(&write.caller)?;
         let directory = self.doors.directory();
-        if directory.portal(portal).is_none_or(|p| !p.open) {
-            return Err(Problem::new(ProblemType::CallerClosed));
-        }
         let now = chrono::SubsecRound::trunc_subsecs(self.doors.clock().now(), 6);
         let checker = Checker {
             directory: &directory,
             keys: &self.keys,
             settings: &self.settings,
             now,
-            day: BusinessDay::of(now, self.cut_off),
+            day: BusinessDay::of(now, None),
         };
         let rows: Vec<issue::Row> = requests
             .into_iter()

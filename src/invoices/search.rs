@@ -1,6 +1,6 @@
 //! Finding invoices: by dossier, by status, by time of issue.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Datelike, Duration, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -62,6 +62,11 @@ pub async fn search(
     if !(1..=500).contains(&limit) {
         faults.push(FieldError::new("limit", "must be 1 to 500"));
     }
+    for (name, at) in [("from", search.from), ("to", search.to)] {
+        if at.is_some_and(|at| !(1970..=9999).contains(&at.year())) {
+            return Err(SearchError::Invalid(vec![FieldError::new(name, "must be of our time")]));
+        }
+    }
     let to = search.to.unwrap_or(now + Duration::seconds(1));
     let from = search.from.unwrap_or(if search.dossier.is_some() {
         DateTime::UNIX_EPOCH
@@ -110,5 +115,7 @@ pub async fn search(
 
 fn read_cursor(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (micros, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, Uuid::parse_str(id).ok()?))
+    let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    let at = Some(at).filter(|at| (1970..=9999).contains(&at.year()))?;
+    Some((at, Uuid::parse_str(id).ok()?))
 }

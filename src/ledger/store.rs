@@ -205,7 +205,7 @@ pub async fn snapshot_balances(conn: &mut PgConnection) -> Result<u64, sqlx::Err
             select p.account_id, sum(p.amount) as amount
               from upto, ledger.entry e join ledger.posting p on p.entry_id = e.entry_id
              where e.made_by_tx < upto.tx
-               and e.made_by_tx >= coalesce((select max(below_tx::text::bigint)::text::xid8 from ledger.balance_snapshot), '0'::xid8)
+               and e.made_by_tx >= coalesce((select below_tx from ledger.balance_snapshot order by below_tx desc limit 1), '0'::xid8)
              group by p.account_id)
          insert into ledger.balance_snapshot (account_id, below_tx, amount, made_at)
          select n.account_id, upto.tx, n.amount + coalesce(last.amount, 0), statement_timestamp()

@@ -46,6 +46,8 @@ pub async fn open(url: &str, connections: u32) -> Result<PgPool, DatabaseError> 
         ("lock_timeout", "1000"),
         ("idle_in_transaction_session_timeout", "5000"),
         ("timezone", "UTC"),
+        // Statements are short: compiling one takes longer than running it.
+        ("jit", "off"),
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)

@@ -161,17 +161,19 @@ pub struct Overdue {
     pub status: String,
 }
 
-/// What expires after one time and not after another, in that order.
+/// What expires after a place in (time, id) and not after a time, in that order.
 pub async fn expiring_between(
     pool: &PgPool,
-    since: DateTime<Utc>,
+    after: (DateTime<Utc>, Uuid),
     until: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Overdue>, sqlx::Error> {
     sqlx::query!(
         "select invoice_id, expires_at, status from invoice
-              where expires_at > $1 and expires_at <= $2 order by expires_at limit $3",
-        since,
+          where (expires_at, invoice_id) > ($1, $2) and expires_at <= $3
+          order by expires_at, invoice_id limit $4",
+        after.0,
+        after.1,
         until,
         limit
     )
@@ -180,49 +182,48 @@ pub async fn expiring_between(
     .await
 }
 
-/// All that expires in one instant.
-pub async fn expiring_at(pool: &PgPool, at: DateTime<Utc>) -> Result<Vec<Overdue>, sqlx::Error> {
-    sqlx::query!("select invoice_id, status from invoice where expires_at = $1", at)
-        .map(|r| Overdue { id: r.invoice_id, expires_at: at, status: r.status })
-        .fetch_all(pool)
-        .await
-}
-
-/// Invoices that have an attempt which may still bring money: sent, or lost from sight, or waiting
-/// for a payer at a partner's own page.
-pub async fn with_live_attempts(
+/// Attempts that may still bring money, with their invoices: sent, or lost from sight, or waiting
+/// for a payer at a partner's own page until shortly ago.
+pub async fn live_attempts(
     conn: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select distinct invoice_id from attempt
+    invoices: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    sqlx::query!(
+        "select invoice_id, attempt_id from attempt
           where invoice_id = any($1)
             and (status in ('sent', 'unknown')
                  or (status = 'awaiting_payer' and instruction->>'pay_url' is not null
-                     and expires_at > statement_timestamp() - interval '15 minutes'))",
-        ids
+                     and expires_at > $2::timestamptz - interval '20 minutes'))",
+        invoices,
+        now
     )
+    .map(|r| (r.invoice_id, r.attempt_id))
     .fetch_all(conn)
     .await
 }
 
-/// Attempts of these partners that were decided, of which no message is left and nothing came,
-/// in the order of their ids. Ids begin with their time: the range walks the primary key.
+/// A page of attempts in the order of their ids, and which of them nothing has come of. Ids begin
+/// with their time, so a range walks the primary key; the page is bounded by rows read, not by rows
+/// found, so that it never takes long.
 pub async fn attempts_unsent(
     pool: &PgPool,
     between: (Uuid, Uuid),
     partners: &[String],
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select a.attempt_id from attempt a
-              where a.attempt_id > $1 and a.attempt_id < $2 and a.status = 'created'
-                and a.partner = any($3)
-                and not exists (select from outbox o where o.subject = a.attempt_id)
-              order by a.attempt_id limit 500",
+    page: i64,
+) -> Result<(Vec<Uuid>, Option<Uuid>), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select attempt_id, (status = 'created' and partner = any($3)) as "unsent!"
+             from attempt where attempt_id > $1 and attempt_id < $2
+            order by attempt_id limit $4"#,
         between.0,
         between.1,
-        partners
+        partners,
+        page
     )
     .fetch_all(pool)
-    .await
+    .await?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) == page;
+    let last = rows.last().map(|r| r.attempt_id).filter(|_| full);
+    Ok((rows.into_iter().filter(|r| r.unsent).map(|r| r.attempt_id).collect(), last))
 }
