@@ -208,7 +208,7 @@ pub async fn run(command: &Bench, clock: &SharedClock) -> Result<ExitCode, Bench
     let turns = Turns::new(command, wanted);
     let pgbench = if wanted(Only::Floors) {
         turns.say("filling pgbench's tables");
-        Pgbench::prepare(&owner_url).await?
+        Pgbench::prepare(&owner_url, stage.processes.clone()).await?
     } else {
         None
     };

@@ -17,6 +17,7 @@ use tokio::process::Command;
 
 use super::BenchError;
 use super::load::as_f64;
+use super::watch::Processes;
 use crate::platform::broker;
 use crate::platform::settings::BrokerSettings;
 
@@ -27,17 +28,30 @@ const UNDER_WAY: usize = 512;
 /// About the size of a message of ours.
 const BODY: [u8; 160] = [b'x'; 160];
 
+/// Transactions in a second, and the CPU of one, client and server together (microseconds).
+#[derive(Debug, Clone, Copy)]
+pub struct Floor {
+    /// In a second.
+    pub tps: f64,
+    /// CPU of one.
+    pub cpu_us: f64,
+}
+
 /// pgbench on a scratch database.
 #[derive(Debug)]
 pub struct Pgbench {
     folder: PathBuf,
     environment: Vec<(&'static str, String)>,
     scripts: PathBuf,
+    processes: Processes,
 }
 
 impl Pgbench {
     /// Makes the scratch database and fills it; none when pgbench is not installed here.
-    pub async fn prepare(owner_url: &str) -> Result<Option<Self>, BenchError> {
+    pub async fn prepare(
+        owner_url: &str,
+        processes: Processes,
+    ) -> Result<Option<Self>, BenchError> {
         let Some(folder) = newest_pgbench() else { return Ok(None) };
         let mut conn = PgConnection::connect(owner_url).await?;
         sqlx::raw_sql("drop database if exists payclear_bench_floor with (force)")
@@ -49,7 +63,7 @@ impl Pgbench {
         tokio::fs::create_dir_all(&scripts).await?;
         tokio::fs::write(scripts.join("schema.sql"), SCHEMA).await?;
         tokio::fs::write(scripts.join("one-statement.sql"), ONE_STATEMENT).await?;
-        let this = Self { folder, environment: environment(owner_url)?, scripts };
+        let this = Self { folder, environment: environment(owner_url)?, scripts, processes };
         this.run("pgbench", &["-i", "-q", "-s", "20"]).await?;
         let schema = this.scripts.join("schema.sql");
         this.run("psql", &["-qX", "-v", "ON_ERROR_STOP=1", "-f", &schema.to_string_lossy()])
@@ -58,24 +72,30 @@ impl Pgbench {
     }
 
     /// TPC-B transactions in a second, 8 clients.
-    pub async fn tpcb(&self, seconds: u64) -> Result<f64, BenchError> {
+    pub async fn tpcb(&self, seconds: u64) -> Result<Floor, BenchError> {
         self.tps(8, seconds, &["-b", "tpcb-like"]).await
     }
 
     /// Payments cleared in a second by one statement each, 32 clients.
-    pub async fn one_statement(&self, seconds: u64) -> Result<f64, BenchError> {
+    pub async fn one_statement(&self, seconds: u64) -> Result<Floor, BenchError> {
         let script = self.scripts.join("one-statement.sql");
         self.tps(32, seconds, &["-f", &script.to_string_lossy()]).await
     }
 
-    async fn tps(&self, clients: u32, seconds: u64, what: &[&str]) -> Result<f64, BenchError> {
-        let (clients, seconds) = (clients.to_string(), seconds.to_string());
-        let mut arguments = vec!["-n", "-M", "prepared", "-c", &clients, "-j", "2", "-T", &seconds];
+    async fn tps(&self, clients: u32, seconds: u64, what: &[&str]) -> Result<Floor, BenchError> {
+        let (clients, length) = (clients.to_string(), seconds.to_string());
+        let mut arguments = vec!["-n", "-M", "prepared", "-c", &clients, "-j", "2", "-T", &length];
         arguments.extend_from_slice(what);
+        let before = self.processes.cpu();
         let told = self.run("pgbench", &arguments).await?;
+        let cpu = self.processes.cpu().since(&before).by_part;
         let tps = told.lines().find_map(|line| line.strip_prefix("tps = "));
-        tps.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-            .ok_or_else(|| BenchError::Floor(format!("pgbench told no tps: {told}")))
+        let tps: f64 = tps
+            .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .ok_or_else(|| BenchError::Floor(format!("pgbench told no tps: {told}")))?;
+        // pgbench is a child of ours, and gone.
+        let used: u64 = ["bench", "postgresql"].iter().filter_map(|part| cpu.get(part)).sum();
+        Ok(Floor { tps, cpu_us: as_f64(used) / (tps * as_f64(seconds)).max(1.0) })
     }
 
     async fn run(&self, program: &str, arguments: &[&str]) -> Result<String, BenchError> {
@@ -163,7 +183,8 @@ pub async fn broker(url: &str, seconds: u64) -> Result<f64, BenchError> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     publish.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
     drop(tokio::time::timeout(Duration::from_secs(5), taking).await);
-    connection.close(200, "bye".into()).await?;
+    // How it ends changes nothing of what was measured.
+    drop(connection.close(200, "bye".into()).await);
     measured
 }
 

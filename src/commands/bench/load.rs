@@ -44,6 +44,11 @@ impl Measured {
         Some(as_f64(*self.latencies.get(place)?) / 1000.0)
     }
 
+    /// CPU of all our parts together for one operation, in microseconds.
+    pub fn our_cpu(&self) -> f64 {
+        as_f64(self.cpu.by_part.values().sum()) / as_f64(self.operations.max(1))
+    }
+
     /// CPU of each part for one operation, in microseconds; `others` is the rest of the machine's.
     pub fn cpu_per_operation(&self) -> Vec<(&'static str, f64)> {
         let operations = as_f64(self.operations.max(1));

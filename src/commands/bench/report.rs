@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Only;
 use super::door::OutboxDepth;
+use super::floors::Floor;
 use super::load::{Measured, as_f64};
 use super::watch::Written;
 
@@ -11,9 +12,9 @@ use super::watch::Written;
 #[derive(Debug, Default)]
 pub struct Findings {
     /// TPC-B transactions in a second.
-    pub tpcb: Vec<f64>,
+    pub tpcb: Vec<Floor>,
     /// Payments cleared by one statement each, in a second.
-    pub one_statement: Vec<f64>,
+    pub one_statement: Vec<Floor>,
     /// Messages through a quorum queue in a second.
     pub broker: Vec<f64>,
     /// `fdatasync` calls in a second.
@@ -89,8 +90,10 @@ impl Findings {
 
     /// The one object.
     pub fn json(&self) -> Value {
-        let (tpcb, one) =
-            (median(self.tpcb.iter().copied()), median(self.one_statement.iter().copied()));
+        let tps = |rounds: &[Floor]| median(rounds.iter().map(|round| round.tps));
+        let floor_cpu = |rounds: &[Floor]| median(rounds.iter().map(|round| round.cpu_us));
+        let (tpcb, one) = (tps(&self.tpcb), tps(&self.one_statement));
+        let settlement_cpu = median(self.settlements.iter().map(Measured::our_cpu));
         let (settlements, fees) = (rate(&self.settlements), rate(&self.fees));
         let mut found = json!({
             "fees_per_s": rounded(fees, 1),
@@ -102,6 +105,10 @@ impl Findings {
             "fdatasync_per_s": rounded(median(self.fdatasync.iter().copied()), 0),
             "settlements_over_tpcb": rounded(ratio(settlements, tpcb), 3),
             "settlements_over_one_statement": rounded(ratio(settlements, one), 3),
+            "tpcb_cpu_us": rounded(floor_cpu(&self.tpcb), 0),
+            "one_statement_cpu_us": rounded(floor_cpu(&self.one_statement), 0),
+            "settlement_cpu_us": rounded(settlement_cpu, 0),
+            "settlements_over_tpcb_by_cpu": rounded(ratio(floor_cpu(&self.tpcb), settlement_cpu), 3),
             "fees_over_tpcb": rounded(ratio(fees, tpcb), 3),
             "errors": self.errors(),
             "outbox_most": self.outbox.iter().map(|depth| depth.most).max(),
@@ -159,6 +166,7 @@ impl Findings {
             ("RabbitMQ messages/s, quorum queue", "broker_messages_per_s"),
             ("fdatasync/s", "fdatasync_per_s"),
             ("settlements over TPC-B", "settlements_over_tpcb"),
+            ("the same by CPU, whatever others used", "settlements_over_tpcb_by_cpu"),
             ("settlements over one statement", "settlements_over_one_statement"),
             ("fees over TPC-B", "fees_over_tpcb"),
             ("paid to notified p50 ms", "paid_to_notified_p50_ms"),
