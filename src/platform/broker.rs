@@ -17,6 +17,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Exchange
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::faults;
 use super::outbox::{MessageKind, Row};
 use super::settings::BrokerSettings;
 
@@ -245,6 +246,7 @@ impl Publisher {
             .await?;
             confirms.push((row, confirm));
         }
+        faults::point("relay.published");
         let mut stored = Vec::with_capacity(rows.len());
         for (row, confirm) in confirms {
             // An acknowledgement alone does not mean "stored": a message that no queue takes is
@@ -378,6 +380,9 @@ async fn handle<C: Consumer>(consumer: Arc<C>, delivery: Delivery) {
         Ok(envelope) => Fate::Park(format!("version {} is not known here", envelope.version)),
         Err(error) => Fate::Park(error.to_string()),
     };
+    if fate == Fate::Done {
+        faults::point("consumer.before_ack");
+    }
     let settled = match &fate {
         Fate::Done => delivery.acker.ack(BasicAckOptions::default()).await,
         Fate::Again(why) => {

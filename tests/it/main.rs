@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod crash;
 mod dispatch;
 mod feed;
 mod idempotency;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use payclear::app::{App, Role};
 use payclear::callers::keys;
 use payclear::commands::verify;
@@ -467,7 +468,10 @@ impl Remains {
             }
         }
         if self.relays {
-            let parked = clear_queues(&self.app).await;
+            let directory = self.app.directory.current();
+            let partners: Vec<String> =
+                directory.partners().iter().map(|p| p.code.clone()).collect();
+            let parked = clear_queues(&self.app.settings.broker.prefix, &partners).await;
             if parked != self.parked && !self.failed {
                 wrong.push(format!("{parked} messages are parked, not {}", self.parked));
             }
@@ -494,29 +498,25 @@ async fn outbox_empties(pool: &PgPool) -> i64 {
 }
 
 /// Takes away the queues and exchanges of a town; how many messages were parked.
-async fn clear_queues(app: &App) -> u32 {
-    let settings = BrokerSettings {
-        url: cluster().amqp_url.clone(),
-        prefix: app.settings.broker.prefix.clone(),
-    };
-    let partners: Vec<String> =
-        app.directory.current().partners().iter().map(|p| p.code.clone()).collect();
+pub async fn clear_queues(prefix: &str, partners: &[String]) -> u32 {
+    let settings = BrokerSettings { url: cluster().amqp_url.clone(), prefix: prefix.to_owned() };
     let connection = broker::connect(&settings, "tests").await.expect("the broker");
     let channel = connection.create_channel().await.expect("a channel");
     let mut parked = 0;
     let mut queues: Vec<String> =
-        broker::topology(&partners).into_iter().map(|(queue, _)| queue).collect();
+        broker::topology(partners).into_iter().map(|(queue, _)| queue).collect();
     queues.push("parked.v1".to_owned());
     for queue in queues {
         let name = broker::named(&settings, &queue);
-        let left = channel.queue_delete(name.as_str().into(), Default::default()).await;
+        let left = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
         if queue == "parked.v1" {
             parked = left.unwrap_or(0);
         }
     }
     for exchange in ["payclear.events", "payclear.parked"] {
         let name = broker::named(&settings, exchange);
-        drop(channel.exchange_delete(name.as_str().into(), Default::default()).await);
+        let options = ExchangeDeleteOptions::default();
+        drop(channel.exchange_delete(name.as_str().into(), options).await);
     }
     drop(connection.close(200, "bye".into()).await);
     parked
