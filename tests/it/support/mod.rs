@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod cluster;
 pub mod partners;
+pub mod private_broker;
 pub mod process;
 pub mod proxy;
 pub mod receiver;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use payclear::commands::verify;
 use payclear::platform::database;
+use payclear::platform::settings::BrokerSettings;
 use payclear::registers::caller::CallerKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -327,7 +328,9 @@ impl Drop for Site {
                 .expect("a runtime");
             runtime.block_on(async {
                 let partners = ["samplebank", "vnpay", "directbank"].map(str::to_owned);
-                let parked = clear_queues(&format!("{name}."), &partners).await;
+                let broker =
+                    BrokerSettings { url: cluster().amqp_url.clone(), prefix: format!("{name}.") };
+                let parked = clear_queues(&broker, &partners).await;
                 pool.close().await;
                 drop_database(&name).await;
                 assert!(failed || parked == 0, "{parked} messages are parked");
