@@ -25,7 +25,7 @@ create table answer (
     -- Only decided answers are kept: a fault must be able to succeed on a retry.
     constraint answer_is_decided check (status between 200 and 299 or status in (409, 412))
 );
-create index answer_made_at_idx on answer using brin (made_at);
+create index answer_made_at_idx on answer (made_at);
 
 -- Nonces of signed writes, in a ring of eight quarter-hours: a signature is good for five minutes
 -- either way, so the leaf two ahead of now is always old and can be emptied in one step.

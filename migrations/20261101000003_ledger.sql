@@ -65,6 +65,7 @@ create table ledger.balance_snapshot (
     made_at timestamptz not null,
     constraint balance_snapshot_pkey primary key (account_id, below_tx)
 );
+create index balance_snapshot_below_idx on ledger.balance_snapshot (below_tx);
 
 -- Closing a day takes this lock exclusively, booking takes it shared. It is taken in a statement
 -- of its own, so that the next statement sees what a closing that was waited for has written.

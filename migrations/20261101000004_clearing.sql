@@ -1,7 +1,7 @@
 -- Invoices, attempts, settlements, breaks, deliveries: what has a life.
 --
 -- Hot tables have no foreign keys to registers or to the ledger: their checks would take row
--- locks on rows that every payment shares. `docs/decisions/` says which triggers stand instead.
+-- locks on rows that every payment shares. Statement triggers stand instead.
 
 -- What one dossier owes for one fee. Every row of a page is updated by one group, hence the free
 -- half; no column that changes is in an index.
@@ -47,7 +47,7 @@ create table invoice (
     constraint invoice_expires_later check (expires_at > issued_at)
 ) with (fillfactor = 50);
 create index invoice_portal_idx on invoice (portal, issued_at);
-create index invoice_expires_idx on invoice (expires_at);
+create index invoice_expires_idx on invoice (expires_at, invoice_id);
 -- Looked up by dossier from the portal and from the public page.
 create index invoice_dossier_idx on invoice (dossier);
 
@@ -126,6 +126,35 @@ create table settlement (
 create unique index settlement_pays_once on settlement (invoice_id, applied_cycle)
     where applied_cycle is not null;
 create index settlement_invoice_idx on settlement (invoice_id) where invoice_id is not null;
+
+-- What stands in place of foreign keys, whose checks would lock rows that others need: a statement
+-- trigger asks once for all rows of a group, and locks nothing.
+create function attempt_has_invoice() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from lines l left join public.invoice i on i.invoice_id = l.invoice_id
+                where i.invoice_id is null) then
+        raise exception 'an attempt without an invoice' using errcode = 'foreign_key_violation';
+    end if;
+    return null;
+end $$;
+create trigger attempt_has_invoice after insert on attempt
+    referencing new table as lines for each statement execute function attempt_has_invoice();
+
+create function settlement_is_whole() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from lines l left join ledger.entry e on e.entry_id = l.entry_id
+                where l.entry_id is not null and e.entry_id is null)
+       or exists (select from lines l left join public.invoice i on i.invoice_id = l.invoice_id
+                   where l.invoice_id is not null and i.invoice_id is null) then
+        raise exception 'a settlement without its entry or invoice'
+            using errcode = 'foreign_key_violation';
+    end if;
+    return null;
+end $$;
+create trigger settlement_is_whole after insert on settlement
+    referencing new table as lines for each statement execute function settlement_is_whole();
 
 -- A partner takes its word back: the bank reversed, the wallet charged back.
 create table reversal (

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -19,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::callers::doors::Doors;
 use crate::dispatch::call::Caller;
 use crate::dispatch::consumer::{Dispatching, Orders};
+use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
 use crate::dispatch::start::Starting;
 use crate::dispatch::steps::Stepping;
@@ -26,14 +26,18 @@ use crate::invoices::cancel::Cancelling;
 use crate::invoices::expire::Expiring;
 use crate::invoices::issue::Issuing;
 use crate::ledger::accounts::Accounts;
+use crate::ledger::chart::AccountKind;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
+use crate::partners::exchange::exchange_prune;
 use crate::platform::egress::{self, Egress, Policy};
 use crate::platform::group::Writer;
 use crate::platform::relay::Relay;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
-use crate::platform::{admission, broker, database, http, lease, outbox, sequencer, telemetry};
+use crate::platform::{
+    admission, broker, database, due, http, lease, openapi, outbox, sequencer, telemetry,
+};
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
@@ -56,6 +60,9 @@ crate::text_enum! {
         Clock = "clock",
     }
 }
+
+/// Exchanges with partners are kept so long for disputes.
+const EXCHANGES_KEPT_DAYS: i32 = 400;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -137,17 +144,11 @@ impl App {
         database::check(&pool).await?;
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
-        let accounts = Arc::new(Accounts::default());
-        let cut_off = settings.cut_off().unwrap_or(None);
+        let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
         let settling = Writer::start(
             pool.clone(),
-            Settling {
-                pool: pool.clone(),
-                clock: clock.clone(),
-                accounts: Arc::clone(&accounts),
-                cut_off,
-            },
+            Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -164,6 +165,7 @@ impl App {
             pool: pool.clone(),
             clock: clock.clone(),
             directory: directory.clone(),
+            finder: Finder::start(pool.clone()),
             caller: Caller::new(egress::partner_client()?, call_within),
             steps: Writer::start(pool.clone(), Stepping { clock: clock.clone() }),
             public_url: settings.http.public_url.clone(),
@@ -197,12 +199,8 @@ impl App {
     /// The doors, as one router.
     pub fn router(&self) -> Router {
         let settings = &self.settings;
-        let (api, document) = self.api();
-        let pages = Router::new()
-            .route("/livez", get(|| async { "alive\n" }))
-            .route("/readyz", get(ready))
-            .route("/metrics", get(metrics_page))
-            .with_state(self.clone())
+        let pages = self
+            .health(&[Role::Api])
             .merge(settlements::partner_http::routes(self.partner_doors.clone()))
             .merge(counter::http::routes(counter::http::Counter {
                 doors: self.doors.clone(),
@@ -214,29 +212,45 @@ impl App {
                 },
                 client_address_header: settings.http.client_address_header.clone(),
             }))
-            .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document));
-        http::dress(api.merge(pages), Duration::from_secs(settings.http.request_seconds))
+            .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
+        self.dress(self.api().merge(pages))
     }
 
-    /// The signed API, and its document.
-    fn api(&self) -> (Router, utoipa::openapi::OpenApi) {
+    /// What tells whether a process is well: all there is without the doors.
+    fn health(&self, roles: &[Role]) -> Router {
+        // Who takes invoices and settlements does without the broker; who does nothing but carry
+        // messages does not.
+        let carries = !roles.contains(&Role::Api)
+            && roles.iter().any(|r| matches!(r, Role::Relay | Role::Dispatch | Role::Notices));
+        let (app, metrics) = (self.clone(), self.metrics.clone());
+        Router::new()
+            .route("/livez", get(|| async { "alive\n" }))
+            .route("/readyz", get(move || ready(app.clone(), carries)))
+            .route("/metrics", get(move || std::future::ready(metrics_page(metrics.render()))))
+    }
+
+    fn dress(&self, routes: Router) -> Router {
+        http::dress(routes, Duration::from_secs(self.settings.http.request_seconds))
+    }
+
+    /// The signed API.
+    fn api(&self) -> Router {
         let settings = &self.settings;
-        OpenApiRouter::with_openapi(ApiDoc::openapi())
-            .merge(invoices::http::routes(invoices::http::InvoiceDoors {
-                doors: self.doors.clone(),
+        let invoices = invoices::http::routes().with_state(invoices::http::InvoiceDoors {
+            doors: self.doors.clone(),
+            pool: self.pool.clone(),
+            issuing: self.issuing.clone(),
+            cancelling: Cancelling {
                 pool: self.pool.clone(),
-                issuing: self.issuing.clone(),
-                cancelling: Cancelling {
-                    pool: self.pool.clone(),
-                    clock: self.clock.clone(),
-                    accounts: Arc::clone(&self.accounts),
-                    public_url: settings.http.public_url.clone(),
-                },
-                keys: Arc::clone(&self.keys),
-                settings: Arc::new(settings.clearing.clone()),
-                cut_off: settings.cut_off().unwrap_or(None),
-            }))
-            .merge(settlements::http::routes(settlements::http::SettlementDoors {
+                clock: self.clock.clone(),
+                accounts: Arc::clone(&self.accounts),
+                public_url: settings.http.public_url.clone(),
+            },
+            keys: Arc::clone(&self.keys),
+            settings: Arc::new(settings.clearing.clone()),
+        });
+        let settlements =
+            settlements::http::routes().with_state(settlements::http::SettlementDoors {
                 doors: self.doors.clone(),
                 settling: self.settling.clone(),
                 reversing: Reversing {
@@ -244,20 +258,15 @@ impl App {
                     clock: self.clock.clone(),
                     accounts: Arc::clone(&self.accounts),
                 },
-            }))
-            .merge(notices::http::routes(notices::http::NoticesDoor {
-                doors: self.doors.clone(),
-                pool: self.pool.clone(),
-                directory: self.directory.clone(),
-                keys: Arc::clone(&self.keys),
-                policy: policy(settings.mode),
-            }))
-            .split_for_parts()
-    }
-
-    /// The OpenAPI document.
-    pub fn document(&self) -> utoipa::openapi::OpenApi {
-        self.api().1
+            });
+        let notices = notices::http::routes().with_state(notices::http::NoticesDoor {
+            doors: self.doors.clone(),
+            pool: self.pool.clone(),
+            directory: self.directory.clone(),
+            keys: Arc::clone(&self.keys),
+            policy: policy(settings.mode),
+        });
+        OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices).into()
     }
 
     /// Runs roles until `stop`, then lets what is under way finish.
@@ -288,21 +297,25 @@ impl App {
         }
         if roles.contains(&Role::Api) {
             work.spawn(self.clone().forget_idle_callers());
-            let address = self.settings.http.listen;
-            let listener = tokio::net::TcpListener::bind(address)
-                .await
-                .map_err(|error| StartError::Listen { address, error })?;
-            tracing::info!(%address, "serving");
-            let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
-            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // Answers are small and waited for.
-                drop(stream.set_nodelay(true));
-            });
-            axum::serve(listener, service)
-                .with_graceful_shutdown(self.stop.clone().cancelled_owned())
-                .await
-                .map_err(StartError::Serve)?;
         }
+        let routes =
+            if roles.contains(&Role::Api) { self.router() } else { self.dress(self.health(roles)) };
+        let address = self.settings.http.listen;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|error| StartError::Listen { address, error })?;
+        tracing::info!(%address, "serving");
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Answers are small and waited for.
+            drop(stream.set_nodelay(true));
+        });
+        // Returns when every request under way is answered, and so every group that one waits for
+        // is committed.
+        axum::serve(listener, service)
+            .with_graceful_shutdown(self.stop.clone().cancelled_owned())
+            .await
+            .map_err(StartError::Serve)?;
         self.stop.cancelled().await;
         work.close();
         work.wait().await;
@@ -426,7 +439,7 @@ impl App {
     /// The sweeps, by whoever leads.
     async fn clock_role(self) {
         let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
-        let mut pruned = tokio::time::Instant::now();
+        let mut pruned = None;
         while !self.stop.is_cancelled() {
             match self.sweep(&mut pruned).await {
                 Ok(()) => {}
@@ -439,7 +452,7 @@ impl App {
         }
     }
 
-    async fn sweep(&self, pruned: &mut tokio::time::Instant) -> Result<(), sqlx::Error> {
+    async fn sweep(&self, pruned: &mut Option<tokio::time::Instant>) -> Result<(), sqlx::Error> {
         {
             let mut conn = self.pool.acquire().await?;
             if lease::take(&mut conn, "clock", &self.holder).await?.is_none() {
@@ -447,17 +460,56 @@ impl App {
             }
         }
         let now = self.clock.now();
-        self.expiring().sweep().await?;
-        dispatch::recover::resend_due(&self.pool, now).await?;
-        if let Err(error) = self.querying().sweep(&self.pool).await {
-            tracing::warn!(%error, "asking partners failed; trying again");
+        // Each for itself: one that fails keeps none of the others.
+        let heard = |what: &str, error: &dyn std::fmt::Display| {
+            tracing::warn!(what, %error, "a sweep failed; trying again");
+        };
+        if let Err(error) = self.expiring().sweep().await {
+            heard("expiry", &error);
         }
-        self.gauges().await?;
-        if pruned.elapsed() > Duration::from_secs(60) {
-            *pruned = tokio::time::Instant::now();
-            admission::prune(&self.pool, self.settings.clearing.answers_kept_days).await?;
+        if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
+            heard("orders put off", &error);
+        }
+        if let Err(error) = self.querying().sweep(&self.pool).await {
+            heard("asking partners", &error);
+        }
+        if let Err(error) = self.gauges().await {
+            heard("gauges", &error);
+        }
+        if pruned.is_none_or(|at| at.elapsed() > Duration::from_mins(1)) {
+            *pruned = Some(tokio::time::Instant::now());
+            let keep = self.settings.clearing.answers_kept_days;
+            if let Err(error) = admission::empty_nonces(&self.pool).await {
+                heard("nonces", &error);
+            }
+            if let Err(error) = admission::prune(&self.pool, keep).await {
+                heard("answers", &error);
+            }
+            if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
+                heard("exchanges", &error);
+            }
+            if let Err(error) = self.balances().await {
+                heard("balances", &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Snapshots of balances, once an hour, and the gauge of suspense.
+    async fn balances(&self) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
             ledger::store::snapshot_balances(&mut conn).await?;
+            due::watermark_set(&self.pool, "ledger.snapshot", now).await?;
+        }
+        let mut conn = self.pool.acquire().await?;
+        for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
+            // Shown, not reckoned with: a gauge has no other form.
+            let held = f64::try_from(-balance.amount).unwrap_or(f64::NAN);
+            metrics::gauge!("payclear_suspense_amount",
+                "partner" => balance.owner, "currency" => balance.currency)
+            .set(held);
         }
         Ok(())
     }
@@ -480,6 +532,16 @@ impl App {
     }
 }
 
+/// The OpenAPI document: what each room says of its routes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = ApiDoc::openapi();
+    document.merge(invoices::http::routes().into_openapi());
+    document.merge(settlements::http::routes().into_openapi());
+    document.merge(notices::http::routes().into_openapi());
+    openapi::complete(&mut document);
+    document
+}
+
 /// Which addresses notices may go to.
 pub const fn policy(mode: Mode) -> Policy {
     match mode {
@@ -488,16 +550,20 @@ pub const fn policy(mode: Mode) -> Policy {
     }
 }
 
-/// Red only when the database cannot be written: the broker and the outbox are alarms, never a
-/// reason to take down what still takes invoices.
-async fn ready(State(app): State<App>) -> impl IntoResponse {
-    if database::is_writable(&app.pool).await {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n")
+/// Red only when the database cannot be written, or for a process that only carries messages when
+/// the broker does not answer: elsewhere broker and outbox are alarms, never a reason to take down
+/// what still takes invoices.
+async fn ready(app: App, carries: bool) -> impl IntoResponse {
+    let told = StatusCode::SERVICE_UNAVAILABLE;
+    if !database::is_writable(&app.pool).await {
+        return (told, "the database cannot be written to\n");
     }
+    if carries && !broker::answers(&app.settings.broker).await {
+        return (told, "the broker does not answer\n");
+    }
+    (StatusCode::OK, "ready\n")
 }
 
-async fn metrics_page(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render())
+fn metrics_page(rendered: String) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], rendered)
 }

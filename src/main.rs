@@ -12,6 +12,7 @@ use payclear::platform::{database, faults, telemetry};
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
 
 /// Online payment clearing for government fees.
+#[expect(clippy::large_enum_variant, reason = "one is read from the arguments, once")]
 #[derive(Debug, Parser)]
 #[command(name = "payclear", version)]
 enum Command {

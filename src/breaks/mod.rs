@@ -1,4 +1,8 @@
 //! Breaks (chênh lệch): anything that does not match is a case with a code, an amount and an age.
+//!
+//! The room opens cases for others, in their transaction, and decides nothing: what does not match
+//! is known where it is found. A case that is only to be known of closes by itself; every other one
+//! stays open until an officer has found its way out.
 
 pub mod store;
 
@@ -13,6 +17,8 @@ text_enum! {
     pub enum BreakCode ("break code") {
         /// Another amount than is owed.
         AmountDiffers = "B03",
+        /// We say one thing of an order, the partner another.
+        StatusDiffers = "B04",
         /// One invoice paid twice, or one transaction told twice.
         Duplicate = "B05",
         /// Paid after expiry or cancellation.

@@ -73,6 +73,22 @@ pub async fn breaks_close_of_invoices(
     Ok(())
 }
 
+/// Is such a case already open for this invoice?
+pub async fn invoice_has_open(
+    conn: &mut PgConnection,
+    code: BreakCode,
+    invoice: InvoiceId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from break_case
+                           where invoice_id = $1 and code = $2 and state = 'open') as "open!""#,
+        invoice.0,
+        code.as_str()
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Is such a case already open for this settlement?
 pub async fn break_is_open(
     conn: &mut PgConnection,

@@ -106,6 +106,13 @@ impl Doors {
             fingerprint: fingerprint(parts.method.as_str(), &path, &body),
         };
         self.allow(&caller)?;
+        let directory = self.directory();
+        // A partner that is switched off is offered to nobody; what it collected is still taken in.
+        if caller.kind == CallerKind::Portal
+            && directory.portal(&caller.code).is_none_or(|portal| !portal.open)
+        {
+            return Err(Problem::new(ProblemType::CallerClosed));
+        }
         Ok(SignedWrite { caller, admission, headers: parts.headers, body })
     }
 

@@ -46,7 +46,10 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("url", &self.url).field("key_id", &self.key_id).finish()
+        f.debug_struct("Client")
+            .field("url", &self.url)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -202,9 +202,8 @@ async fn choose(
             Ok(None) => back(""),
             Err(error) => failed(language, &error),
         },
-        Err(StartError::Closed) => back(""),
+        Err(StartError::Closed | StartError::AnotherUnknown) => back(""),
         Err(StartError::NotOffered) => back("told=gone"),
-        Err(StartError::AnotherUnknown) => back(""),
         Err(StartError::Store(error)) => failed(language, &error),
     }
 }
@@ -388,13 +387,12 @@ fn transfer_of(
             let instruction = a.instruction.as_ref()?;
             Some((instruction.account.clone()?, instruction.qr.clone()?))
         });
-    let (bin, account, holder, qr) = match registered {
-        Some((account, qr)) => (account.bin, account.number, account.name, qr),
-        None => {
-            let code = invoice.code.as_str();
-            let qr = vietqr::transfer(&standing.bin, &standing.number, owed, code).ok()?;
-            (standing.bin.clone(), standing.number.clone(), standing.holder.clone(), qr)
-        }
+    let (bin, account, holder, qr) = if let Some((account, qr)) = registered {
+        (account.bin, account.number, account.name, qr)
+    } else {
+        let code = invoice.code.as_str();
+        let qr = vietqr::transfer(&standing.bin, &standing.number, owed, code).ok()?;
+        (standing.bin.clone(), standing.number.clone(), standing.holder.clone(), qr)
     };
     Some(Transfer {
         bank_name,

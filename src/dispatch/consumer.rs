@@ -6,12 +6,12 @@ use chrono::Duration;
 use sqlx::PgPool;
 
 use super::call::{Caller, NoAnswer};
+use super::find::{Finder, NotRead};
 use super::query::Querying;
 use super::steps::{Stepping, Taken};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
-use crate::invoices::store;
 use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
 use crate::platform::broker::{Consumer, Envelope, Fate};
 use crate::platform::group::Writer;
@@ -24,6 +24,10 @@ use crate::vocabulary::ids::AttemptId;
 /// The kind of the row that has an order sent once more.
 pub const RESEND_DUE: &str = "attempt.resend";
 
+/// While the database is away a message waits here so long before it is given back: it is given
+/// back only so many times.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(40);
+
 /// What dispatching needs.
 #[derive(Debug, Clone)]
 pub struct Dispatching {
@@ -33,6 +37,8 @@ pub struct Dispatching {
     pub clock: SharedClock,
     /// Who speaks which dialect.
     pub directory: LiveDirectory,
+    /// What messages point to.
+    pub finder: Finder,
     /// The lines to partners.
     pub caller: Caller,
     /// The writer of attempts' steps.
@@ -54,12 +60,19 @@ impl Consumer for Orders {
     async fn handle(&self, envelope: Envelope) -> Fate {
         let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
         telemetry::within_trace(trace, async {
-            match self.order(AttemptId(envelope.subject)).await {
-                Ok(fate) => fate,
-                Err(error) => {
-                    tracing::warn!(%error, attempt = %envelope.subject, "an order could not be handled");
-                    Fate::Again("the database did not answer")
+            let patience = tokio::time::Instant::now() + PATIENCE;
+            let mut pause = std::time::Duration::from_millis(200);
+            loop {
+                match Box::pin(self.order(AttemptId(envelope.subject))).await {
+                    Ok(fate) => return fate,
+                    Err(error) if tokio::time::Instant::now() + pause >= patience => {
+                        let attempt = envelope.subject;
+                        tracing::warn!(%error, %attempt, "an order could not be handled");
+                        return Fate::Again("the database did not answer");
+                    }
+                    Err(_) => tokio::time::sleep(pause).await,
                 }
+                pause = (pause * 2).min(std::time::Duration::from_secs(5));
             }
         })
         .await
@@ -72,6 +85,9 @@ pub enum DispatchError {
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
+    /// The database, asked for what a message points to.
+    #[error(transparent)]
+    NotRead(#[from] NotRead),
     /// The writer.
     #[error(transparent)]
     Group(#[from] group::GroupError),
@@ -80,13 +96,14 @@ pub enum DispatchError {
 impl Orders {
     async fn order(&self, id: AttemptId) -> Result<Fate, DispatchError> {
         let this = &self.dispatching;
-        let Some((attempt, invoice)) = this.read(id).await? else {
+        let Some((attempt, invoice)) = this.finder.find(id).await? else {
             return Ok(Fate::Park("there is no such attempt".to_owned()));
         };
         let directory = this.directory.current();
         let dialect = directory.partner(&attempt.partner).and_then(|p| p.dialect.clone());
         let Some(dialect) = dialect else {
-            return Ok(Fate::Again("the partner has no usable settings"));
+            tracing::warn!(partner.code = attempt.partner, "the partner has no usable settings");
+            return this.put_off(&attempt).await;
         };
         match attempt.status {
             AttemptStatus::Created => this.make_known(dialect, attempt, invoice).await,
@@ -101,16 +118,6 @@ impl Orders {
 }
 
 impl Dispatching {
-    /// An attempt with its invoice.
-    pub async fn read(&self, id: AttemptId) -> Result<Option<(Attempt, Invoice)>, sqlx::Error> {
-        let mut conn = self.pool.acquire().await?;
-        let Some(attempt) = store::attempts_read(&mut conn, &[id.0]).await?.pop() else {
-            return Ok(None);
-        };
-        let invoice = store::invoice_read(&mut conn, attempt.invoice).await?;
-        Ok(invoice.map(|invoice| (attempt, invoice)))
-    }
-
     /// Makes a new order known to the partner.
     async fn make_known(
         &self,
@@ -136,9 +143,7 @@ impl Dispatching {
         };
         if !self.caller.is_open(&attempt.partner) {
             // Not called, so still `created`: the clock sends the message again.
-            let mut conn = self.pool.acquire().await?;
-            due::put_in(&mut conn, RESEND_DUE, attempt.id.0, now + Duration::seconds(15)).await?;
-            return Ok(Fate::Done);
+            return self.put_off(&attempt).await;
         }
         if !self
             .step(attempt.clone(), invoice.clone(), AttemptStep::Send, Answer::nothing())
@@ -176,6 +181,14 @@ impl Dispatching {
             }
         };
         self.step(attempt, invoice, step, answer).await?;
+        Ok(Fate::Done)
+    }
+
+    /// Not called now: the clock sends the message again.
+    async fn put_off(&self, attempt: &Attempt) -> Result<Fate, DispatchError> {
+        let mut conn = self.pool.acquire().await?;
+        let at = self.clock.now() + Duration::seconds(15);
+        due::put_in(&mut conn, RESEND_DUE, attempt.id.0, at).await?;
         Ok(Fate::Done)
     }
 

@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod consumer;
+pub mod find;
 pub mod query;
 pub mod recover;
 pub mod start;

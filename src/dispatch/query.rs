@@ -4,20 +4,24 @@
 use chrono::Duration;
 use sqlx::PgPool;
 
+use super::call::NoAnswer;
 use super::consumer::{Answer, DispatchError, Dispatching};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
-use crate::partners::dialects::Standing;
+use crate::partners::dialects::{Standing, Verdict};
 use crate::platform::due;
 use crate::settlements::partner_http::PartnerDoors;
-use crate::settlements::report_failed::QUERY_DUE;
 use crate::vocabulary::ids::AttemptId;
 
 /// Attempts of one sweep.
 const SWEEP: i64 = 100;
 /// Pauses between questions (seconds); the last one repeats.
 const PAUSES: [i64; 7] = [5, 15, 60, 300, 900, 3600, 21_600];
+/// A payer's last step at the partner takes no longer than this after the order's end.
+const LAST_STEP: Duration = Duration::minutes(10);
+/// A call that was made has arrived, or never will.
+const CALL_ARRIVES: Duration = Duration::minutes(2);
 /// After so many questions without an answer a person has to look.
 const QUESTIONS: i32 = 40;
 
@@ -34,13 +38,13 @@ impl Querying {
     /// Asks after all attempts that are due; returns how many.
     pub async fn sweep(&self, pool: &PgPool) -> Result<usize, DispatchError> {
         let now = self.dispatching.clock.now();
-        let due = due::take(pool, QUERY_DUE, now, SWEEP).await?;
+        let due = due::take(pool, due::QUERY, now, SWEEP).await?;
         let mut asking = tokio::task::JoinSet::new();
         for id in &due {
             let this = self.clone();
             let id = AttemptId(*id);
             asking.spawn(async move {
-                let Some((attempt, invoice)) = this.dispatching.read(id).await? else {
+                let Some((attempt, invoice)) = this.dispatching.finder.find(id).await? else {
                     return Ok(());
                 };
                 this.ask(&attempt, &invoice).await
@@ -77,16 +81,23 @@ impl Querying {
                 let standing = dialect.hear_query(&order, answered.as_answer());
                 if let Standing::Collected(reports) = &standing {
                     for report in reports {
-                        self.doors.take(&directory, &partner, report, &answered.body).await;
+                        let verdict =
+                            self.doors.take(&directory, &partner, report, &answered.body).await;
+                        if verdict == Verdict::TryLater {
+                            return self.later(attempt).await;
+                        }
                     }
                 }
                 standing
             }
+            // It was not even asked: nothing is learnt.
+            Err(NoAnswer::LeftAlone) => return self.later(attempt).await,
             Err(why) => Standing::Unknown { why: why.to_string() },
         };
         metrics::counter!("payclear_queries_total", "partner" => attempt.partner.clone())
             .increment(1);
-        let over = now > attempt.expires_at;
+        // A payer may be in the last step when the time ends, and the word of it on its way.
+        let over = now > attempt.expires_at + LAST_STEP;
         match standing {
             // Part of it may be missing yet: look again while the order lives.
             Standing::Collected(_) if over => self.leave(attempt).await,
@@ -106,7 +117,17 @@ impl Querying {
             Standing::Failed { code } => {
                 self.end(attempt, invoice, AttemptStep::Fail, Some(code)).await
             }
-            // Sent and never known there: the call did not arrive.
+            // Not known there: a call may still be on its way, a payer may not have gone there yet.
+            Standing::NotFound if now < attempt.created_at + CALL_ARRIVES => {
+                self.later(attempt).await
+            }
+            Standing::NotFound if attempt.status == AttemptStatus::AwaitingPayer => {
+                if now > attempt.expires_at {
+                    self.end(attempt, invoice, AttemptStep::Expire, None).await
+                } else {
+                    self.later(attempt).await
+                }
+            }
             Standing::NotFound => {
                 let code = Some("not found".to_owned());
                 self.end(attempt, invoice, AttemptStep::Fail, code).await
@@ -139,18 +160,18 @@ impl Querying {
     /// Asked for the last time.
     async fn leave(&self, attempt: &Attempt) -> Result<(), DispatchError> {
         let mut conn = self.dispatching.pool.acquire().await?;
-        due::done_in(&mut conn, QUERY_DUE, &[attempt.id.0]).await?;
+        due::done_in(&mut conn, due::QUERY, &[attempt.id.0]).await?;
         Ok(())
     }
 
     /// Asked again, with growing pauses.
     async fn later(&self, attempt: &Attempt) -> Result<(), DispatchError> {
         let mut conn = self.dispatching.pool.acquire().await?;
-        let tries = due::tries(&mut conn, QUERY_DUE, attempt.id.0).await?;
+        let tries = due::tries(&mut conn, due::QUERY, attempt.id.0).await?;
         if tries >= QUESTIONS {
             tracing::error!(attempt = %attempt.id, "nobody can say what became of an attempt");
             metrics::counter!("payclear_attempts_given_up_total").increment(1);
-            due::done_in(&mut conn, QUERY_DUE, &[attempt.id.0]).await?;
+            due::done_in(&mut conn, due::QUERY, &[attempt.id.0]).await?;
             return Ok(());
         }
         let pause = PAUSES
@@ -159,7 +180,7 @@ impl Querying {
             .copied()
             .unwrap_or(60);
         let at = self.dispatching.clock.now() + Duration::seconds(pause);
-        due::put_in(&mut conn, QUERY_DUE, attempt.id.0, at).await?;
+        due::put_in(&mut conn, due::QUERY, attempt.id.0, at).await?;
         Ok(())
     }
 }

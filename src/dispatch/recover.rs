@@ -7,11 +7,15 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::consumer::RESEND_DUE;
+use crate::invoices::attempt::Attempt;
 use crate::invoices::store;
+use crate::invoices::store::reads;
 use crate::platform::{due, outbox};
 
 /// Attempts older than this are left to the expiry of their invoice.
 const LOOK_BACK: Duration = Duration::days(3);
+/// Attempts of one page.
+const PAGE: i64 = 5000;
 
 /// Sends again what was put off because a partner was left alone.
 pub async fn resend_due(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -42,24 +46,15 @@ pub async fn resend_lost(
     let (mut after, until) = (bound(until - LOOK_BACK), bound(until));
     let mut sent = 0;
     loop {
-        let ids: Vec<Uuid> = sqlx::query_scalar!(
-            "select a.attempt_id from attempt a
-              where a.attempt_id > $1 and a.attempt_id < $2 and a.status in ('created', 'sent')
-                and a.partner = any($3)
-                and not exists (select from outbox o where o.subject = a.attempt_id)
-              order by a.attempt_id limit 500",
-            after,
-            until,
-            partners
-        )
-        .fetch_all(pool)
-        .await?;
-        let Some(last) = ids.last() else { return Ok(sent) };
-        after = *last;
-        let mut tx = pool.begin().await?;
-        sent += resend_in(&mut tx, &ids, now).await?;
-        tx.commit().await?;
-        outbox::WRITTEN.notify_one();
+        let (ids, last) = reads::attempts_unsent(pool, (after, until), partners, PAGE).await?;
+        if !ids.is_empty() {
+            let mut tx = pool.begin().await?;
+            sent += resend_in(&mut tx, &ids, now).await?;
+            tx.commit().await?;
+            outbox::WRITTEN.notify_one();
+        }
+        let Some(last) = last else { return Ok(sent) };
+        after = last;
     }
 }
 
@@ -69,7 +64,7 @@ async fn resend_in(
     now: DateTime<Utc>,
 ) -> Result<usize, sqlx::Error> {
     let attempts = store::attempts_read(conn, ids).await?;
-    let messages: Vec<_> = attempts.iter().map(|a| a.message()).collect();
+    let messages: Vec<_> = attempts.iter().map(Attempt::message).collect();
     outbox::record_in(conn, &messages, now).await?;
     metrics::counter!("payclear_orders_resent_total").increment(messages.len() as u64);
     Ok(messages.len())

@@ -54,14 +54,16 @@ impl Starting {
         let owed = invoice.amount.checked_sub(invoice.held).map_err(|_| StartError::Closed)?;
         let Ok(to) = invoice.status.after(Step::Attempt) else { return Err(StartError::Closed) };
         let allowed = invoice.terms.channels.as_ref().is_none_or(|c| c.contains(&partner.code));
-        if now >= invoice.expires_at {
+        // A debt that a reversal reopened may be older than its first end.
+        if now >= invoice.expires_at && invoice.cycle == 1 {
             return Err(StartError::Closed);
         }
         if !allowed || !partner.takes(owed) {
             return Err(StartError::NotOffered);
         }
         let attempts = store::attempts_of_invoice(&mut tx, id).await?;
-        if attempts.iter().any(|a| a.status == AttemptStatus::Unknown) {
+        // Of the order that stands from the start no payer knows yet: it holds up nobody.
+        if attempts.iter().any(|a| a.status == AttemptStatus::Unknown && !a.is_standing()) {
             return Err(StartError::AnotherUnknown);
         }
         let live = attempts.into_iter().find(|a| {

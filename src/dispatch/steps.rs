@@ -1,5 +1,7 @@
 //! Attempts' steps, in groups: many answers of partners, one commit.
 
+use std::collections::HashSet;
+
 use chrono::Duration;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -11,7 +13,6 @@ use crate::invoices::store::{self, AttemptChange};
 use crate::partners::dialects::Instruction;
 use crate::platform::group::Work;
 use crate::platform::{due, event};
-use crate::settlements::report_failed::QUERY_DUE;
 use crate::vocabulary::clock::SharedClock;
 
 /// The writer's work.
@@ -51,7 +52,10 @@ impl Work for Stepping {
     ) -> Result<Vec<bool>, sqlx::Error> {
         let now = self.clock.now();
         let mut changes = Vec::with_capacity(items.len());
-        for item in items {
+        // Copies of one message may meet in one group: the first takes the step, and only it.
+        let mut first = HashSet::with_capacity(items.len());
+        let takes: Vec<bool> = items.iter().map(|item| first.insert(item.attempt.id.0)).collect();
+        for (item, _) in items.iter().zip(&takes).filter(|(_, takes)| **takes) {
             if let Ok(to) = item.attempt.status.after(item.step) {
                 changes.push(AttemptChange {
                     id: item.attempt.id,
@@ -68,8 +72,8 @@ impl Work for Stepping {
         let taken = store::attempts_step(conn, &changes, now).await?;
         let mut events = Vec::new();
         let mut outcomes = Vec::with_capacity(items.len());
-        for item in items {
-            let done = taken.contains(&item.attempt.id.0);
+        for (item, takes) in items.iter().zip(takes) {
+            let done = takes && taken.contains(&item.attempt.id.0);
             outcomes.push(done);
             if !done {
                 continue;
@@ -88,7 +92,7 @@ impl Work for Stepping {
                 .increment(1);
             }
             if let Some(after) = item.ask_after {
-                due::put_in(conn, QUERY_DUE, item.attempt.id.0, now + after).await?;
+                due::put_in(conn, due::QUERY, item.attempt.id.0, now + after).await?;
             }
         }
         event::record_in(conn, &events).await?;

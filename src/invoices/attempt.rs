@@ -74,11 +74,20 @@ impl Attempt {
             payer_ip: asker.ip.to_owned(),
             language: asker.language.to_owned(),
             created_at: now,
-            expires_at: expires_at.min(invoice.expires_at),
+            expires_at: if invoice.cycle == 1 {
+                expires_at.min(invoice.expires_at)
+            } else {
+                expires_at
+            },
             status: AttemptStatus::Created,
             instruction: None,
             last_code: None,
         })
+    }
+
+    /// Was it made with the invoice, before any payer?
+    pub fn is_standing(&self) -> bool {
+        self.payer_ip == Asker::NOBODY.ip
     }
 
     /// The message that has it made known to the partner.

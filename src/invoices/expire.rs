@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::claim;
 use super::invoice::Invoice;
 use super::status::{AttemptStatus, Status, Step};
+use super::store::reads::{self, Overdue};
 use super::store::{self, AttemptChange};
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
@@ -20,7 +21,7 @@ use crate::ledger::store as ledger;
 use crate::platform::outbox::{self, Message, MessageKind};
 use crate::platform::{due, event, telemetry};
 use crate::vocabulary::clock::SharedClock;
-use crate::vocabulary::day::{self, BusinessDay};
+use crate::vocabulary::day;
 use crate::vocabulary::ids::InvoiceId;
 use crate::vocabulary::money::Money;
 
@@ -30,6 +31,8 @@ const STEP: i64 = 200;
 const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
 /// Between two looks at an invoice that waits.
 const LOOK_AGAIN: Duration = Duration::seconds(10);
+/// No request takes so long from its first look at the clock to its commit.
+const MARK_LAGS: Duration = Duration::minutes(2);
 const WATERMARK: &str = "invoice.expiry";
 const DUE: &str = "invoice.expire";
 
@@ -46,18 +49,23 @@ pub struct Expiring {
 
 impl Expiring {
     /// One sweep: everything whose time is over by now. Returns how many expired.
+    ///
+    /// The mark stays a little behind the clock: an invoice of a short life may be committed after
+    /// one that expires later. What is read again has ended and is passed over.
     pub async fn sweep(&self) -> Result<usize, sqlx::Error> {
         let now = self.clock.now();
         let mut expired = 0;
+        let mut after = (due::watermark(&self.pool, WATERMARK).await?, Uuid::nil());
         loop {
-            let (candidates, next) = self.candidates(now).await?;
-            for chunk in candidates.chunks(50) {
+            let rows = reads::expiring_between(&self.pool, after, now, STEP).await?;
+            let Some(last) = rows.last() else { break };
+            after = (last.expires_at, last.id);
+            let open = |row: &&Overdue| matches!(row.status.as_str(), "issued" | "pending");
+            let ids: Vec<Uuid> = rows.iter().filter(open).map(|r| r.id).collect();
+            for chunk in ids.chunks(50) {
                 expired += self.expire(chunk, now).await?;
             }
-            match next {
-                Some(at) => due::watermark_set(&self.pool, WATERMARK, at).await?,
-                None => break,
-            }
+            due::watermark_set(&self.pool, WATERMARK, after.0.min(now - MARK_LAGS)).await?;
         }
         let waiting = due::take(&self.pool, DUE, now, STEP).await?;
         for chunk in waiting.chunks(50) {
@@ -66,44 +74,11 @@ impl Expiring {
         Ok(expired)
     }
 
-    /// The next invoices behind the watermark, and where the watermark goes once they are done.
-    async fn candidates(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<(Vec<Uuid>, Option<DateTime<Utc>>), sqlx::Error> {
-        let since = due::watermark(&self.pool, WATERMARK).await?;
-        let rows = sqlx::query!(
-            "select invoice_id, expires_at, status from invoice
-              where expires_at > $1 and expires_at <= $2 order by expires_at limit $3",
-            since,
-            now,
-            STEP
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let Some(last) = rows.last().map(|r| r.expires_at) else { return Ok((Vec::new(), None)) };
-        // Several may expire in one instant: take the whole instant before the mark moves on.
-        let rest =
-            sqlx::query!("select invoice_id, status from invoice where expires_at = $1", last)
-                .fetch_all(&self.pool)
-                .await?;
-        let open = |status: &str| matches!(status, "issued" | "pending");
-        let mut ids: Vec<Uuid> = rows
-            .iter()
-            .filter(|r| open(&r.status))
-            .map(|r| r.invoice_id)
-            .chain(rest.iter().filter(|r| open(&r.status)).map(|r| r.invoice_id))
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Ok((ids, Some(last)))
-    }
-
     /// Expires invoices, or puts those with an attempt under way off.
     async fn expire(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
         let mut invoices = store::invoices_lock(&mut tx, ids).await?;
-        let waiting = live_attempts(&mut tx, ids).await?;
+        let live = reads::live_attempts(&mut tx, ids, now).await?;
         let mut closing = Vec::new();
         let mut settled: Vec<Uuid> = Vec::new();
         for invoice in &mut invoices {
@@ -112,8 +87,13 @@ impl Expiring {
                 continue;
             };
             let late = now - invoice.expires_at;
-            if waiting.contains(&invoice.id.0) && late < WAITS_FOR_ATTEMPTS {
+            let of_invoice = |(id, attempt): (Uuid, Uuid)| (id == invoice.id.0).then_some(attempt);
+            let attempts: Vec<Uuid> = live.iter().copied().filter_map(of_invoice).collect();
+            if !attempts.is_empty() && late < WAITS_FOR_ATTEMPTS {
                 due::put_in(&mut tx, DUE, invoice.id.0, now + LOOK_AGAIN).await?;
+                for attempt in attempts {
+                    due::put_if_none_in(&mut tx, due::QUERY, attempt, now).await?;
+                }
                 continue;
             }
             settled.push(invoice.id.0);
@@ -140,21 +120,6 @@ impl Expiring {
         }
         Ok(count)
     }
-}
-
-/// Invoices that have an attempt which may still bring money: sent, or lost from sight, or waiting
-/// for a payer at a partner's own page.
-async fn live_attempts(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select distinct invoice_id from attempt
-          where invoice_id = any($1)
-            and (status in ('sent', 'unknown')
-                 or (status = 'awaiting_payer' and instruction->>'pay_url' is not null
-                     and expires_at > statement_timestamp() - interval '15 minutes'))",
-        ids
-    )
-    .fetch_all(conn)
-    .await
 }
 
 /// Ends invoices that are locked and already stand at `expired` or `cancelled`: claims go, parts
@@ -211,10 +176,9 @@ async fn give_up_parts(
 ) -> Result<(), sqlx::Error> {
     let parts: Vec<(String, Money)> =
         invoice.parts.drain(..).map(|part| (part.partner, part.amount)).collect();
-    let today = BusinessDay::of(now, None);
     let occasion = Occasion {
         act: "parts_given_up",
-        business_day: today,
+        business_day: accounts.day_of(now),
         value_date: day::to_local(now).date(),
         source: format!("invoice/{}", invoice.id),
         reverses: None,

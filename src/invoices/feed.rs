@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
+use super::store::reads::{self, StepRow};
 use crate::platform::problem::FieldError;
 use crate::platform::sequencer;
 use crate::vocabulary::ids::InvoiceId;
@@ -34,6 +35,20 @@ pub struct EventView {
     /// What was written with it.
     #[schema(value_type = Object)]
     pub data: Box<RawValue>,
+}
+
+impl EventView {
+    fn of(row: StepRow) -> Self {
+        Self {
+            cursor: None,
+            kind: row.kind,
+            at: row.made_at,
+            invoice: row.invoice,
+            sequence: row.sequence,
+            actor: row.actor,
+            data: raw(row.body),
+        }
+    }
 }
 
 /// A page of the feed.
@@ -105,39 +120,13 @@ pub async fn read(
     // After a rebuild from a dump transaction numbers start again: begin anew rather than skip.
     let after =
         if after.era < last.era { Cursor { era: last.era, tx: 0, event: -1 } } else { after };
-    let rows = sqlx::query!(
-        r#"select made_by_tx::text as "tx!", event_id, kind, made_at, invoice_id as "invoice_id!",
-                  sequence, actor, body
-             from event
-            where portal = $1 and invoice_id is not null
-              and (made_by_tx, event_id) > ($2::text::xid8, $3) and made_by_tx < $4::text::xid8
-            order by made_by_tx, event_id limit $5"#,
-        portal,
-        after.tx.to_string(),
-        after.event,
-        last.to_tx,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows = reads::steps_after(conn, portal, (after.tx, after.event), last.to_tx, limit).await?;
     let mut stands = after;
     let events = rows
         .into_iter()
         .map(|row| {
-            stands = Cursor {
-                era: last.era,
-                tx: row.tx.parse().unwrap_or(stands.tx),
-                event: row.event_id,
-            };
-            EventView {
-                cursor: Some(stands.to_string()),
-                kind: row.kind,
-                at: row.made_at,
-                invoice: row.invoice_id,
-                sequence: row.sequence,
-                actor: row.actor,
-                data: raw(row.body),
-            }
+            stands = Cursor { era: last.era, tx: row.place.0, event: row.place.1 };
+            EventView { cursor: Some(stands.to_string()), ..EventView::of(row) }
         })
         .collect();
     Ok(Feed { events, cursor: stands.to_string() })
@@ -148,23 +137,5 @@ pub async fn history(
     conn: &mut PgConnection,
     invoice: InvoiceId,
 ) -> Result<Vec<EventView>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select kind, made_at, invoice_id as "invoice_id!", sequence, actor, body
-             from event where invoice_id = $1 order by made_at, event_id limit 1000"#,
-        invoice.0
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| EventView {
-            cursor: None,
-            kind: row.kind,
-            at: row.made_at,
-            invoice: row.invoice_id,
-            sequence: row.sequence,
-            actor: row.actor,
-            data: raw(row.body),
-        })
-        .collect())
+    Ok(reads::steps_of(conn, invoice).await?.into_iter().map(EventView::of).collect())
 }

@@ -22,7 +22,7 @@ use super::view::InvoiceView;
 use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::group::Writer;
-use crate::platform::http::{BATCH_BODY, BODY, CallerName, read_json};
+use crate::platform::http::{BATCH_BODY, BODY, CallerName, link_next, query, read_json};
 use crate::platform::outbox;
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::seal::MasterKeys;
@@ -48,12 +48,10 @@ pub struct InvoiceDoors {
     pub keys: Arc<MasterKeys>,
     /// Defaults.
     pub settings: Arc<ClearingSettings>,
-    /// Cut-off of the business day.
-    pub cut_off: Option<chrono::NaiveTime>,
 }
 
-/// The routes.
-pub fn routes(doors: InvoiceDoors) -> OpenApiRouter {
+/// The routes, and what the document says of them.
+pub fn routes() -> OpenApiRouter<InvoiceDoors> {
     OpenApiRouter::new()
         .routes(routes!(issue_one, search_invoices))
         .routes(routes!(issue_batch))
@@ -61,7 +59,6 @@ pub fn routes(doors: InvoiceDoors) -> OpenApiRouter {
         .routes(routes!(cancel_one))
         .routes(routes!(history))
         .routes(routes!(read_feed))
-        .with_state(doors)
 }
 
 /// A stored answer as a response.
@@ -76,13 +73,6 @@ pub fn answer(stored: StoredAnswer) -> Response {
     response
 }
 
-/// The pages of a query, with what is wrong told as everywhere.
-pub fn query<T>(given: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    given
-        .map(|Query(value)| value)
-        .map_err(|error| Problem::invalid(vec![FieldError::new("", error.body_text())]))
-}
-
 impl InvoiceDoors {
     /// Checks rows and hands them to the writer.
     async fn issue(
@@ -93,16 +83,13 @@ impl InvoiceDoors {
     ) -> Result<Response, Problem> {
         let portal = only_portals(&write.caller)?;
         let directory = self.doors.directory();
-        if directory.portal(portal).is_none_or(|p| !p.open) {
-            return Err(Problem::new(ProblemType::CallerClosed));
-        }
         let now = chrono::SubsecRound::trunc_subsecs(self.doors.clock().now(), 6);
         let checker = Checker {
             directory: &directory,
             keys: &self.keys,
             settings: &self.settings,
             now,
-            day: BusinessDay::of(now, self.cut_off),
+            day: BusinessDay::of(now, None),
         };
         let rows: Vec<issue::Row> = requests
             .into_iter()
@@ -165,7 +152,18 @@ struct BatchResult<'a> {
     /// The status that the row alone would have had.
     status: u16,
     /// The invoice, or the problem.
-    body: InvoiceView<'a>,
+    body: RowAnswer<'a>,
+}
+
+/// What a row alone would have been answered with.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the schema of answers that are rendered before they are stored")]
+enum RowAnswer<'a> {
+    /// Issued, now or before.
+    Invoice(Box<InvoiceView<'a>>),
+    /// Not issued.
+    Problem(ProblemBody),
 }
 
 /// Issue up to 1,000 invoices
@@ -253,21 +251,6 @@ async fn search_invoices(
         link_next(&mut response, request.uri(), url, &cursor);
     }
     Ok(response)
-}
-
-/// Adds `Link: rel="next"`: the same address with another cursor.
-pub fn link_next(response: &mut Response, uri: &axum::http::Uri, url: &str, cursor: &str) {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
-        if name != "cursor" {
-            query.append_pair(&name, &value);
-        }
-    }
-    query.append_pair("cursor", cursor);
-    let link = format!("<{url}{}?{}>; rel=\"next\"", uri.path(), query.finish());
-    if let Ok(value) = HeaderValue::from_str(&link) {
-        response.headers_mut().insert(header::LINK, value);
-    }
 }
 
 /// Why an invoice is cancelled.

@@ -230,7 +230,8 @@ impl Issuing {
                     .invoice(first.code.as_str()),
             ),
             // The claim went between two statements: its invoice has just expired.
-            None => problem(Problem::new(ProblemType::InProgress)),
+            // Nothing is decided, so nothing is stored: the same request may be sent again.
+            None => problem(Problem::new(ProblemType::Unavailable)),
         }
     }
 }

@@ -258,7 +258,7 @@ impl Checker<'_> {
                     .tell("/return_url", "must be of an origin that is registered for the portal");
             }
             (None, _) => {
-                faults.tell("/return_url", "must be an absolute address of at most 500 characters")
+                faults.tell("/return_url", "must be an absolute address of at most 500 characters");
             }
         }
     }

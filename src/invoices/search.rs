@@ -1,12 +1,13 @@
 //! Finding invoices: by dossier, by status, by time of issue.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Datelike, Duration, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::invoice::Invoice;
 use super::status::Status;
 use super::store;
+use super::store::reads::{self, Wanted};
 use crate::platform::problem::FieldError;
 
 /// What is looked for.
@@ -61,6 +62,11 @@ pub async fn search(
     if !(1..=500).contains(&limit) {
         faults.push(FieldError::new("limit", "must be 1 to 500"));
     }
+    for (name, at) in [("from", search.from), ("to", search.to)] {
+        if at.is_some_and(|at| !(1970..=9999).contains(&at.year())) {
+            return Err(SearchError::Invalid(vec![FieldError::new(name, "must be of our time")]));
+        }
+    }
     let to = search.to.unwrap_or(now + Duration::seconds(1));
     let from = search.from.unwrap_or(if search.dossier.is_some() {
         DateTime::UNIX_EPOCH
@@ -86,45 +92,17 @@ pub async fn search(
     if !faults.is_empty() {
         return Err(SearchError::Invalid(faults));
     }
-    let (before_at, before_id) = cursor.unwrap_or((to, Uuid::max()));
-    let status = search.status.map(|s| s.as_str().to_owned());
+    let wanted = Wanted {
+        portal,
+        status: search.status.map(Status::as_str),
+        from,
+        before: cursor.unwrap_or((to, Uuid::max())),
+        // One more than the page tells whether there is another.
+        limit: limit + 1,
+    };
     let ids = match &search.dossier {
-        Some(dossier) => {
-            sqlx::query!(
-                "select invoice_id, issued_at from invoice
-                  where dossier = $1 and portal = $2 and ($3::text is null or status = $3)
-                    and issued_at >= $4 and (issued_at, invoice_id) < ($5, $6)
-                  order by issued_at desc, invoice_id desc limit $7",
-                dossier,
-                portal,
-                status,
-                from,
-                before_at,
-                before_id,
-                limit + 1
-            )
-            .map(|r| (r.invoice_id, r.issued_at))
-            .fetch_all(&mut *conn)
-            .await?
-        }
-        None => {
-            sqlx::query!(
-                "select invoice_id, issued_at from invoice
-                  where portal = $1 and issued_at >= $2 and issued_at <= $3
-                    and ($4::text is null or status = $4)
-                    and (issued_at, invoice_id) < ($3, $5)
-                  order by issued_at desc, invoice_id desc limit $6",
-                portal,
-                from,
-                before_at,
-                status,
-                before_id,
-                limit + 1
-            )
-            .map(|r| (r.invoice_id, r.issued_at))
-            .fetch_all(&mut *conn)
-            .await?
-        }
+        Some(dossier) => reads::found_by_dossier(conn, dossier, &wanted).await?,
+        None => reads::found_by_time(conn, &wanted).await?,
     };
     let shown = usize::try_from(limit).unwrap_or(500);
     let next = (ids.len() > shown)
@@ -137,5 +115,7 @@ pub async fn search(
 
 fn read_cursor(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (micros, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, Uuid::parse_str(id).ok()?))
+    let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    let at = Some(at).filter(|at| (1970..=9999).contains(&at.year()))?;
+    Some((at, Uuid::parse_str(id).ok()?))
 }

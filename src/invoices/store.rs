@@ -1,5 +1,7 @@
 //! Every statement on invoices and attempts (claims: `claim.rs`).
 
+pub mod reads;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -14,6 +16,46 @@ use crate::vocabulary::ids::{AttemptId, InvoiceId};
 
 fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Locks attempts, in the order of their ids, and nothing else.
+pub async fn attempts_lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"select count(*) as "locked!"
+             from (select from attempt where attempt_id = any($1)
+                    order by attempt_id for no key update) l"#,
+        ids
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends the orders that stood at banks from the start, of invoices that were paid another way.
+pub async fn standing_orders_end(
+    conn: &mut PgConnection,
+    invoices: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update attempt set status = 'expired', status_since = $2
+          where attempt_id in (
+                select attempt_id from attempt
+                 where invoice_id = any($1) and payer_ip = '0.0.0.0'
+                   and status in ('created', 'awaiting_payer')
+                 order by attempt_id for no key update)",
+        invoices,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Writes invoices, all in one statement.

@@ -1,11 +1,12 @@
 //! Every statement on the ledger's tables.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use super::chart::AccountKey;
+use super::chart::{AccountKey, AccountKind};
 use super::entry::{Entry, Line, Side};
 use crate::vocabulary::money::Money;
 
@@ -68,7 +69,7 @@ pub async fn entry_numbers(conn: &mut PgConnection, count: usize) -> Result<Vec<
 pub async fn entries_insert(
     conn: &mut PgConnection,
     entries: &[(i64, &Entry)],
-    accounts: &HashMap<AccountKey, i64>,
+    accounts: &HashMap<AccountKey, i64, impl BuildHasher>,
 ) -> Result<(), sqlx::Error> {
     if entries.is_empty() {
         return Ok(());
@@ -179,6 +180,22 @@ pub async fn trial_balance(conn: &mut PgConnection) -> Result<Vec<Balance>, sqlx
     .await
 }
 
+/// The balances of one kind of account, debit positive.
+pub async fn balances_of(
+    conn: &mut PgConnection,
+    kind: AccountKind,
+) -> Result<Vec<Balance>, sqlx::Error> {
+    sqlx::query_as!(
+        Balance,
+        r#"select kind as "kind!", owner as "owner!", detail as "detail!",
+                  currency as "currency!", amount as "amount!"
+             from ledger.balance where kind = $1 order by owner, detail, currency"#,
+        kind.as_str()
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Takes a snapshot of every balance as of the transactions below the oldest that still runs.
 /// Accounts without news since their last snapshot get none.
 pub async fn snapshot_balances(conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
@@ -188,7 +205,7 @@ pub async fn snapshot_balances(conn: &mut PgConnection) -> Result<u64, sqlx::Err
             select p.account_id, sum(p.amount) as amount
               from upto, ledger.entry e join ledger.posting p on p.entry_id = e.entry_id
              where e.made_by_tx < upto.tx
-               and e.made_by_tx >= coalesce((select max(below_tx::text::bigint)::text::xid8 from ledger.balance_snapshot), '0'::xid8)
+               and e.made_by_tx >= coalesce((select below_tx from ledger.balance_snapshot order by below_tx desc limit 1), '0'::xid8)
              group by p.account_id)
          insert into ledger.balance_snapshot (account_id, below_tx, amount, made_at)
          select n.account_id, upto.tx, n.amount + coalesce(last.amount, 0), statement_timestamp()

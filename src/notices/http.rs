@@ -20,10 +20,9 @@ use super::notice_id::DeliveryKey;
 use super::status::DeliveryState;
 use super::views::{DeliveryList, DeliveryView, EndpointList, EndpointView, Redelivered};
 use crate::callers::doors::{Doors, SignedWrite, only_portals};
-use crate::invoices::http::{link_next, query};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::egress::Policy;
-use crate::platform::http::{BODY, CallerName, read_json};
+use crate::platform::http::{BODY, CallerName, link_next, query, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::seal::MasterKeys;
 use crate::portals::endpoint::{self, EndpointError};
@@ -51,8 +50,8 @@ pub struct NoticesDoor {
     pub policy: Policy,
 }
 
-/// The routes of this room.
-pub fn routes(state: NoticesDoor) -> OpenApiRouter {
+/// The routes, and what the document says of them.
+pub fn routes() -> OpenApiRouter<NoticesDoor> {
     OpenApiRouter::new()
         .routes(routes!(add, list_endpoints))
         .routes(routes!(read, disable))
@@ -61,7 +60,6 @@ pub fn routes(state: NoticesDoor) -> OpenApiRouter {
         .routes(routes!(redeliver_since))
         .routes(routes!(list_deliveries))
         .routes(routes!(redeliver))
-        .with_state(state)
 }
 
 /// A new endpoint.

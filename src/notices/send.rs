@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response};
 
 use crate::platform::egress::Egress;
+use crate::platform::telemetry;
 use crate::platform::webhook_signature::{self, WebhookSecret};
 use crate::portals::endpoint::Endpoint;
 
@@ -73,6 +74,10 @@ pub async fn send(
     let headers = webhook_signature::headers(&secrets, &notice.id, now.timestamp(), &notice.body);
     for (name, value) in headers {
         request = request.header(name, value);
+    }
+    let trace = telemetry::current_trace();
+    if !trace.is_empty() {
+        request = request.header("traceparent", trace);
     }
     match request.body(notice.body.clone()).send().await {
         Ok(response) => {

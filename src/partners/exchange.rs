@@ -1,7 +1,7 @@
 //! Exchanges with partners that did not go as they should, kept for disputes.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 /// An exchange with a partner that did not go as it should: kept for disputes.
 #[derive(Debug)]
@@ -40,6 +40,20 @@ pub async fn exchange_keep(
         body
     )
     .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets old exchanges, so many in one step.
+pub async fn exchange_prune(pool: &PgPool, keep_days: i32) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from partner_exchange where exchange_id in (
+            select exchange_id from partner_exchange
+             where made_at < statement_timestamp() - make_interval(days => $1)
+             order by exchange_id limit 2000)",
+        keep_days
+    )
+    .execute(pool)
     .await?;
     Ok(())
 }

@@ -210,9 +210,14 @@ pub async fn admit_one_in(
     Ok(admitted.pop().unwrap_or(Admitted::Fresh))
 }
 
-/// Forgets old nonces and answers in small steps: the clock role calls this every minute.
-pub async fn prune(pool: &sqlx::PgPool, keep_days: i32) -> Result<(), sqlx::Error> {
+/// Empties the leaf of the nonce ring that is next but one.
+pub async fn empty_nonces(pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
     sqlx::query_scalar!("select nonce_empty_ahead()").fetch_one(pool).await?;
+    Ok(())
+}
+
+/// Forgets old answers in small steps: the clock role calls this every minute.
+pub async fn prune(pool: &sqlx::PgPool, keep_days: i32) -> Result<(), sqlx::Error> {
     loop {
         let gone = sqlx::query!(
             "delete from answer where (caller, key) in (

@@ -24,7 +24,7 @@ use super::settings::BrokerSettings;
 /// A publish, a confirm or a declaration that takes longer has failed.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// A consumer's work on one message that takes longer has failed; far below the broker's 30 min.
-const HANDLER_DEADLINE: Duration = Duration::from_secs(60);
+const HANDLER_DEADLINE: Duration = Duration::from_mins(1);
 /// How often a connection is looked at while nothing comes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries of one message before it is parked.
@@ -90,6 +90,15 @@ pub async fn connect(settings: &BrokerSettings, name: &str) -> Result<Connection
         format!("{}{joint}heartbeat=10", settings.url)
     };
     within(Connection::connect(&url, properties)).await
+}
+
+/// Does the broker answer now?
+pub async fn answers(settings: &BrokerSettings) -> bool {
+    let ask = async {
+        let connection = connect(settings, "ready").await?;
+        within(connection.close(200, "bye".into())).await
+    };
+    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(())))
 }
 
 /// Declares exchange, queues and bindings; all quorum queues, dead letters kept at least once.

@@ -3,8 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "role names and passwords cannot be bound in DDL; they are quoted by the server's own format()"
+)]
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 /// The oldest server that will do.
 const OLDEST_VERSION: i32 = 150_000;
@@ -41,6 +46,8 @@ pub async fn open(url: &str, connections: u32) -> Result<PgPool, DatabaseError> 
         ("lock_timeout", "1000"),
         ("idle_in_transaction_session_timeout", "5000"),
         ("timezone", "UTC"),
+        // Statements are short: compiling one takes longer than running it.
+        ("jit", "off"),
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)
@@ -79,10 +86,6 @@ async fn check_version(conn: &mut PgConnection) -> Result<(), DatabaseError> {
 
 /// Makes the roles of the cluster, once: an owner that nobody can log in as, what the application
 /// and auditors may do, and the application's user (with the password of `application_url`).
-#[expect(
-    clippy::disallowed_types,
-    reason = "role names and passwords cannot be bound in DDL; they are quoted by the server's own format()"
-)]
 pub async fn make_roles(owner_url: &str, application_url: &str) -> Result<(), DatabaseError> {
     let mut conn = PgConnection::connect(owner_url).await?;
     check_version(&mut conn).await?;
@@ -102,9 +105,9 @@ pub async fn make_roles(owner_url: &str, application_url: &str) -> Result<(), Da
     // Two programs may do this at once; roles belong to the whole cluster.
     sqlx::query("select pg_advisory_xact_lock(7309454)").execute(&mut *tx).await?;
     for role in ["payclear_owner", "payclear_app", "payclear_auditor"] {
-        make_role(&mut tx, role, None).await?;
+        make_role(&mut tx, role, Login::None).await?;
     }
-    make_role(&mut tx, &user, Some(password.as_deref())).await?;
+    make_role(&mut tx, &user, Login::Allowed { password: password.as_deref() }).await?;
     if user != "payclear_app" {
         let grant: String = sqlx::query_scalar("select format('grant payclear_app to %I', $1)")
             .bind(&user)
@@ -121,14 +124,20 @@ pub async fn make_roles(owner_url: &str, application_url: &str) -> Result<(), Da
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "role names and passwords cannot be bound in DDL; they are quoted by the server's own format()"
-)]
+/// Whether somebody can log in as a role.
+#[derive(Clone, Copy)]
+enum Login<'a> {
+    None,
+    /// Without a password the server must trust the connection.
+    Allowed {
+        password: Option<&'a str>,
+    },
+}
+
 async fn make_role(
     conn: &mut PgConnection,
     role: &str,
-    login: Option<Option<&str>>,
+    login: Login<'_>,
 ) -> Result<(), DatabaseError> {
     let exists: bool =
         sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
@@ -137,19 +146,21 @@ async fn make_role(
             .await?;
     let verb = if exists { "alter" } else { "create" };
     let statement: Option<String> = match login {
-        None if exists => None,
-        None => sqlx::query_scalar("select format('create role %I nologin', $1)")
+        Login::None if exists => None,
+        Login::None => sqlx::query_scalar("select format('create role %I nologin', $1)")
             .bind(role)
             .fetch_one(&mut *conn)
             .await
             .map(Some)?,
-        Some(None) => sqlx::query_scalar("select format($2 || ' role %I login', $1)")
-            .bind(role)
-            .bind(verb)
-            .fetch_one(&mut *conn)
-            .await
-            .map(Some)?,
-        Some(Some(password)) => {
+        Login::Allowed { password: None } => {
+            sqlx::query_scalar("select format($2 || ' role %I login', $1)")
+                .bind(role)
+                .bind(verb)
+                .fetch_one(&mut *conn)
+                .await
+                .map(Some)?
+        }
+        Login::Allowed { password: Some(password) } => {
             sqlx::query_scalar("select format($2 || ' role %I login password %L', $1, $3)")
                 .bind(role)
                 .bind(verb)

@@ -5,6 +5,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+/// The kind of the row that has an attempt asked after.
+pub const QUERY: &str = "attempt.query";
+
 /// How long a taken row stays away: when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;
 
@@ -18,6 +21,25 @@ pub async fn put_in(
     sqlx::query!(
         "insert into due (kind, subject, due_at) values ($1, $2, $3)
          on conflict on constraint due_pkey do update set due_at = excluded.due_at, tries = due.tries + 1",
+        kind,
+        subject,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Puts something off until a time unless it already waits.
+pub async fn put_if_none_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    subject: Uuid,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into due (kind, subject, due_at) values ($1, $2, $3)
+         on conflict on constraint due_pkey do nothing",
         kind,
         subject,
         at

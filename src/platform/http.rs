@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{MatchedPath, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -110,6 +111,28 @@ fn told_by_the_framework(response: &Response) -> Option<Problem> {
 #[derive(Debug, Clone)]
 pub struct CallerName(pub String);
 
+/// The parameters of a query, with what is wrong told as everywhere.
+pub fn query<T>(given: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    given
+        .map(|Query(value)| value)
+        .map_err(|error| Problem::invalid(vec![FieldError::new("", error.body_text())]))
+}
+
+/// Adds `Link: rel="next"`: the same address with another cursor.
+pub fn link_next(response: &mut Response, uri: &Uri, url: &str, cursor: &str) {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+        if name != "cursor" {
+            query.append_pair(&name, &value);
+        }
+    }
+    query.append_pair("cursor", cursor);
+    let link = format!("<{url}{}?{}>; rel=\"next\"", uri.path(), query.finish());
+    if let Ok(value) = HeaderValue::from_str(&link) {
+        response.headers_mut().insert(header::LINK, value);
+    }
+}
+
 /// Reads a whole body, at most `most` bytes.
 pub async fn read_body(body: Body, headers: &HeaderMap, most: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || {
@@ -182,7 +205,10 @@ fn pointer(path: &serde_path_to_error::Path, error: &str) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Seq { index } => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));

@@ -1,4 +1,8 @@
-//! What every room stands on; it knows no room.
+//! What every room stands on: the database, the broker, HTTP, telemetry, settings and secrets; and
+//! the machinery that makes a write happen once and be told at least once: admission, the grouping
+//! writer, events and their sequencer, outbox and relay.
+//!
+//! It knows no room. What it needs to hear of them comes in as an argument.
 
 pub mod admission;
 pub mod audit;
@@ -13,6 +17,7 @@ pub mod group;
 pub mod http;
 pub mod lease;
 pub mod message_signature;
+pub mod openapi;
 pub mod outbox;
 pub mod problem;
 pub mod relay;

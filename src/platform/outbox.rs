@@ -99,12 +99,12 @@ pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// How many wait, and since how many seconds the oldest does.
+/// How many wait, counted up to 100,000, and since how many seconds the oldest does.
 pub async fn depth(pool: &sqlx::PgPool) -> Result<(i64, i64), sqlx::Error> {
     let row = sqlx::query!(
         r#"select count(*) as "waiting!",
                   coalesce(extract(epoch from statement_timestamp() - min(made_at))::bigint, 0) as "age!"
-             from outbox"#
+             from (select made_at from outbox order by outbox_id limit 100000) o"#
     )
     .fetch_one(pool)
     .await?;

@@ -121,13 +121,22 @@ pub async fn last_batch(conn: &mut PgConnection) -> Result<LastBatch, sqlx::Erro
             next_number: row.next,
             digest: row.digest,
         },
-        None => LastBatch {
-            batch_id: 0,
-            era,
-            to_tx: "0".to_owned(),
-            next_number: 1,
-            digest: vec![0; 32],
-        },
+        // The first of this life of the database: numbers go on, transactions begin anew.
+        None => {
+            let before = sqlx::query!(
+                r#"select coalesce(max(batch_id), 0) as "batch!",
+                          coalesce(max(first_number + events), 1) as "next!" from event_batch"#
+            )
+            .fetch_one(conn)
+            .await?;
+            LastBatch {
+                batch_id: before.batch,
+                era,
+                to_tx: "0".to_owned(),
+                next_number: before.next,
+                digest: vec![0; 32],
+            }
+        }
     })
 }
 
@@ -164,19 +173,19 @@ pub async fn events_between(
     after: Option<&(String, i64)>,
     most: i64,
 ) -> Result<Vec<ChainedEvent>, sqlx::Error> {
-    let (after_tx, after_id) = after.map_or(("0", -1), |(tx, id)| (tx.as_str(), *id));
+    // One lower bound only: beside a second one PostgreSQL may begin at either, and the lower of
+    // two is the beginning of all events. Ids begin at 1.
+    let (after_tx, after_id) = after.map_or((from_tx, 0), |(tx, id)| (tx.as_str(), *id));
     sqlx::query_as!(
         ChainedEvent,
         r#"select made_by_tx::text as "made_by_tx!", event_id, made_at, kind, portal, agency,
                   invoice_id, sequence, actor, body
              from event
-            where made_by_tx >= $1::text::xid8 and made_by_tx < $2::text::xid8
-              and (made_by_tx, event_id) > ($3::text::xid8, $4)
-            order by made_by_tx, event_id limit $5"#,
-        from_tx,
-        to_tx,
+            where (made_by_tx, event_id) > ($1::text::xid8, $2) and made_by_tx < $3::text::xid8
+            order by made_by_tx, event_id limit $4"#,
         after_tx,
         after_id,
+        to_tx,
         most
     )
     .fetch_all(conn)

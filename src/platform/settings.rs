@@ -55,7 +55,9 @@ pub struct DatabaseSettings {
 
 impl std::fmt::Debug for DatabaseSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatabaseSettings").field("connections", &self.connections).finish()
+        f.debug_struct("DatabaseSettings")
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +78,7 @@ pub struct BrokerSettings {
 
 impl std::fmt::Debug for BrokerSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BrokerSettings").field("prefix", &self.prefix).finish()
+        f.debug_struct("BrokerSettings").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
@@ -119,7 +121,9 @@ pub struct SecretsSettings {
 
 impl std::fmt::Debug for SecretsSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecretsSettings").field("master_key_file", &self.master_key_file).finish()
+        f.debug_struct("SecretsSettings")
+            .field("master_key_file", &self.master_key_file)
+            .finish_non_exhaustive()
     }
 }
 

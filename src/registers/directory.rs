@@ -135,6 +135,20 @@ impl Directory {
         self.collecting_accounts.on(partner, day.0).find(|account| account.number == number)
     }
 
+    /// A partner's account of that number as it is, or last was: also one that is closed or begins
+    /// later. Money that comes is booked, whatever the registers say of the day.
+    pub fn account_ever(&self, partner: &str, number: &str) -> Option<&CollectingAccount> {
+        self.accounts_ever(partner).rev().find(|account| account.number == number)
+    }
+
+    /// Every version of every account of a partner, by number, oldest first.
+    pub fn accounts_ever(
+        &self,
+        partner: &str,
+    ) -> impl DoubleEndedIterator<Item = &CollectingAccount> {
+        self.collecting_accounts.all(partner).iter()
+    }
+
     /// The day on which the settling source of an account last changed, up to a day. Its first
     /// version is no change.
     pub fn settling_change(

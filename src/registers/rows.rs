@@ -322,7 +322,11 @@ mod tests {
         assert_eq!(mistakes, []);
         assert!(book.agencies.len() >= 12 && book.procedures.len() >= 25);
         let today = "2026-11-15".parse().expect("a date");
-        let new = super::super::changes::find(book, &Default::default(), today);
+        let new = super::super::changes::find(
+            book,
+            &crate::registers::entries::Entries::default(),
+            today,
+        );
         assert!(new.is_ok(), "{new:?}");
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -44,8 +44,6 @@ pub struct Settling {
     pub clock: SharedClock,
     /// Account numbers.
     pub accounts: Arc<Accounts>,
-    /// Cut-off of the business day.
-    pub cut_off: Option<NaiveTime>,
 }
 
 /// One request: a callback, or a list of the plain API.
@@ -114,7 +112,7 @@ impl Work for Settling {
             .filter(|(_, let_in)| **let_in)
             .flat_map(|(request, _)| &request.reports)
             .collect();
-        let mut group = Group::read(conn, &reports, now, self.cut_off).await?;
+        let mut group = Group::read(conn, &reports, now, self.accounts.day_of(now)).await?;
         let mut settled = Vec::with_capacity(reports.len());
         for report in reports {
             settled.push(group.take(conn, report).await?);
@@ -151,6 +149,7 @@ struct Group {
     steps: BTreeMap<AttemptId, AttemptChange>,
     cases: Vec<Break>,
     paid_up: Vec<InvoiceId>,
+    paid_another_way: Vec<Uuid>,
     events: Vec<Event>,
     messages: Vec<Message>,
 }
@@ -162,7 +161,7 @@ impl Group {
         conn: &mut PgConnection,
         reports: &[&Reported],
         now: DateTime<Utc>,
-        cut_off: Option<NaiveTime>,
+        day: BusinessDay,
     ) -> Result<Self, sqlx::Error> {
         let (mut partners, mut references) = (Vec::new(), Vec::new());
         for report in reports {
@@ -190,12 +189,13 @@ impl Group {
             &keys.iter().map(|k| k.2.clone()).collect::<Vec<_>>(),
         )
         .await?;
-        // Attempts are read again under the locks: what was read before may have moved on.
+        // Locked, and read again under the lock: what was read before may have moved on.
         let attempt_ids: Vec<Uuid> = attempts.iter().map(|a| a.id.0).collect();
+        invoice_store::attempts_lock(conn, &attempt_ids).await?;
         let attempts = invoice_store::attempts_read(conn, &attempt_ids).await?;
         Ok(Self {
             now,
-            day: BusinessDay::of(now, cut_off),
+            day,
             known: known.into_iter().map(|s| (key_of(&s), s)).collect(),
             attempts: attempts
                 .into_iter()
@@ -209,6 +209,7 @@ impl Group {
             steps: BTreeMap::new(),
             cases: Vec::new(),
             paid_up: Vec::new(),
+            paid_another_way: Vec::new(),
             events: Vec::new(),
             messages: Vec::new(),
         })
@@ -243,12 +244,12 @@ impl Group {
                 (Some(_), None) => Verdict::UnknownOrder,
                 _ => Verdict::Recorded,
             };
-            self.to_suspense(&mut settlement, Outcome::Suspense, code)?;
+            self.suspend(&mut settlement, Outcome::Suspense, code)?;
             return Ok(self.keep(settlement, verdict));
         }
         settlement.invoice = Some(id);
         if report.changed_source && store::reported_by_another(conn, &settlement).await? {
-            self.to_suspense(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
+            self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
             return Ok(self.keep(settlement, Verdict::Recorded));
         }
         let verdict = match &attempt {
@@ -267,7 +268,8 @@ impl Group {
         first: Settlement,
     ) -> Result<Settled, sqlx::Error> {
         let mut said = report.settlement.clone();
-        if !report.timed {
+        // A time that was not named, then or now, is not compared.
+        if !report.timed || first.value_time == first.received_at {
             said.value_time = first.value_time;
         }
         if said.same_content(&first) {
@@ -344,7 +346,7 @@ impl Group {
         }
     }
 
-    fn to_suspense(
+    fn suspend(
         &mut self,
         settlement: &mut Settlement,
         outcome: Outcome,
@@ -395,8 +397,15 @@ impl Group {
             decision = decide(standing, settlement.amount).map_err(defect)?;
         }
         self.book(settlement, &mut invoice, decision, report)?;
-        if let Some(attempt) = attempt.filter(|_| decision.outcome.is_applied()) {
-            self.succeed(attempt);
+        if decision.outcome.is_applied() {
+            match attempt {
+                Some(attempt) if attempt.is_standing() => self.succeed(attempt),
+                Some(attempt) => {
+                    self.succeed(attempt);
+                    self.paid_another_way.push(id.0);
+                }
+                None => self.paid_another_way.push(id.0),
+            }
         }
         self.changed.insert(id);
         self.invoices.insert(id, invoice);
@@ -526,9 +535,10 @@ impl Group {
         invoice_store::invoices_update(conn, &changed).await?;
         let steps: Vec<AttemptChange> = self.steps.into_values().collect();
         invoice_store::attempts_step(conn, &steps, self.now).await?;
-        store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;
+        invoice_store::standing_orders_end(conn, &self.paid_another_way, self.now).await?;
         let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
         ledger::entries_insert(conn, &entries, &numbers).await?;
+        store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;
         breaks::store::breaks_close_of_invoices(
             conn,
             BreakCode::AmountDiffers,

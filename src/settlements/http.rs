@@ -24,7 +24,7 @@ use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::ids::SettlementId;
-use crate::vocabulary::money::Money;
+use crate::vocabulary::money::{Currency, Money};
 
 /// The most settlements of a list.
 const MOST_ITEMS: usize = 1000;
@@ -40,9 +40,9 @@ pub struct SettlementDoors {
     pub reversing: Reversing,
 }
 
-/// The routes.
-pub fn routes(doors: SettlementDoors) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse)).with_state(doors)
+/// The routes, and what the document says of them.
+pub fn routes() -> OpenApiRouter<SettlementDoors> {
+    OpenApiRouter::new().routes(routes!(settle)).routes(routes!(reverse))
 }
 
 /// A partner's word that it collected money.
@@ -91,10 +91,15 @@ enum ItemResult<'a> {
 /// An item that was not taken in.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ItemRefused<'a> {
-    transaction_id: &'a str,
+    /// The partner's own id, as it was sent.
+    #[schema(value_type = String)]
+    transaction_id: std::borrow::Cow<'a, str>,
     /// The problem type.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Which fields, and what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
 }
 
 /// Report settlements
@@ -129,17 +134,16 @@ async fn settle(
     let directory = doors.doors.directory();
     let now = chrono::SubsecRound::trunc_subsecs(doors.doors.clock().now(), 6);
     let mut reports = Vec::with_capacity(items.len());
-    let mut faults = Vec::new();
+    let mut refused = Vec::new();
     for (place, item) in items.into_iter().enumerate() {
         let at = if single { String::new() } else { format!("/{place}") };
+        let transaction_id = item.transaction_id.clone();
         // A list keeps each item's own words; a single one those that were signed.
         match check(&directory, partner, item, &at, now) {
             Ok(report) => reports.push(report),
-            Err(found) => faults.extend(found),
+            Err(faults) if single => return Err(Problem::invalid(faults)),
+            Err(faults) => refused.push((place, transaction_id, faults)),
         }
-    }
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
     }
     if let (true, [report]) = (single, reports.as_mut_slice()) {
         report.settlement.raw.clone_from(&write.body);
@@ -160,14 +164,25 @@ async fn settle(
         let body = Json(SettlementView::of(&one.settlement));
         return Ok((StatusCode::CREATED, body).into_response());
     }
-    Ok(Json(Results { results: settled.iter().map(item_result).collect() }).into_response())
+    let mut results: Vec<ItemResult<'_>> = settled.iter().map(item_result).collect();
+    // In the places they had in the list, which grow.
+    for (place, transaction_id, faults) in refused {
+        let item = ItemRefused {
+            transaction_id: transaction_id.into(),
+            kind: ProblemType::InvalidRequest.path(),
+            errors: faults,
+        };
+        results.insert(place.min(results.len()), ItemResult::Refused(item));
+    }
+    Ok(Json(Results { results }).into_response())
 }
 
 fn item_result(settled: &Settled) -> ItemResult<'_> {
     if settled.verdict == Verdict::OtherContent {
         ItemResult::Refused(ItemRefused {
-            transaction_id: &settled.settlement.transaction_id,
+            transaction_id: settled.settlement.transaction_id.as_str().into(),
             kind: ProblemType::TransactionDiffers.path(),
+            errors: Vec::new(),
         })
     } else {
         ItemResult::Taken(SettlementView::of(&settled.settlement))
@@ -193,6 +208,9 @@ fn check(
     text("transaction_id", &item.transaction_id, 1, 100);
     text("account", &item.account, 1, 50);
     text("memo", &item.memo, 0, 1000);
+    if item.amount.currency() != Currency::Vnd {
+        faults.push(FieldError::new(format!("{at}/amount/currency"), "must be VND"));
+    }
     if item.amount.is_zero() {
         faults.push(FieldError::new(format!("{at}/amount"), "must be more than zero"));
     }
@@ -201,7 +219,9 @@ fn check(
         faults.push(FieldError::new(format!("{at}/value_time"), detail));
     }
     let day = BusinessDay::of(now, None);
-    let account = directory.account_numbered(partner, &item.account, day);
+    let account = directory
+        .account_numbered(partner, &item.account, day)
+        .or_else(|| directory.account_ever(partner, &item.account));
     let Some(account) = account else {
         let detail = "is not a collecting account of this partner";
         faults.push(FieldError::new(format!("{at}/account"), detail));
@@ -310,8 +330,6 @@ async fn reverse(
         Reversed::OtherTransaction => Err(Problem::new(ProblemType::TransactionDiffers)
             .detail("the settlement was taken back by another transaction")),
         Reversed::Unknown => Err(Problem::new(ProblemType::NotFound)),
-        Reversed::UsedUp => Err(Problem::new(ProblemType::WrongState)
-            .detail("the part is held no more: take back the payment that it completed first")),
         Reversed::NonceUsed => Err(Problem::new(ProblemType::Unauthenticated)),
     }
 }

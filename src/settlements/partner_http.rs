@@ -94,7 +94,10 @@ async fn callback(
         Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
         Err(unheard) => {
             tracing::info!(partner.code = code, why = %unheard, "callback refused");
-            doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
+            // Anybody can send what is not signed: one in a second is kept, no more.
+            if doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok() {
+                doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
+            }
             Verdict::from(&unheard)
         }
     };
@@ -149,10 +152,11 @@ impl PartnerDoors {
         let now = chrono::SubsecRound::trunc_subsecs(self.doors.clock().now(), 6);
         let day = BusinessDay::of(now, None);
         let Some(account) = account_of(directory, partner, report, day) else {
-            // Signed, but of an account that is not ours: not our money. Kept, and answered.
+            // Signed, but of an account that was never ours: not our money. Answered once it is kept.
             tracing::warn!(partner.code = partner.code, "a credit on an account that is not ours");
-            self.keep(&partner.code, "callback", "foreign account", raw).await;
-            return Ok(Verdict::Recorded);
+            let kept = self.keep(&partner.code, "callback", "foreign account", raw).await;
+            let named = report.account.is_some();
+            return Ok(if kept && named { Verdict::Recorded } else { Verdict::TryLater });
         };
         let clean = |text: &str| text.chars().filter(|c| !c.is_control()).take(1000).collect();
         let memo: String = clean(&report.memo);
@@ -194,8 +198,8 @@ impl PartnerDoors {
         Ok(verdict.unwrap_or(Verdict::TryLater))
     }
 
-    /// Keeps what did not go as it should; a failure to keep it is only logged.
-    async fn keep(&self, partner: &str, purpose: &str, verdict: &str, body: &[u8]) {
+    /// Keeps what did not go as it should; whether it could be kept.
+    async fn keep(&self, partner: &str, purpose: &str, verdict: &str, body: &[u8]) -> bool {
         let exchange = Exchange {
             at: self.doors.clock().now(),
             partner,
@@ -209,13 +213,18 @@ impl PartnerDoors {
             let mut conn = self.pool.acquire().await?;
             exchange_keep(&mut conn, &exchange).await
         };
-        if let Err(error) = kept.await {
-            tracing::warn!(%error, "an exchange could not be kept");
+        match kept.await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "an exchange could not be kept");
+                false
+            }
         }
     }
 }
 
-/// The collecting account that was credited: the one named, or the partner's only one.
+/// The collecting account that was credited: the one named, or the partner's only one; of closed
+/// ones too, for an old QR is still paid.
 fn account_of<'d>(
     directory: &'d Directory,
     partner: &Partner,
@@ -223,8 +232,14 @@ fn account_of<'d>(
     day: BusinessDay,
 ) -> Option<&'d CollectingAccount> {
     match &report.account {
-        Some(number) => directory.account_numbered(&partner.code, number, day),
-        None => directory.collecting_accounts(&partner.code, day).into_iter().next(),
+        Some(number) => directory
+            .account_numbered(&partner.code, number, day)
+            .or_else(|| directory.account_ever(&partner.code, number)),
+        None => directory
+            .collecting_accounts(&partner.code, day)
+            .into_iter()
+            .next()
+            .or_else(|| directory.accounts_ever(&partner.code).next_back()),
     }
 }
 

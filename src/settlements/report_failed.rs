@@ -5,13 +5,12 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::invoices::status::AttemptStep;
+use crate::breaks::{self, Break, BreakCode, BreakState};
+use crate::invoices::status::{AttemptStatus, AttemptStep};
 use crate::invoices::store::{self, AttemptChange};
 use crate::partners::dialects::{Outcome, Report, Verdict};
 use crate::platform::{due, event};
-
-/// The kind of the row that has an attempt asked after.
-pub const QUERY_DUE: &str = "attempt.query";
+use crate::vocabulary::ids::BreakId;
 
 /// Takes such a word in.
 pub async fn report_failed(
@@ -22,8 +21,12 @@ pub async fn report_failed(
 ) -> Result<Verdict, sqlx::Error> {
     let Some(reference) = &report.reference else { return Ok(Verdict::UnknownOrder) };
     let mut tx = pool.begin().await?;
-    let mut found =
-        store::attempts_of_references(&mut tx, &[partner.to_owned()], &[reference.clone()]).await?;
+    let mut found = store::attempts_of_references(
+        &mut tx,
+        &[partner.to_owned()],
+        std::slice::from_ref(reference),
+    )
+    .await?;
     let Some(attempt) = found.pop() else { return Ok(Verdict::UnknownOrder) };
     let locked = store::invoices_lock(&mut tx, &[attempt.invoice.0]).await?;
     let Some(invoice) = locked.into_iter().next() else { return Ok(Verdict::UnknownOrder) };
@@ -39,7 +42,26 @@ pub async fn report_failed(
         Outcome::Collected => return Ok(Verdict::TryLater),
     };
     let Ok(to) = attempt.status.after(step) else {
-        // A late or repeated word cannot move a final state back.
+        // A late or repeated word cannot move a final state back; that money may have moved for
+        // an attempt that was given up is a case.
+        if step == AttemptStep::LoseSight && attempt.status != AttemptStatus::Succeeded {
+            let case = Break {
+                id: BreakId::new(now),
+                code: BreakCode::StatusDiffers,
+                state: BreakState::Open,
+                opened_at: now,
+                partner: partner.to_owned(),
+                agency: invoice.agency.clone(),
+                invoice: Some(invoice.id),
+                settlement: None,
+                amount: report.amount,
+                detail: format!("order {reference} is {}, the partner says {code}", attempt.status),
+            };
+            if !breaks::store::invoice_has_open(&mut tx, case.code, invoice.id).await? {
+                breaks::store::breaks_insert(&mut tx, &[case]).await?;
+                tx.commit().await?;
+            }
+        }
         return Ok(Verdict::Repeat);
     };
     let change = AttemptChange {
@@ -53,7 +75,7 @@ pub async fn report_failed(
         return Ok(Verdict::TryLater);
     }
     if step == AttemptStep::LoseSight {
-        due::put_in(&mut tx, QUERY_DUE, attempt.id.0, now + Duration::seconds(30)).await?;
+        due::put_in(&mut tx, due::QUERY, attempt.id.0, now + Duration::seconds(30)).await?;
     }
     let more = json!({ "attempt": attempt.id, "partner": partner, "code": code });
     let actor = format!("partner/{partner}");

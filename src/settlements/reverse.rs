@@ -12,7 +12,7 @@ use super::settlement::Settlement;
 use super::store::{self, ReversalRow};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::invoice::{Invoice, Part};
-use crate::invoices::status::Step;
+use crate::invoices::status::{Status, Step};
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
@@ -24,7 +24,7 @@ use crate::platform::admission::{self, Nonce};
 use crate::platform::outbox::{self, Message, MessageKind};
 use crate::platform::{due, event, telemetry};
 use crate::vocabulary::clock::SharedClock;
-use crate::vocabulary::day::{self, BusinessDay};
+use crate::vocabulary::day;
 use crate::vocabulary::ids::{BreakId, uuid_v7};
 use crate::vocabulary::money::Money;
 
@@ -65,9 +65,6 @@ pub enum Reversed {
     OtherTransaction,
     /// There is no such settlement, or it was never booked.
     Unknown,
-    /// It was a part, and what it was held for has happened since: the invoice was paid with it, or
-    /// it became due back. An officer books it.
-    UsedUp,
     /// The signature was used before.
     NonceUsed,
 }
@@ -132,17 +129,17 @@ impl Reversing {
                 Reversed::OtherTransaction
             });
         }
-        let lines = ledger::entry_lines(tx, booked).await?;
+        let mut lines = ledger::entry_lines(tx, booked).await?;
         let mut told = None;
         if let Some(invoice) = &mut invoice {
             if is_used_up(invoice, &settlement) {
-                return Ok(Reversed::UsedUp);
+                lines = with_used_part(lines, invoice);
             }
             told = reopen(invoice, &settlement, &lines, reversal, now)?;
         }
         let occasion = Occasion {
             act: "reversal",
-            business_day: BusinessDay::of(now, None),
+            business_day: self.accounts.day_of(now),
             value_date: day::to_local(now).date(),
             source: format!("settlement/{}", settlement.id),
             reverses: Some(booked),
@@ -184,8 +181,9 @@ impl Reversing {
             event::record_in(tx, &[event]).await?;
             outbox::record_in(tx, message.as_slice(), now).await?;
             if message.is_some() {
-                // Its time may be over long since; the payer gets a week.
-                let at = now + Duration::days(7);
+                // Its time may be over long since: the payer gets a week, or what was left.
+                let week = now + Duration::days(7);
+                let at = invoice.as_ref().map_or(week, |i| i.expires_at.max(week));
                 due::put_in(tx, "invoice.expire", ids[0], at).await?;
             }
         }
@@ -198,13 +196,39 @@ fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-fn part_of(settlement: &Settlement) -> Part {
-    Part { partner: settlement.partner.clone(), amount: settlement.amount }
+/// Where a part stands among those held: alone, or in a sum of parts that came through one partner
+/// (a reversal puts back what the ledger had added up).
+fn place_of_part(invoice: &Invoice, settlement: &Settlement) -> Option<usize> {
+    let holds = |p: &Part, whole: bool| {
+        p.partner == settlement.partner
+            && if whole { p.amount == settlement.amount } else { p.amount > settlement.amount }
+    };
+    let find = |whole| invoice.parts.iter().position(|p| holds(p, whole));
+    find(true).or_else(|| find(false))
 }
 
 /// A part that is held no more.
 fn is_used_up(invoice: &Invoice, settlement: &Settlement) -> bool {
-    settlement.outcome == Outcome::Held && !invoice.parts.contains(&part_of(settlement))
+    settlement.outcome == Outcome::Held && place_of_part(invoice, settlement).is_none()
+}
+
+/// A part that is held no more has gone on since it was booked: with an ended invoice it is due
+/// back; with a paid one it is the agency's by now, and what is missing stands in suspense until an
+/// officer decides whose loss it is. The bank has the money all the same.
+fn with_used_part(lines: Vec<Line>, invoice: &Invoice) -> Vec<Line> {
+    let now_at = match invoice.status {
+        Status::Expired | Status::Cancelled => AccountKind::RefundDue,
+        Status::Issued | Status::Pending | Status::Paid => AccountKind::Suspense,
+    };
+    lines
+        .into_iter()
+        .map(|mut line| {
+            if line.account.kind == AccountKind::PartPaymentsHeld {
+                line.account.kind = now_at;
+            }
+            line
+        })
+        .collect()
 }
 
 type Told = Option<(event::Event, Option<Message>)>;
@@ -241,9 +265,11 @@ fn reopen(
             trace: telemetry::current_trace(),
         });
     } else if settlement.outcome == Outcome::Held {
-        let part = part_of(settlement);
-        if let Some(place) = invoice.parts.iter().position(|p| *p == part) {
-            invoice.parts.remove(place);
+        if let Some(place) = place_of_part(invoice, settlement) {
+            let part = &mut invoice.parts[place];
+            part.amount =
+                part.amount.checked_sub(settlement.amount).map_err(|e| defect(e.to_string()))?;
+            invoice.parts.retain(|part| !part.amount.is_zero());
         }
     }
     let zero = Money::zero(invoice.amount.currency());
@@ -257,5 +283,7 @@ fn reopen(
         "taken_back": settlement.amount,
     });
     let actor = format!("partner/{}", reversal.partner);
-    Ok(Some((invoice.event("payment.reversed", &actor, now, &more), message)))
+    // A reversal that leaves the invoice as it stands is no news for the portal.
+    let kind = if message.is_some() { "payment.reversed" } else { "settlement.reversed" };
+    Ok(Some((invoice.event(kind, &actor, now, &more), message)))
 }

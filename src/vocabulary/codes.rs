@@ -173,7 +173,7 @@ mod tests {
             format!("PGPG {text}"),
             text.replace('0', "O").replace('1', "I"),
         ] {
-            assert_eq!(InvoiceCode::candidates(&memo), [code.clone()], "{memo}");
+            assert_eq!(InvoiceCode::candidates(&memo), std::slice::from_ref(&code), "{memo}");
         }
         assert!(InvoiceCode::candidates(&text[..15]).is_empty());
         assert!(InvoiceCode::candidates("NOP LE PHI").is_empty());

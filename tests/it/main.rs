@@ -10,6 +10,7 @@
 
 mod support;
 
+mod architecture;
 mod bad_input;
 mod crash;
 mod dispatch;
@@ -22,5 +23,7 @@ mod partners_payos;
 mod partners_vnpay;
 mod pay_page;
 mod registers;
+mod schema;
+mod scratch;
 mod settlements;
 mod signatures;

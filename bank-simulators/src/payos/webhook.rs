@@ -96,7 +96,8 @@ pub fn delivery(world: &World, act: &Act, fault: Option<Fault>, credit: &Credit<
     let data = data(&world.settings.payos_account, credit);
     let reference = credit.order.map_or_else(String::new, |(number, _)| number.to_string());
     let transaction_id = credit.movement.transaction_id.clone();
-    make(world, world.payos.webhook_url(), data, reference, transaction_id, fault, act.delay_ms)
+    let told = Told { url: world.payos.webhook_url(), data, reference, transaction_id };
+    make(world, told, fault, act.delay_ms)
 }
 
 /// The event that confirms an address.
@@ -114,18 +115,20 @@ pub fn test_event(world: &World, url: &str) -> Delivery {
         movement: &movement,
     };
     let data = data(&world.settings.payos_account, &credit);
-    make(world, url.to_owned(), data, String::new(), String::new(), None, 0)
+    let (reference, transaction_id) = (String::new(), String::new());
+    make(world, Told { url: url.to_owned(), data, reference, transaction_id }, None, 0)
 }
 
-fn make(
-    world: &World,
+/// What is told, and to whom.
+struct Told {
     url: String,
     data: Map<String, Value>,
     reference: String,
     transaction_id: String,
-    fault: Option<Fault>,
-    delay_ms: u64,
-) -> Delivery {
+}
+
+fn make(world: &World, told: Told, fault: Option<Fault>, delay_ms: u64) -> Delivery {
+    let Told { url, data, reference, transaction_id } = told;
     let key = world.settings.payos_checksum_key.clone();
     Delivery {
         channel: "payos",

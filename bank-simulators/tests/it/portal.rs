@@ -10,7 +10,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OLD: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn headers(id: &str, body: &str, secret: &str) -> HeaderMap {
-    let at = chrono::Utc::now().timestamp();
+    let at = bank_simulators::clock::now().timestamp();
     let signature = Webhook::new(secret).unwrap().sign(id, at, body.as_bytes()).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("webhook-id", id.parse().unwrap());
