@@ -14,6 +14,7 @@ mod support;
 mod architecture;
 mod bad_input;
 mod conforms;
+mod crash;
 mod dispatch;
 mod documents;
 mod feed;
