@@ -267,7 +267,7 @@ async fn load(portal: Caller, simulators: String, point: String, fees: usize) ->
         }
         async move {
             let issued = issue_until_answered(&portal, &body).await;
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 wait_a_moment_for_the_bill(&portal.http, &simulators, &issued).await;
             }
             let act = json!({ "order": text(&issued, "qr"), "outcome": "paid" });
