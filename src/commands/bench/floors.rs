@@ -158,8 +158,11 @@ pub async fn broker(url: &str, seconds: u64) -> Result<f64, BenchError> {
     let taken = Arc::new(AtomicU64::new(0));
     let taking = tokio::spawn(take(consume, queue.clone(), Arc::clone(&taken)));
     let measured = send(&publish, &queue, seconds, &taken).await;
-    taking.abort();
+    // What is still on its way is acknowledged first: then the queue, and with it the consumer, can
+    // go without a word on a channel that is no longer listening.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     publish.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
+    drop(tokio::time::timeout(Duration::from_secs(5), taking).await);
     connection.close(200, "bye".into()).await?;
     measured
 }
@@ -185,8 +188,11 @@ async fn send(
             confirmed?;
         }
     }
-    let elapsed = super::load::micros(began.elapsed());
-    Ok(as_f64(taken.load(Ordering::Relaxed)) * 1e6 / as_f64(elapsed))
+    let (elapsed, taken) = (super::load::micros(began.elapsed()), taken.load(Ordering::Relaxed));
+    while let Some(confirmed) = confirms.next().await {
+        confirmed?;
+    }
+    Ok(as_f64(taken) * 1e6 / as_f64(elapsed))
 }
 
 async fn take(channel: Channel, queue: String, taken: Arc<AtomicU64>) -> Result<(), lapin::Error> {
