@@ -344,6 +344,7 @@ impl App {
             pool: self.pool.clone(),
             broker: self.settings.broker.clone(),
             holder: self.holder.clone(),
+            lost_after: self.lost_after(),
         };
         let (app, stop) = (self.clone(), self.stop.clone());
         let recovered = move |empty: Vec<String>| {
@@ -357,17 +358,23 @@ impl App {
         relay.run(move || self.partners(), recovered, stop).await;
     }
 
+    fn lost_after(&self) -> Duration {
+        Duration::from_secs(self.settings.clearing.lost_after_seconds)
+    }
+
     /// What should have had an effect and had none is sent again, where the queue is empty.
     async fn recover(&self, empty: &[String]) -> Result<(), sqlx::Error> {
+        // What is younger may still be on its way.
         let now = self.clock.now();
+        let until = now - self.lost_after();
         let partners: Vec<String> = self
             .partners()
             .into_iter()
             .filter(|p| empty.contains(&broker::collect_queue(p)))
             .collect();
-        let orders = dispatch::recover::resend_lost(&self.pool, &partners, now).await?;
+        let orders = dispatch::recover::resend_lost(&self.pool, &partners, until, now).await?;
         let told = if empty.iter().any(|queue| queue == broker::NOTICES_QUEUE) {
-            notices::recover::resend_lost(&self.pool, now).await?
+            notices::recover::resend_lost(&self.pool, until, now).await?
         } else {
             0
         };

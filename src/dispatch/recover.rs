@@ -16,8 +16,6 @@ use crate::platform::{due, outbox};
 const LOOK_BACK: Duration = Duration::days(3);
 /// Attempts of one page.
 const PAGE: i64 = 5000;
-/// Attempts younger than this may still be on their first way.
-const SETTLED_AFTER: Duration = Duration::seconds(30);
 
 /// Sends again what was put off because a partner was left alone.
 pub async fn resend_due(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -33,10 +31,11 @@ pub async fn resend_due(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, sqlx
     Ok(sent)
 }
 
-/// Sends again what should have reached these partners and did not.
+/// Sends again what should have reached these partners by `until` and did not.
 pub async fn resend_lost(
     pool: &PgPool,
     partners: &[String],
+    until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<usize, sqlx::Error> {
     // Ids of attempts begin with their time: the range walks the primary key.
@@ -44,7 +43,7 @@ pub async fn resend_lost(
         let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
     };
-    let (mut after, until) = (bound(now - LOOK_BACK), bound(now - SETTLED_AFTER));
+    let (mut after, until) = (bound(until - LOOK_BACK), bound(until));
     let mut sent = 0;
     loop {
         let (ids, last) = reads::attempts_unsent(pool, (after, until), partners, PAGE).await?;

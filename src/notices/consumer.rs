@@ -48,7 +48,14 @@ impl Notices {
         let Ok(kind) = found.step.kind.parse::<NoticeKind>() else {
             return Fate::Done;
         };
-        let directory = self.directory.current();
+        let mut directory = self.directory.current();
+        if directory.endpoints(&found.step.portal).is_empty() {
+            // An endpoint made a moment ago is in the database before it is in memory.
+            if self.directory.refresh().await.is_err() {
+                return Fate::Again("the endpoints could not be read");
+            }
+            directory = self.directory.current();
+        }
         let untold = directory.endpoints(&found.step.portal).iter().filter(|endpoint| {
             // A row means that the message was handled: what is due is the business of retries.
             endpoint.state == EndpointState::Open && !found.handled.contains(&endpoint.id)

@@ -8,15 +8,17 @@ use crate::platform::outbox::{self, Message, MessageKind};
 
 /// Older steps had their three days.
 const LAST: TimeDelta = TimeDelta::days(4);
-/// A younger step's message may still be on its way, or in a consumer's hands.
-const SETTLED_AFTER: TimeDelta = TimeDelta::seconds(60);
 /// Steps of one transaction.
 const PAGE: i64 = 5_000;
 
-/// Writes messages again whose steps have an open endpoint without a delivery and that do not wait
+/// Writes messages again whose steps, made before `until`, have an open endpoint without a delivery and that do not wait
 /// in the outbox; how many. Called when the queue of notices was found empty or new: otherwise
 /// everything that waits in it would be sent twice.
-pub async fn resend_lost(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+pub async fn resend_lost(
+    pool: &PgPool,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<u64, sqlx::Error> {
     let first = {
         let mut conn = pool.acquire().await?;
         reads::transaction_at(&mut conn, now - LAST).await?
@@ -24,7 +26,7 @@ pub async fn resend_lost(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, sqlx:
     // Places are (transaction, event); nothing has event 0.
     let mut from = (first, 0);
     let mut written = 0;
-    while let Some(next) = resend_page(pool, from, now, &mut written).await? {
+    while let Some(next) = resend_page(pool, from, (until, now), &mut written).await? {
         from = next;
     }
     if written > 0 {
@@ -39,14 +41,14 @@ pub async fn resend_lost(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, sqlx:
 async fn resend_page(
     pool: &PgPool,
     from: (i64, i64),
-    now: DateTime<Utc>,
+    (until, now): (DateTime<Utc>, DateTime<Utc>),
     written: &mut u64,
 ) -> Result<Option<(i64, i64)>, sqlx::Error> {
     let mut tx = pool.begin().await?;
     let Some(last) = reads::page_end(&mut tx, from, PAGE).await? else {
         return Ok(None);
     };
-    let lost = reads::lost(&mut tx, (from, last), now - SETTLED_AFTER).await?;
+    let lost = reads::lost(&mut tx, (from, last), until).await?;
     let messages: Vec<Message> = lost
         .into_iter()
         .map(|step| Message {

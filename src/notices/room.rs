@@ -17,6 +17,7 @@ use super::send::{self, Answer, Notice};
 use super::status::{DeliveryState, Step};
 use crate::platform::audit::By;
 use crate::platform::egress::Egress;
+use crate::platform::faults;
 use crate::platform::group::Writer;
 use crate::platform::settings::NoticesSettings;
 use crate::portals::endpoint::Endpoint;
@@ -82,6 +83,7 @@ impl Notices {
         let notice = Notice { id: key.notice_id(), body: notice::body(kind, step) };
         let sent_at = self.clock.now();
         let answer = send::send(&self.egress, endpoint, &notice, sent_at, self.try_within).await;
+        faults::point("notices.sent");
         place.leave(answer.is_an_answer());
         let now = self.clock.now();
         let tries = tries_of(before).saturating_add(1);

@@ -17,6 +17,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Exchange
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::faults;
 use super::outbox::{MessageKind, Row};
 use super::settings::BrokerSettings;
 
@@ -24,6 +25,8 @@ use super::settings::BrokerSettings;
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// A consumer's work on one message that takes longer has failed; far below the broker's 30 min.
 const HANDLER_DEADLINE: Duration = Duration::from_mins(1);
+/// How often a connection is looked at while nothing comes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries of one message before it is parked.
 const DELIVERY_LIMIT: i32 = 5;
 
@@ -254,6 +257,7 @@ impl Publisher {
             .await?;
             confirms.push((row, confirm));
         }
+        faults::point("relay.published");
         let mut stored = Vec::with_capacity(rows.len());
         for (row, confirm) in confirms {
             // An acknowledgement alone does not mean "stored": a message that no queue takes is
@@ -321,8 +325,10 @@ pub async fn consume<C: Consumer>(
     stop: CancellationToken,
 ) {
     let mut pause = Duration::from_millis(200);
+    let under_way = TaskTracker::new();
+    let take = Take { queue: &queue, prefetch, consumer: &consumer, under_way: &under_way };
     while !stop.is_cancelled() {
-        match consume_once(&settings, &queue, prefetch, &consumer, &partners, &stop).await {
+        match take.until_broken(&settings, &partners, &stop).await {
             Ok(()) => pause = Duration::from_millis(200),
             Err(error) => tracing::warn!(queue, %error, "consuming stopped; trying again"),
         }
@@ -332,48 +338,68 @@ pub async fn consume<C: Consumer>(
         }
         pause = (pause * 2).min(Duration::from_secs(5));
     }
-}
-
-async fn consume_once<C: Consumer>(
-    settings: &BrokerSettings,
-    queue: &str,
-    prefetch: u16,
-    consumer: &Arc<C>,
-    partners: &[String],
-    stop: &CancellationToken,
-) -> Result<(), BrokerError> {
-    use futures_util::StreamExt;
-    let connection = connect(settings, queue).await?;
-    let channel = within(connection.create_channel()).await?;
-    declare(&channel, settings, partners).await?;
-    within(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-    let name = named(settings, queue);
-    let mut deliveries = within(channel.basic_consume(
-        name.as_str().into(),
-        "".into(),
-        BasicConsumeOptions::default(),
-        FieldTable::default(),
-    ))
-    .await?;
-    tracing::info!(queue, prefetch, "consuming");
-    let under_way = TaskTracker::new();
-    let outcome = loop {
-        let next = tokio::select! {
-            () = stop.cancelled() => break Ok(()),
-            next = deliveries.next() => next,
-        };
-        match next {
-            Some(Ok(delivery)) => {
-                under_way.spawn(handle(Arc::clone(consumer), delivery));
-            }
-            Some(Err(error)) => break Err(error.into()),
-            None => break Err(BrokerError::Silent),
-        }
-    };
     under_way.close();
     under_way.wait().await;
-    let _ = within(connection.close(200, "bye".into())).await;
-    outcome
+}
+
+struct Take<'c, C> {
+    queue: &'c str,
+    prefetch: u16,
+    consumer: &'c Arc<C>,
+    under_way: &'c TaskTracker,
+}
+
+impl<C: Consumer> Take<'_, C> {
+    /// Takes messages over one connection, until `stop` or until the connection breaks. What is
+    /// under way then goes on by itself: it must not keep the next connection waiting.
+    async fn until_broken(
+        &self,
+        settings: &BrokerSettings,
+        partners: &[String],
+        stop: &CancellationToken,
+    ) -> Result<(), BrokerError> {
+        use futures_util::StreamExt;
+        let (queue, prefetch) = (self.queue, self.prefetch);
+        let connection = connect(settings, queue).await?;
+        let channel = within(connection.create_channel()).await?;
+        declare(&channel, settings, partners).await?;
+        within(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        let name = named(settings, queue);
+        let mut deliveries = within(channel.basic_consume(
+            name.as_str().into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        ))
+        .await?;
+        tracing::info!(queue, prefetch, "consuming");
+        let outcome = loop {
+            let next = tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                next = deliveries.next() => next,
+                // Not every end of a connection is told to its consumers.
+                () = tokio::time::sleep(LOOK_EVERY) => {
+                    if connection.status().connected() && channel.status().connected() {
+                        continue;
+                    }
+                    None
+                }
+            };
+            match next {
+                Some(Ok(delivery)) => {
+                    self.under_way.spawn(handle(Arc::clone(self.consumer), delivery));
+                }
+                Some(Err(error)) => break Err(error.into()),
+                None => break Err(BrokerError::Silent),
+            }
+        };
+        if outcome.is_ok() {
+            self.under_way.close();
+            self.under_way.wait().await;
+        }
+        let _ = within(connection.close(200, "bye".into())).await;
+        outcome
+    }
 }
 
 async fn handle<C: Consumer>(consumer: Arc<C>, delivery: Delivery) {
@@ -387,19 +413,22 @@ async fn handle<C: Consumer>(consumer: Arc<C>, delivery: Delivery) {
         Ok(envelope) => Fate::Park(format!("version {} is not known here", envelope.version)),
         Err(error) => Fate::Park(error.to_string()),
     };
+    if fate == Fate::Done {
+        faults::point("consumer.before_ack");
+    }
     let settled = match &fate {
-        Fate::Done => delivery.acker.ack(BasicAckOptions::default()).await,
+        Fate::Done => within(delivery.acker.ack(BasicAckOptions::default())).await,
         Fate::Again(why) => {
             tracing::warn!(why, "message comes again");
             tokio::time::sleep(Duration::from_millis(200)).await;
             let options = BasicNackOptions { multiple: false, requeue: true };
-            delivery.acker.nack(options).await
+            within(delivery.acker.nack(options)).await
         }
         Fate::Park(why) => {
             tracing::error!(why, "message parked");
             metrics::counter!("payclear_messages_parked_total").increment(1);
             let options = BasicNackOptions { multiple: false, requeue: false };
-            delivery.acker.nack(options).await
+            within(delivery.acker.nack(options)).await
         }
     };
     // `Ok(false)` is an acknowledgement on a connection that is gone: the message comes back, and

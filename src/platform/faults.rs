@@ -27,8 +27,18 @@ pub fn plan(text: Option<&str>) {
 
 /// Passes a point; the process may end here.
 pub fn point(name: &str) {
+    pass(name, |planned| planned == name);
+}
+
+/// Passes a point that several have, each under its own name: `settle.before_commit`.
+pub fn point_of(whose: &str, name: &str) {
+    pass(name, |planned| planned.split_once('.') == Some((whose, name)));
+}
+
+fn pass(name: &str, is_planned: impl Fn(&str) -> bool) {
     let Some(Some(planned)) = PLANNED.get() else { return };
-    if planned.point == name && planned.passed.fetch_add(1, Ordering::SeqCst) + 1 == planned.at {
+    if is_planned(&planned.point) && planned.passed.fetch_add(1, Ordering::SeqCst) + 1 == planned.at
+    {
         tracing::error!(point = name, "ending here, as planned");
         std::process::abort();
     }

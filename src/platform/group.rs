@@ -16,6 +16,8 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
+use super::faults;
+
 /// The most items of one group.
 pub const MOST: usize = 256;
 /// How long a lost COMMIT is asked after.
@@ -271,17 +273,23 @@ async fn run_once<W: Work>(
         }
     };
     match work.run(&mut conn, items).await {
-        Ok(outcomes) => match sqlx::raw_sql("commit").execute(&mut *conn).await {
-            Ok(_) => Ok(outcomes),
-            Err(error @ sqlx::Error::Database(_)) => {
-                drop_connection(conn);
-                Err(error.into())
+        Ok(outcomes) => {
+            faults::point_of(W::NAME, "before_commit");
+            match sqlx::raw_sql("commit").execute(&mut *conn).await {
+                Ok(_) => {
+                    faults::point_of(W::NAME, "after_commit");
+                    Ok(outcomes)
+                }
+                Err(error @ sqlx::Error::Database(_)) => {
+                    drop_connection(conn);
+                    Err(error.into())
+                }
+                Err(_) => {
+                    drop_connection(conn);
+                    commit_status(pool, &transaction, outcomes).await
+                }
             }
-            Err(_) => {
-                drop_connection(conn);
-                commit_status(pool, &transaction, outcomes).await
-            }
-        },
+        }
         Err(error) => {
             if sqlx::raw_sql("rollback").execute(&mut *conn).await.is_err() {
                 drop_connection(conn);

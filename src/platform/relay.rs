@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::broker::{BrokerError, Publisher};
 use super::settings::BrokerSettings;
-use super::{lease, outbox};
+use super::{faults, lease, outbox};
 
 const LEASE: &str = "relay";
 /// Rows of one round.
 const ROUND: i64 = 1000;
 /// When nobody in this process wrote, another may have.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// After a (re)connect, what was confirmed just before may be lost and still too young to tell.
-const RECOVER_AGAIN: Duration = Duration::from_secs(45);
+/// A little more than it takes until a message counts as lost.
+const MARGIN: Duration = Duration::from_secs(2);
 /// After that, for what was parked or lost one by one.
 const RECOVER_EVERY: Duration = Duration::from_mins(10);
 
@@ -32,6 +32,8 @@ pub struct Relay {
     pub broker: BrokerSettings,
     /// Who this process is among those that could lead.
     pub holder: String,
+    /// A message that has had no effect for so long counts as lost.
+    pub lost_after: Duration,
 }
 
 impl Relay {
@@ -77,7 +79,8 @@ impl Relay {
         tracing::info!("relaying");
         let mut led_until = tokio::time::Instant::now();
         tokio::spawn(recovered(empty));
-        let mut recover_at = led_until + RECOVER_AGAIN;
+        // What was confirmed just before may be lost and still too young to tell.
+        let mut recover_at = led_until + self.lost_after + MARGIN;
         while !stop.is_cancelled() {
             let now = tokio::time::Instant::now();
             if now >= led_until {
@@ -114,6 +117,7 @@ impl Relay {
                 continue;
             }
             let stored = publisher.publish(&rows).await?;
+            faults::point("relay.confirmed");
             if stored.is_empty() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;

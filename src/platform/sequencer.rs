@@ -113,30 +113,28 @@ pub async fn last_batch(conn: &mut PgConnection) -> Result<LastBatch, sqlx::Erro
     )
     .fetch_optional(&mut *conn)
     .await?;
-    Ok(match row {
-        Some(row) => LastBatch {
+    if let Some(row) = row {
+        return Ok(LastBatch {
             batch_id: row.batch_id,
             era,
             to_tx: row.to_tx,
             next_number: row.next,
             digest: row.digest,
-        },
-        // The first of this life of the database: numbers go on, transactions begin anew.
-        None => {
-            let before = sqlx::query!(
-                r#"select coalesce(max(batch_id), 0) as "batch!",
+        });
+    }
+    // The first of this life of the database: numbers go on, transactions begin anew.
+    let before = sqlx::query!(
+        r#"select coalesce(max(batch_id), 0) as "batch!",
                           coalesce(max(first_number + events), 1) as "next!" from event_batch"#
-            )
-            .fetch_one(conn)
-            .await?;
-            LastBatch {
-                batch_id: before.batch,
-                era,
-                to_tx: "0".to_owned(),
-                next_number: before.next,
-                digest: vec![0; 32],
-            }
-        }
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(LastBatch {
+        batch_id: before.batch,
+        era,
+        to_tx: "0".to_owned(),
+        next_number: before.next,
+        digest: vec![0; 32],
     })
 }
 

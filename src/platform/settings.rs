@@ -142,6 +142,9 @@ pub struct ClearingSettings {
     pub standing_partner: String,
     /// Time-out of a call to a partner (seconds).
     pub partner_call_seconds: u64,
+    /// A message that has had no effect for so long is sent again when its queue is empty (seconds);
+    /// longer than a consumer may take for one.
+    pub lost_after_seconds: u64,
     /// How often the clock role sweeps (milliseconds).
     pub sweep_milliseconds: u64,
     /// Answers to repeated requests are kept so long (days).
@@ -156,6 +159,7 @@ impl Default for ClearingSettings {
             cut_off: String::new(),
             standing_partner: String::new(),
             partner_call_seconds: 30,
+            lost_after_seconds: 60,
             sweep_milliseconds: 1000,
             answers_kept_days: 7,
         }

@@ -25,7 +25,7 @@ use crate::platform::group::Writer;
 use crate::platform::http::{BODY, read_body};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::platform::seal::MasterKeys;
-use crate::platform::{outbox, telemetry};
+use crate::platform::{faults, outbox, telemetry};
 use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::BusinessDay;
@@ -104,6 +104,7 @@ async fn callback(
     metrics::counter!("payclear_callbacks_total",
         "partner" => code, "verdict" => verdict.as_str())
     .increment(1);
+    faults::point("callback.before_answer");
     said(dialect.say(verdict))
 }
 

@@ -264,13 +264,13 @@ fn reopen(
             sequence: invoice.sequence,
             trace: telemetry::current_trace(),
         });
-    } else if settlement.outcome == Outcome::Held {
-        if let Some(place) = place_of_part(invoice, settlement) {
-            let part = &mut invoice.parts[place];
-            part.amount =
-                part.amount.checked_sub(settlement.amount).map_err(|e| defect(e.to_string()))?;
-            invoice.parts.retain(|part| !part.amount.is_zero());
-        }
+    } else if settlement.outcome == Outcome::Held
+        && let Some(place) = place_of_part(invoice, settlement)
+    {
+        let part = &mut invoice.parts[place];
+        part.amount =
+            part.amount.checked_sub(settlement.amount).map_err(|e| defect(e.to_string()))?;
+        invoice.parts.retain(|part| !part.amount.is_zero());
     }
     let zero = Money::zero(invoice.amount.currency());
     invoice.held = invoice

@@ -6,6 +6,9 @@
     clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
+    clippy::struct_field_names,
+    clippy::unused_async,
+    clippy::unused_self,
     reason = "tests: time and environment are the machine's, databases have names that cannot be bound, and what is not there fails the test"
 )]
 
@@ -14,6 +17,7 @@ mod support;
 mod architecture;
 mod bad_input;
 mod conforms;
+mod crash;
 mod dispatch;
 mod documents;
 mod feed;

@@ -213,7 +213,7 @@ pub async fn attempts_unsent(
     page: i64,
 ) -> Result<(Vec<Uuid>, Option<Uuid>), sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select attempt_id, (status = 'created' and partner = any($3)) as "unsent!"
+        r#"select attempt_id, (status in ('created', 'sent') and partner = any($3)) as "unsent!"
              from attempt where attempt_id > $1 and attempt_id < $2
             order by attempt_id limit $4"#,
         between.0,

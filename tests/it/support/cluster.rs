@@ -50,12 +50,6 @@ pub fn at(url: &str, database: &str) -> String {
     url.into()
 }
 
-/// A connection as the owner, who may do everything.
-pub async fn owner(database: &str) -> PgConnection {
-    let url = at(&cluster().owner_url, database);
-    PgConnection::connect(&url).await.expect("the owner's connection")
-}
-
 /// Runs statements whose names cannot be bound.
 pub async fn run(conn: &mut PgConnection, statements: String) {
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(conn).await.expect("a statement of the owner");

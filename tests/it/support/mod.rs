@@ -3,6 +3,8 @@
 pub mod caller;
 pub mod cluster;
 pub mod partners;
+pub mod private_broker;
+pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod simulators;
@@ -10,6 +12,5 @@ pub mod town;
 pub mod wait;
 
 pub use caller::{Answer, Caller, Letter, answer_of, fresh_key};
-pub use simulators::dong;
-pub use town::{ACCOUNT, AGENCY, PAYOS_ACCOUNT, PORTAL, PROCEDURE, Plan, Town, money, text};
-pub use wait::{until, until_within};
+pub use town::{PAYOS_ACCOUNT, PORTAL, Plan, Town, money, text};
+pub use wait::until;

@@ -46,6 +46,16 @@ pub fn program(name: &str) -> PathBuf {
 
 impl Simulators {
     pub async fn start(http: &reqwest::Client, payclear_url: &str, bank: &Caller) -> Self {
+        Self::start_at(http, payclear_url, bank, "0.001").await
+    }
+
+    /// With the banks' own pauses between two tries shortened by this factor.
+    pub async fn start_at(
+        http: &reqwest::Client,
+        payclear_url: &str,
+        bank: &Caller,
+        scale: &str,
+    ) -> Self {
         let port = free_port();
         let journals = std::env::temp_dir().join(format!("sim-{:x}", rand::random::<u64>()));
         std::fs::create_dir_all(&journals).expect("a folder for journals");
@@ -57,7 +67,7 @@ impl Simulators {
             .env("SIM_LISTEN", format!("127.0.0.1:{port}"))
             .env("SIM_JOURNAL_DIR", &journals)
             .env("SIM_PAYCLEAR_URL", payclear_url)
-            .env("SIM_RETRY_SCALE", "0.001")
+            .env("SIM_RETRY_SCALE", scale)
             .env("SIM_CALLBACK_TIMEOUT_MS", "10000")
             .env("SIM_PAYOS_CLIENT_ID", CLIENT_ID)
             .env("SIM_PAYOS_API_KEY", API_KEY)

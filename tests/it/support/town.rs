@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use payclear::app::{App, Role};
 use payclear::callers::keys;
 use payclear::commands::verify;
@@ -60,8 +61,6 @@ pub struct Town {
     pub portal: Caller,
     pub bank: Caller,
     pub http: reqwest::Client,
-    /// A `whsec_` secret of the portal's endpoint at the simulators.
-    pub endpoint_secret: String,
     simulators: Option<Simulators>,
     relays: bool,
     parked: AtomicU32,
@@ -105,10 +104,9 @@ impl Town {
         let portal = maker.caller(CallerKind::Portal, PORTAL).await;
         let bank = maker.caller(CallerKind::Partner, "directbank").await;
         let mut simulators = None;
-        let mut endpoint_secret = String::new();
         if plan.with_simulators {
             let started = Simulators::start(&http, &url, &bank).await;
-            endpoint_secret = maker.endpoint(&started).await;
+            maker.endpoint(&started).await;
             simulators = Some(started);
         }
         let banks = simulators.as_ref().map_or("http://127.0.0.1:9", |s| s.url.as_str());
@@ -150,7 +148,6 @@ impl Town {
             portal,
             bank,
             http,
-            endpoint_secret,
             simulators,
             relays: plan.roles.contains(&Role::Relay),
             parked: AtomicU32::new(0),
@@ -180,6 +177,14 @@ impl Town {
 
     pub fn simulators(&self) -> &Simulators {
         self.simulators.as_ref().expect("a town with simulators")
+    }
+
+    /// Works in more roles from now on.
+    pub fn also_runs(&mut self, roles: &'static [Role]) {
+        let app = self.app.clone();
+        self.running.push(tokio::spawn(async move {
+            app.run(roles).await.expect("it works");
+        }));
     }
 
     /// So many messages are parked at the end, on purpose.
@@ -389,7 +394,7 @@ impl Maker<'_> {
     }
 
     /// The portal's endpoint at the reference portal, which is given its secret.
-    pub async fn endpoint(&self, simulators: &Simulators) -> String {
+    pub async fn endpoint(&self, simulators: &Simulators) {
         let url = format!("{}/portal/{PORTAL}/notices", simulators.url);
         let url = url.parse().expect("an address");
         let made = endpoint::add(self.pool, &self.keys, self.by(), PORTAL, &url);
@@ -397,7 +402,6 @@ impl Maker<'_> {
         let given = json!({ "secrets": [secret] });
         let answer = simulators.post(&format!("/portal/{PORTAL}/secrets"), &given).await;
         assert_eq!(answer.status, 204);
-        secret
     }
 }
 
@@ -467,7 +471,10 @@ impl Remains {
             }
         }
         if self.relays {
-            let parked = clear_queues(&self.app).await;
+            let directory = self.app.directory.current();
+            let partners: Vec<String> =
+                directory.partners().iter().map(|p| p.code.clone()).collect();
+            let parked = clear_queues(&self.app.settings.broker, &partners).await;
             if parked != self.parked && !self.failed {
                 wrong.push(format!("{parked} messages are parked, not {}", self.parked));
             }
@@ -494,29 +501,24 @@ async fn outbox_empties(pool: &PgPool) -> i64 {
 }
 
 /// Takes away the queues and exchanges of a town; how many messages were parked.
-async fn clear_queues(app: &App) -> u32 {
-    let settings = BrokerSettings {
-        url: cluster().amqp_url.clone(),
-        prefix: app.settings.broker.prefix.clone(),
-    };
-    let partners: Vec<String> =
-        app.directory.current().partners().iter().map(|p| p.code.clone()).collect();
-    let connection = broker::connect(&settings, "tests").await.expect("the broker");
+pub async fn clear_queues(settings: &BrokerSettings, partners: &[String]) -> u32 {
+    let connection = broker::connect(settings, "tests").await.expect("the broker");
     let channel = connection.create_channel().await.expect("a channel");
     let mut parked = 0;
     let mut queues: Vec<String> =
-        broker::topology(&partners).into_iter().map(|(queue, _)| queue).collect();
+        broker::topology(partners).into_iter().map(|(queue, _)| queue).collect();
     queues.push("parked.v1".to_owned());
     for queue in queues {
-        let name = broker::named(&settings, &queue);
-        let left = channel.queue_delete(name.as_str().into(), Default::default()).await;
+        let name = broker::named(settings, &queue);
+        let left = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
         if queue == "parked.v1" {
             parked = left.unwrap_or(0);
         }
     }
     for exchange in ["payclear.events", "payclear.parked"] {
-        let name = broker::named(&settings, exchange);
-        drop(channel.exchange_delete(name.as_str().into(), Default::default()).await);
+        let name = broker::named(settings, exchange);
+        let options = ExchangeDeleteOptions::default();
+        drop(channel.exchange_delete(name.as_str().into(), options).await);
     }
     drop(connection.close(200, "bye".into()).await);
     parked
