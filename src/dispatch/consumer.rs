@@ -130,8 +130,7 @@ impl Dispatching {
             self.step(attempt, invoice, AttemptStep::Expire, Answer::nothing()).await?;
             return Ok(Fate::Done);
         }
-        let return_url = format!("{}/partners/{}/return", self.public_url, attempt.partner);
-        let order = attempt.order(&invoice, return_url);
+        let order = attempt.order(&invoice, &self.public_url);
         let call = match dialect.ask_create(&order) {
             Ask::Done(instruction) => {
                 let answer =

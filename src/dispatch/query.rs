@@ -69,8 +69,7 @@ impl Querying {
             return self.later(attempt).await;
         };
         let Some(dialect) = partner.dialect.clone() else { return self.later(attempt).await };
-        let return_url = format!("{}/partners/{}/return", this.public_url, attempt.partner);
-        let order = attempt.order(invoice, return_url);
+        let order = attempt.order(invoice, &this.public_url);
         let now = this.clock.now();
         let Some(call) = dialect.ask_query(&order, now, rand::random()) else {
             // A partner that cannot be asked is settled by its own report.

@@ -25,6 +25,8 @@ fn order() -> Order {
         created_at: DateTime::UNIX_EPOCH,
         expires_at: DateTime::UNIX_EPOCH,
         return_url: "http://x.test".to_owned(),
+        page_url: "http://x.test/pay/t".to_owned(),
+        callback_url: "http://x.test/partners/x/webhook".to_owned(),
         payer_ip: "0.0.0.0".to_owned(),
         language: "vi",
     }

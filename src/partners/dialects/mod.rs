@@ -23,7 +23,7 @@ mod mangled;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::text_enum;
 use crate::vocabulary::codes::InvoiceCode;
@@ -81,6 +81,10 @@ pub struct Order {
     pub expires_at: DateTime<Utc>,
     /// Where the partner sends the payer's browser back to. It proves nothing.
     pub return_url: String,
+    /// The invoice's own pay page, for partners whose browsers bring nothing signed back.
+    pub page_url: String,
+    /// Where the partner calls back, for partners that are told with each order.
+    pub callback_url: String,
     /// The payer's address, `0.0.0.0` when there is no payer yet.
     pub payer_ip: String,
     /// `vi` or `en`.
@@ -146,6 +150,65 @@ pub struct PayeeAccount {
     pub number: String,
     /// Holder, as bank apps show it.
     pub name: String,
+}
+
+/// One refund of the whole or a part of one collected transaction, as a dialect needs it to call
+/// its partner.
+#[derive(Debug, Clone)]
+pub struct RefundOrder {
+    /// Our reference of the refund, in the dialect's own form: the same in every call about it.
+    pub reference: String,
+    /// The order that was paid.
+    pub order: Order,
+    /// The partner's id of the transaction that is given back.
+    pub transaction_id: String,
+    /// How much is given back.
+    pub amount: Money,
+    /// It is all that the transaction brought in.
+    pub whole: bool,
+    /// When the refund was made.
+    pub created_at: DateTime<Utc>,
+    /// Who asked for it: a login or key id, plain ASCII.
+    pub requested_by: String,
+}
+
+/// What a partner says of a refund, when it is sent and when it is asked after.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refunding {
+    /// The money is on its way back to the payer, for good.
+    Confirmed {
+        /// The partner's own id of the refund, when it gives one.
+        partner_refund: Option<String>,
+    },
+    /// Taken, and not done yet: ask later.
+    Processing,
+    /// The partner said no, for good: no money moved.
+    Refused {
+        /// The partner's own code.
+        code: String,
+    },
+    /// The partner does not know the refund.
+    NotFound,
+    /// Nothing can be said: a time-out, a broken answer, a wrong signature. Ask later, or, where
+    /// it cannot be asked after, a person has to look.
+    Unknown {
+        /// For the log and the case.
+        why: String,
+    },
+}
+
+/// What a partner says to the cancelling of an order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It takes no money for this order any more.
+    Done,
+    /// It cannot be cancelled: paid, or being paid. Ask what became of it.
+    TooLate,
+    /// Nothing can be said.
+    Unknown {
+        /// For the log.
+        why: String,
+    },
 }
 
 /// What a partner's answer to a new order means.
@@ -359,6 +422,54 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Reads the answer to it.
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing;
+
+    /// While the payer has not paid, the partner wants to be asked this often; none: it calls back,
+    /// and is asked once the order's time is over.
+    fn polls_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The call that ends an order nobody is to pay any more; none when there is no such call.
+    fn ask_cancel(&self, _order: &Order) -> Option<Call> {
+        None
+    }
+
+    /// Reads the answer to it.
+    fn hear_cancel(&self, _order: &Order, _answer: Answer<'_>) -> Cancelled {
+        Cancelled::Unknown { why: "orders of this partner are not cancelled".to_owned() }
+    }
+
+    /// A reference for a new refund, in the partner's form, from 64 random bits.
+    fn refund_reference(&self, _created_at: DateTime<Utc>, random: u64) -> String {
+        format!("RF{random:016X}")
+    }
+
+    /// The call that gives money back; none when the partner has no such call: then it is paid
+    /// back by a transfer. Made again, after a crash or a time-out, it must be the same call.
+    fn ask_refund(&self, _refund: &RefundOrder) -> Option<Call> {
+        None
+    }
+
+    /// Reads the answer to it.
+    fn hear_refund(&self, _refund: &RefundOrder, _answer: Answer<'_>) -> Refunding {
+        Refunding::Unknown { why: "this partner makes no refunds".to_owned() }
+    }
+
+    /// The call that asks what became of a refund; none when the partner cannot be asked.
+    /// `request` is 64 random bits for partners that want a fresh request id.
+    fn ask_refund_query(
+        &self,
+        _refund: &RefundOrder,
+        _now: DateTime<Utc>,
+        _request: u64,
+    ) -> Option<Call> {
+        None
+    }
+
+    /// Reads the answer to it.
+    fn hear_refund_query(&self, _refund: &RefundOrder, _answer: Answer<'_>) -> Refunding {
+        Refunding::Unknown { why: "refunds of this partner cannot be asked after".to_owned() }
+    }
 
     /// Verifies a callback on its raw bytes and reads it.
     fn hear_callback(&self, callback: &Callback<'_>) -> Result<Report, Unheard>;

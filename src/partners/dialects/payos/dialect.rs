@@ -47,7 +47,7 @@ impl Dialect for Payos {
         // A reference that is no number is not ours; payOS refuses order code 0.
         let order_code: u64 = order.reference.parse().unwrap_or(0);
         let amount = order.amount.minor_units();
-        let (description, url) = (order.code.as_str(), order.return_url.as_str());
+        let (description, url) = (order.code.as_str(), order.page_url.as_str());
         let signed =
             create_text(&amount.to_string(), url, description, &order_code.to_string(), url);
         let body = NewOrder {

@@ -23,7 +23,9 @@ fn order() -> Order {
         amount: Money::vnd(10_000),
         created_at: "2026-11-22T02:00:00Z".parse().expect("a time"),
         expires_at: "2026-11-22T02:15:00Z".parse().expect("a time"),
-        return_url: "https://pay.example.gov.vn/pay/t".to_owned(),
+        return_url: "https://pay.example.gov.vn/partners/payos/return".to_owned(),
+        page_url: "https://pay.example.gov.vn/pay/t".to_owned(),
+        callback_url: "https://pay.example.gov.vn/partners/payos/webhook".to_owned(),
         payer_ip: "0.0.0.0".to_owned(),
         language: "vi",
     }
@@ -127,7 +129,7 @@ fn a_new_order_is_signed_and_names_the_invoice() {
     assert_eq!(body["amount"], 10_000);
     assert_eq!(body["description"], order.code.as_str());
     assert_eq!(body["expiredAt"], 1_795_313_700);
-    let url = &order.return_url;
+    let url = &order.page_url;
     let text = signature::create_text("10000", url, order.code.as_str(), "1001", url);
     assert_eq!(body["signature"], Key::new(KEY).sha256(&text));
 }

@@ -28,6 +28,8 @@ fn order() -> Order {
         created_at: "2026-11-22T02:00:00Z".parse().expect("a time"),
         expires_at: "2026-11-22T17:15:00Z".parse().expect("a time"),
         return_url: "https://pay.example.gov.vn/partners/vnpay/return".to_owned(),
+        page_url: "https://pay.example.gov.vn/pay/t".to_owned(),
+        callback_url: "https://pay.example.gov.vn/partners/vnpay/webhook".to_owned(),
         payer_ip: "113.160.92.202".to_owned(),
         language: "vi",
     }
