@@ -462,6 +462,9 @@ impl App {
         if let Err(error) = self.querying().sweep(&self.pool).await {
             heard("asking partners", &error);
         }
+        if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
+            heard("taking orders back", &error);
+        }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
         }
@@ -517,6 +520,12 @@ impl App {
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
+        for due in due::waiting(&self.pool, self.clock.now()).await? {
+            metrics::gauge!("payclear_due_waiting", "kind" => due.kind.clone())
+                .set(gauge(due.waiting));
+            metrics::gauge!("payclear_due_overdue_seconds", "kind" => due.kind)
+                .set(gauge(due.overdue));
+        }
         Ok(())
     }
 }
