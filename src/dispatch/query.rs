@@ -111,7 +111,10 @@ impl Querying {
                         Answer { instruction: known.then_some(instruction), ..Answer::nothing() };
                     this.step(attempt.clone(), invoice.clone(), AttemptStep::Await, answer).await?;
                 }
-                self.later(attempt).await
+                match dialect.polls_every() {
+                    Some(pause) if now < attempt.expires_at => self.poll(attempt, pause).await,
+                    _ => self.later(attempt).await,
+                }
             }
             Standing::Failed { code } => {
                 self.end(attempt, invoice, AttemptStep::Fail, Some(code)).await
@@ -160,6 +163,17 @@ impl Querying {
     async fn leave(&self, attempt: &Attempt) -> Result<(), DispatchError> {
         let mut conn = self.dispatching.pool.acquire().await?;
         due::done_in(&mut conn, due::QUERY, &[attempt.id.0]).await?;
+        Ok(())
+    }
+
+    /// Asked again as often as the partner wants it, and once when the order's time is over. The
+    /// answer was "not yet", so it is no question too many.
+    async fn poll(&self, attempt: &Attempt, pause: Duration) -> Result<(), DispatchError> {
+        let now = self.dispatching.clock.now();
+        let at = (now + pause).min(attempt.expires_at + Duration::seconds(5));
+        let mut conn = self.dispatching.pool.acquire().await?;
+        due::done_in(&mut conn, due::QUERY, &[attempt.id.0]).await?;
+        due::put_in(&mut conn, due::QUERY, attempt.id.0, at).await?;
         Ok(())
     }
 
