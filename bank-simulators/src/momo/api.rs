@@ -56,12 +56,9 @@ pub async fn refund(State(world): State<Shared>, body: Bytes) -> Response {
 }
 
 async fn answer_to(world: &Shared, call: Call, signed: &[&str], body: &Bytes) -> Response {
-    let body = match serde_json::from_slice::<Value>(body) {
-        Ok(body @ Value::Object(_)) => body,
-        _ => {
-            return Json(json!({"resultCode": 20, "message": "Bad format request."}))
-                .into_response();
-        }
+    let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(body) else {
+        let bad = json!({"resultCode": 20, "message": "Bad format request."});
+        return Json(bad).into_response();
     };
     let say = |told: Told| Json(answer(&body, told)).into_response();
     if let Some(no) = admit(world, signed, &body) {

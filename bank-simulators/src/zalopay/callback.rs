@@ -18,7 +18,7 @@ const PAUSES_SECONDS: &[u64] = &[60, 60, 60];
 const CHANNEL: i64 = 38;
 
 #[derive(Serialize)]
-struct Data<'a> {
+struct Told<'a> {
     app_id: i64,
     app_trans_id: &'a str,
     app_time: i64,
@@ -36,7 +36,7 @@ struct Data<'a> {
 
 fn body(settings: &Settings, order: &Order, done: &Payment, form: Form) -> String {
     let unknown = format!("{}_X{}", &order.app_trans_id[..6], rand::random_range(1_u32..u32::MAX));
-    let data = Data {
+    let told = Told {
         app_id: settings.zalopay_app_id.parse().unwrap_or_default(),
         app_trans_id: if form == Form::UnknownOrder { &unknown } else { &order.app_trans_id },
         app_time: order.app_time,
@@ -51,7 +51,7 @@ fn body(settings: &Settings, order: &Order, done: &Payment, form: Form) -> Strin
         user_fee_amount: 0,
         discount_amount: 0,
     };
-    let text = serde_json::to_string(&data).unwrap_or_default();
+    let text = serde_json::to_string(&told).unwrap_or_default();
     // Blanks belong to what is signed: a merchant that reads before it verifies is found out.
     let text = text.replacen(",\"amount\":", ", \"amount\": ", 1);
     let mac = signing::hmac_sha256_hex(settings.zalopay_key2.expose(), &text);

@@ -67,19 +67,19 @@ impl Zalopay {
                 .unwrap_or_else(|_| unreachable!("numbers and texts are JSON")),
         }
     }
+}
 
-    /// An answer with its code, or why there is none.
-    pub(super) fn hear<'a>(&self, answer: Answer<'a>) -> Result<(Object<'a>, ReturnCode), String> {
-        let status = answer.status;
-        if !(200..300).contains(&status) {
-            return Err(format!("HTTP {status}"));
-        }
-        let read = std::str::from_utf8(answer.body).ok().and_then(Object::read);
-        let body = read.ok_or_else(|| "no JSON object".to_owned())?;
-        let code = body.text("return_code").unwrap_or_default();
-        let code = code.parse().map_err(|_| format!("return code {code:?}"))?;
-        Ok((body, code))
+/// An answer with its code, or why there is none.
+pub(super) fn hear(answer: Answer<'_>) -> Result<(Object<'_>, ReturnCode), String> {
+    let status = answer.status;
+    if !(200..300).contains(&status) {
+        return Err(format!("HTTP {status}"));
     }
+    let read = std::str::from_utf8(answer.body).ok().and_then(Object::read);
+    let body = read.ok_or_else(|| "no JSON object".to_owned())?;
+    let code = body.text("return_code").unwrap_or_default();
+    let code = code.parse().map_err(|_| format!("return code {code:?}"))?;
+    Ok((body, code))
 }
 
 /// The code that says why not; the return code itself when there is no better one.

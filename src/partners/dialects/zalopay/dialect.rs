@@ -3,8 +3,9 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
-use super::calls::{NewOrder, Question, sub_code};
+use super::calls::{NewOrder, Question, hear, sub_code};
 use super::codes::{CallbackCode, ReturnCode, SYSTEM, refuses_the_call};
+use super::report::paid;
 use super::signature::{CREATE, QUERY};
 use super::{Zalopay, day};
 use crate::partners::dialects::{
@@ -60,7 +61,7 @@ impl Dialect for Zalopay {
 
     fn hear_create(&self, _order: &Order, answer: Answer<'_>) -> Created {
         let unknown = |why: String| Created::Unknown { why };
-        let (body, code) = match self.hear(answer) {
+        let (body, code) = match hear(answer) {
             Ok(heard) => heard,
             Err(why) => return unknown(why),
         };
@@ -90,12 +91,12 @@ impl Dialect for Zalopay {
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {
         let unknown = |why: String| Standing::Unknown { why };
-        let (body, code) = match self.hear(answer) {
+        let (body, code) = match hear(answer) {
             Ok(heard) => heard,
             Err(why) => return unknown(why),
         };
         match code {
-            ReturnCode::Ok => match self.paid(&order.reference, &body) {
+            ReturnCode::Ok => match paid(&order.reference, &body) {
                 Ok(report) => Standing::Collected(vec![report]),
                 Err(e) => unknown(e.to_string()),
             },
@@ -130,7 +131,7 @@ impl Dialect for Zalopay {
     }
 
     fn hear_refund(&self, _refund: &RefundOrder, answer: Answer<'_>) -> Refunding {
-        self.read_refund(answer)
+        Self::read_refund(answer)
     }
 
     fn ask_refund_query(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Zalopay;
-use super::calls::{NewRefund, RefundQuestion, sub_code};
+use super::calls::{NewRefund, RefundQuestion, hear, sub_code};
 use super::codes::{ReturnCode, SYSTEM, TAKEN, refuses_the_call};
 use super::signature::{REFUND, REFUND_QUERY};
 use crate::partners::dialects::json::Object;
@@ -25,8 +25,8 @@ impl Zalopay {
         Some(self.call("refund", REFUND, body))
     }
 
-    pub(super) fn read_refund(&self, answer: Answer<'_>) -> Refunding {
-        let (body, code) = match self.hear(answer) {
+    pub(super) fn read_refund(answer: Answer<'_>) -> Refunding {
+        let (body, code) = match hear(answer) {
             Ok(heard) => heard,
             Err(why) => return Refunding::Unknown { why },
         };
@@ -53,7 +53,7 @@ impl Zalopay {
     }
 
     pub(super) fn read_refund_standing(&self, answer: Answer<'_>) -> Refunding {
-        let (body, code) = match self.hear(answer) {
+        let (body, code) = match hear(answer) {
             Ok(heard) => heard,
             Err(why) => return Refunding::Unknown { why },
         };

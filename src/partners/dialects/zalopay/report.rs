@@ -40,19 +40,14 @@ impl Zalopay {
         let amount = dong("amount", data.text("amount").as_deref())?;
         Ok(collected(reference, transaction, amount, data.text("server_time").as_deref()))
     }
+}
 
-    /// What a paid order's answer says; the answer does not name the order.
-    pub(super) fn paid(&self, reference: &str, body: &Object<'_>) -> Result<Report, Unheard> {
-        let transaction = transaction(body.text("zp_trans_id"))
-            .ok_or_else(|| malformed("zp_trans_id: a number expected"))?;
-        let amount = dong("amount", body.text("amount").as_deref())?;
-        Ok(collected(
-            reference.to_owned(),
-            transaction,
-            amount,
-            body.text("server_time").as_deref(),
-        ))
-    }
+/// What a paid order's answer says; the answer does not name the order.
+pub(super) fn paid(reference: &str, body: &Object<'_>) -> Result<Report, Unheard> {
+    let transaction = transaction(body.text("zp_trans_id"))
+        .ok_or_else(|| malformed("zp_trans_id: a number expected"))?;
+    let amount = dong("amount", body.text("amount").as_deref())?;
+    Ok(collected(reference.to_owned(), transaction, amount, body.text("server_time").as_deref()))
 }
 
 fn collected(reference: String, transaction: String, amount: Money, time: Option<&str>) -> Report {
