@@ -13,7 +13,7 @@ use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
 use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
-use crate::platform::broker::{Consumer, Envelope, Fate};
+use crate::platform::broker::{Consumer, Fate, Pointer};
 use crate::platform::group::Writer;
 use crate::platform::telemetry;
 use crate::platform::{due, group};
@@ -57,16 +57,16 @@ pub struct Orders {
 }
 
 impl Consumer for Orders {
-    async fn handle(&self, envelope: Envelope) -> Fate {
-        let trace = Some(envelope.trace.clone()).filter(|t| !t.is_empty());
+    async fn handle(&self, pointer: Pointer) -> Fate {
+        let trace = Some(pointer.trace.clone()).filter(|t| !t.is_empty());
         telemetry::within_trace(trace, async {
             let patience = tokio::time::Instant::now() + PATIENCE;
             let mut pause = std::time::Duration::from_millis(200);
             loop {
-                match Box::pin(self.order(AttemptId(envelope.subject))).await {
+                match Box::pin(self.order(AttemptId(pointer.subject))).await {
                     Ok(fate) => return fate,
                     Err(error) if tokio::time::Instant::now() + pause >= patience => {
-                        let attempt = envelope.subject;
+                        let attempt = pointer.subject;
                         tracing::warn!(%error, %attempt, "an order could not be handled");
                         return Fate::Again("the database did not answer");
                     }
