@@ -2,9 +2,13 @@
 //! only success is told.
 
 use chrono::Duration;
+use payclear::partners::dialects::{Answer, Order, RefundOrder, Refunding, from_settings};
+use payclear::vocabulary::clock::Clock;
+use payclear::vocabulary::money::Money;
 use serde_json::{Value, json};
 
 use crate::support::partners::{choose, zalopay_callback, zalopay_fields};
+use crate::support::simulators::Simulators;
 use crate::support::{Town, text, until};
 
 fn reference(page: &str) -> String {
@@ -100,7 +104,7 @@ async fn a_lost_callback_is_found_by_asking_while_the_order_lives() {
               where kind = 'attempt.query'
                 and subject = (select attempt_id from attempt where partner = 'zalopay')",
         )
-        .bind(payclear::vocabulary::clock::Clock::now(&*town.clock))
+        .bind(town.clock.now())
         .fetch_optional(&town.pool)
         .await
         .expect("the due");
@@ -193,4 +197,64 @@ async fn an_order_that_the_wallet_refuses_fails_and_another_way_is_open() {
     let page = choose(&town, &invoice, "momo").await;
     simulators.pay(&page, "paid").await;
     town.wait_for(&invoice, "paid").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_taken_first_and_followed_to_its_end_at_the_simulator() {
+    let town = Town::whole().await;
+    let simulators = town.simulators();
+    let invoice = town.issue(50_000).await;
+    let page = choose(&town, &invoice, "zalopay").await;
+    let paid = simulators.pay(&page, "paid").await;
+    town.wait_for(&invoice, "paid").await;
+    let settings = Simulators::settings(&simulators.url);
+    let (_, settings) = settings.iter().find(|(partner, _)| *partner == "zalopay").expect("one");
+    let dialect = from_settings("zalopay", settings.to_string().as_bytes()).expect("the dialect");
+    let now = town.clock.now();
+    let refund = RefundOrder {
+        reference: dialect.refund_reference(now, 7),
+        order: Order {
+            reference: reference(&page),
+            code: text(&invoice, "code").parse().expect("a code"),
+            amount: Money::vnd(50_000),
+            created_at: now,
+            expires_at: now,
+            return_url: String::new(),
+            page_url: String::new(),
+            callback_url: String::new(),
+            payer_ip: "0.0.0.0".to_owned(),
+            language: "vi",
+        },
+        transaction_id: text(&paid["transactions"][0], "transaction_id").to_owned(),
+        amount: Money::vnd(20_000),
+        whole: false,
+        created_at: now,
+        requested_by: "ketoan01".to_owned(),
+    };
+    let sent = async |refund: &RefundOrder| {
+        let (status, body) = simulators.call(dialect.ask_refund(refund).expect("a call")).await;
+        dialect.hear_refund(refund, Answer { status, body: &body })
+    };
+    let asked = async |refund: &RefundOrder| {
+        let call = dialect.ask_refund_query(refund, town.clock.now(), 1).expect("a question");
+        let (status, body) = simulators.call(call).await;
+        dialect.hear_refund_query(refund, Answer { status, body: &body })
+    };
+    assert_eq!(asked(&refund).await, Refunding::NotFound);
+    assert_eq!(sent(&refund).await, Refunding::Processing);
+    assert_eq!(sent(&refund).await, Refunding::Processing, "the same refund, not another one");
+    until("the refund to be done", || async {
+        matches!(asked(&refund).await, Refunding::Confirmed { partner_refund: Some(_) })
+    })
+    .await;
+    let out = simulators.get("/control/journal?direction=out").await;
+    assert_eq!(out.as_array().expect("a journal").len(), 1, "sent twice, given back once");
+    // More than is left: only the question tells that it was refused.
+    let above = RefundOrder {
+        reference: dialect.refund_reference(now, 8),
+        amount: Money::vnd(30_001),
+        ..refund.clone()
+    };
+    assert!(matches!(sent(&above).await, Refunding::Unknown { .. }));
+    assert_eq!(asked(&above).await, Refunding::Refused { code: "-13".to_owned() });
 }

@@ -13,7 +13,8 @@
 //! Answers are not signed and do not name the order: they are believed for the connection alone.
 //!
 //! **What it is called.** An order's `app_trans_id` and a refund's `m_refund_id` begin with the
-//! day in Việt Nam on which they are made, as `yymmdd_`.
+//! day in Việt Nam on which they are made, as `yymmdd_`. An order made just before midnight and sent
+//! just after is refused as such, and the payer chooses again.
 //!
 //! **Which money.** Money is known by `zp_trans_id`. `amount` is what the order said; what the payer
 //! paid on top (`user_fee_amount`) or was spared (`discount_amount`) is between payer and wallet.
