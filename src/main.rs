@@ -53,7 +53,7 @@ enum Command {
 enum PartnerCommand {
     /// Runs a file of wire-format vectors through the dialect of its channel.
     Vectors {
-        /// vnpay, payos or vietqr.
+        /// momo, payos, vietqr, vnpay or zalopay.
         channel: String,
         /// The file.
         file: String,

@@ -14,8 +14,8 @@ use axum::{Router, routing::get, serve::ListenerExt};
 use tokio::net::TcpListener;
 
 use crate::{
-    behaviour::Behaviours, clock, control, courier::Courier, directbank, journal::Journal, payos,
-    portal, settings::Settings, vnpay,
+    behaviour::Behaviours, clock, control, courier::Courier, directbank, journal::Journal, momo,
+    payos, portal, settings::Settings, vnpay, zalopay,
 };
 
 /// What every call gets.
@@ -39,6 +39,10 @@ pub struct World {
     pub payos: payos::Bank,
     /// The VNPAY-shaped gateway.
     pub vnpay: vnpay::Gateway,
+    /// The MoMo-shaped wallet.
+    pub momo: momo::Wallet,
+    /// The ZaloPay-shaped wallet.
+    pub zalopay: zalopay::Wallet,
     /// The bank that speaks the plain signed API.
     pub direct: directbank::Bank,
     /// The reference portal.
@@ -94,6 +98,8 @@ impl World {
             numbers: Numbers::from_now(),
             payos: payos::Bank::new(&settings),
             vnpay: vnpay::Gateway::default(),
+            momo: momo::Wallet::default(),
+            zalopay: zalopay::Wallet::default(),
             direct: directbank::Bank::new(&settings)?,
             portals: portal::Portals::open(&settings.journal_dir.join("portals.jsonl"))?,
             settings,
@@ -107,6 +113,8 @@ pub fn router(world: Shared) -> Router {
         .route("/livez", get(|| async { "ok" }))
         .nest("/payos", payos::routes())
         .nest("/vnpay", vnpay::routes())
+        .nest("/momo", momo::routes())
+        .nest("/zalopay", zalopay::routes())
         .nest("/control", control::routes())
         .nest("/portal", portal::routes())
         .with_state(world)

@@ -47,7 +47,7 @@ pub struct Outgoing {
 
 /// One callback to bring.
 pub struct Delivery {
-    /// payos, vnpay or plain.
+    /// payos, vnpay, momo, zalopay or plain.
     pub channel: &'static str,
     /// The partner code.
     pub partner: String,

@@ -149,7 +149,7 @@ pub struct Movement {
 pub struct Deed {
     /// The order as it was named by the caller.
     pub order: String,
-    /// payos, vnpay or plain.
+    /// payos, vnpay, momo, zalopay or plain.
     pub channel: &'static str,
     /// The partner code.
     pub partner: String,

@@ -120,6 +120,32 @@ pub struct Settings {
     #[arg(long, env = "SIM_VNPAY_HASH_SECRET", hide_env_values = true)]
     pub vnpay_hash_secret: Secret,
 
+    /// The partner code of the MoMo-shaped wallet.
+    #[arg(long, env = "SIM_MOMO_PARTNER", default_value = "momo")]
+    pub momo_partner: String,
+    /// The merchant's code there.
+    #[arg(long, env = "SIM_MOMO_PARTNER_CODE")]
+    pub momo_partner_code: String,
+    /// The merchant's access key, part of every signed text.
+    #[arg(long, env = "SIM_MOMO_ACCESS_KEY", hide_env_values = true)]
+    pub momo_access_key: Secret,
+    /// The merchant's secret key.
+    #[arg(long, env = "SIM_MOMO_SECRET_KEY", hide_env_values = true)]
+    pub momo_secret_key: Secret,
+
+    /// The partner code of the ZaloPay-shaped wallet.
+    #[arg(long, env = "SIM_ZALOPAY_PARTNER", default_value = "zalopay")]
+    pub zalopay_partner: String,
+    /// The merchant's number there.
+    #[arg(long, env = "SIM_ZALOPAY_APP_ID")]
+    pub zalopay_app_id: String,
+    /// The key of the merchant's calls.
+    #[arg(long, env = "SIM_ZALOPAY_KEY1", hide_env_values = true)]
+    pub zalopay_key1: Secret,
+    /// The key of the callbacks.
+    #[arg(long, env = "SIM_ZALOPAY_KEY2", hide_env_values = true)]
+    pub zalopay_key2: Secret,
+
     /// The partner code of the bank that speaks the plain signed API.
     #[arg(long, env = "SIM_DIRECT_PARTNER", default_value = "directbank")]
     pub direct_partner: String,

@@ -83,6 +83,12 @@ settings() {
   SIM_PAYOS_CHECKSUM_KEY=$(secret payos-checksum-key)
   SIM_VNPAY_TMN_CODE=PAYCLEAR
   SIM_VNPAY_HASH_SECRET=$(secret vnpay-hash-secret)
+  SIM_MOMO_PARTNER_CODE=MOMOSIMPAYCLEAR
+  SIM_MOMO_ACCESS_KEY=$(secret momo-access-key)
+  SIM_MOMO_SECRET_KEY=$(secret momo-secret-key)
+  SIM_ZALOPAY_APP_ID=2999
+  SIM_ZALOPAY_KEY1=$(secret zalopay-key1)
+  SIM_ZALOPAY_KEY2=$(secret zalopay-key2)
   export "${!SIM_@}"
 }
 
@@ -127,6 +133,10 @@ start_service() {
   configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/vnpay/paymentv2/vpcpay.html\",
     \"api_url\": \"$SIMULATORS_URL/vnpay/merchant_webapi/api/transaction\",
     \"tmn_code\": \"$SIM_VNPAY_TMN_CODE\", \"hash_secret\": \"$SIM_VNPAY_HASH_SECRET\"}"
+  configure momo "{\"base_url\": \"$SIMULATORS_URL/momo\", \"partner_code\": \"$SIM_MOMO_PARTNER_CODE\",
+    \"access_key\": \"$SIM_MOMO_ACCESS_KEY\", \"secret_key\": \"$SIM_MOMO_SECRET_KEY\"}"
+  configure zalopay "{\"base_url\": \"$SIMULATORS_URL/zalopay\", \"page_url\": \"$SIMULATORS_URL/zalopay\",
+    \"app_id\": \"$SIM_ZALOPAY_APP_ID\", \"key1\": \"$SIM_ZALOPAY_KEY1\", \"key2\": \"$SIM_ZALOPAY_KEY2\"}"
   configure directbank "{}"
   write_env
 

@@ -2,16 +2,18 @@
 //! code that speaks to partners. Every case must come out as the file says; every entry under
 //! `negative` must be refused. Secrets, texts and signatures are the file's own.
 
+mod momo;
 mod payos;
 mod vietqr;
 mod vnpay;
+mod zalopay;
 
 use std::fmt;
 
 use serde::Deserialize;
 
 /// The channels that have vectors.
-pub const CHANNELS: &[&str] = &["payos", "vietqr", "vnpay"];
+pub const CHANNELS: &[&str] = &["momo", "payos", "vietqr", "vnpay", "zalopay"];
 
 /// Why a file could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -118,9 +120,11 @@ pub fn run(channel: &str, file: &str) -> Result<Tally, VectorsError> {
 pub fn check(channel: &str, text: &str) -> Result<Tally, VectorsError> {
     let mut tally = Tally::default();
     match channel {
+        "momo" => momo::check(text, &mut tally)?,
         "payos" => payos::check(text, &mut tally)?,
         "vietqr" => vietqr::check(text, &mut tally)?,
         "vnpay" => vnpay::check(text, &mut tally)?,
+        "zalopay" => zalopay::check(text, &mut tally)?,
         other => return Err(VectorsError::UnknownChannel { channel: other.to_owned() }),
     }
     if tally.passed == 0 && tally.failed.is_empty() { Err(VectorsError::NoCase) } else { Ok(tally) }
@@ -130,6 +134,9 @@ pub fn check(channel: &str, text: &str) -> Result<Tally, VectorsError> {
 #[derive(Deserialize)]
 struct Forged {
     name: String,
+    /// Which message it is, where a channel has several keys.
+    #[serde(default)]
+    op: String,
     canonical: String,
     signature: String,
 }

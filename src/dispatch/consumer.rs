@@ -231,14 +231,17 @@ impl Answer {
 }
 
 /// An order that lives for minutes, at a partner's own page, is asked after when its time is over:
-/// the callback may have been lost. A standing order ends with its invoice.
-/// Some partners want to be asked while it lives.
+/// the callback may have been lost; sooner when the partner wants to be asked. A standing order ends
+/// with its invoice.
 fn ask_later(
     attempt: &Attempt,
     dialect: &dyn Dialect,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Option<Duration> {
     let left = attempt.expires_at - now;
-    let at_its_end = (left < Duration::hours(2)).then(|| left + Duration::seconds(5));
-    dialect.polls_every().or(at_its_end)
+    let over = left + Duration::seconds(5);
+    match dialect.polls_every() {
+        Some(pause) => Some(pause.min(over)),
+        None => (left < Duration::hours(2)).then_some(over),
+    }
 }

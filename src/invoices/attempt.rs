@@ -69,7 +69,7 @@ impl Attempt {
             id: AttemptId::new(now),
             invoice: invoice.id,
             partner: partner.code.clone(),
-            reference: dialect.reference(&invoice.code, rand::random()),
+            reference: dialect.reference(&invoice.code, now, rand::random()),
             amount: invoice.amount.checked_sub(invoice.held).ok()?,
             payer_ip: asker.ip.to_owned(),
             language: asker.language.to_owned(),

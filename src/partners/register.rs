@@ -5,26 +5,21 @@ use std::sync::Arc;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::dialects::{self, SettingsError};
+use super::dialects::{self, Quirk, SettingsError};
 use super::store::{self, PartnerRow};
 use super::{Partner, PartnerEntry};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
 use crate::platform::seal::{MasterKeys, OpenError};
 
-/// Dialects whose partner collects on a merchant number instead of a bank account.
-const WITHOUT_BANK_ACCOUNT: &[&str] = &["vnpay"];
-/// Dialects without a callback of their own: their money is settled through the signed API.
-const WITHOUT_CALLBACK: &[&str] = &["plain"];
-
 /// Does a partner of this dialect collect on bank accounts, which have a BIN?
 pub fn has_bank_accounts(dialect: &str) -> bool {
-    !WITHOUT_BANK_ACCOUNT.contains(&dialect)
+    !dialects::quirks(dialect).contains(&Quirk::MerchantNumber)
 }
 
 /// Does this dialect have a callback that can settle?
 pub fn has_callback(dialect: &str) -> bool {
-    !WITHOUT_CALLBACK.contains(&dialect)
+    !dialects::quirks(dialect).contains(&Quirk::NoCallback)
 }
 
 /// Why a partner is not configured.

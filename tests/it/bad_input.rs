@@ -322,6 +322,14 @@ async fn no_input_makes_a_5xx() {
     let webhook = crate::support::partners::payos_envelope(
         &crate::support::partners::payos_transfer("FT1", 5_000, "memo"),
     );
+    let momo_result = {
+        let fields = crate::support::partners::momo_fields("PG1", 5_000, 77, 0);
+        crate::support::partners::momo_result(&fields)
+    };
+    let zalopay_callback = {
+        let data = crate::support::partners::zalopay_fields("261122_PG1", 5_000, 77);
+        crate::support::partners::zalopay_callback(&data)
+    };
     let id = text(&invoice, "id");
     let page = text(&invoice, "pay_url").strip_prefix(&town.url).expect("of this town").to_owned();
     let signed: [(&Caller, String, Value); 6] = [
@@ -355,16 +363,22 @@ async fn no_input_makes_a_5xx() {
         for path in [
             "/partners/vnpay/ipn?vnp_TxnRef=1&vnp_Amount=100&vnp_SecureHash=ab",
             "/partners/vnpay/return?vnp_TxnRef=1&vnp_SecureHash=ab",
+            "/partners/momo/return?orderId=1&resultCode=0&signature=ab",
+            "/partners/zalopay/return?apptransid=1",
             &page,
         ] {
             let url = format!("{}{}", town.url, spoil_path(&mut hand, path));
             let get = Letter { method: reqwest::Method::GET, url, headers: vec![], body: vec![] };
             survives(&town.portal, &get).await;
         }
-        let body = spoil(&mut hand, webhook.to_string().as_bytes());
-        let url = format!("{}/partners/samplebank/webhook", town.url);
-        let post = Letter { method: reqwest::Method::POST, url, headers: vec![], body };
-        survives(&town.portal, &post).await;
+        for (partner, message) in
+            [("samplebank", &webhook), ("momo", &momo_result), ("zalopay", &zalopay_callback)]
+        {
+            let body = spoil(&mut hand, message.to_string().as_bytes());
+            let url = format!("{}/partners/{partner}/webhook", town.url);
+            let post = Letter { method: reqwest::Method::POST, url, headers: vec![], body };
+            survives(&town.portal, &post).await;
+        }
     }
 }
 

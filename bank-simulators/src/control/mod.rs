@@ -39,7 +39,13 @@ pub fn wrong(status: StatusCode, error: impl Display) -> Response {
 
 async fn behave(State(world): State<Shared>, Json(behaviour): Json<Behaviour>) -> Response {
     let settings = &world.settings;
-    if ![&settings.payos_partner, &settings.vnpay_partner].contains(&&behaviour.partner) {
+    let called = [
+        &settings.payos_partner,
+        &settings.vnpay_partner,
+        &settings.momo_partner,
+        &settings.zalopay_partner,
+    ];
+    if !called.contains(&&behaviour.partner) {
         return wrong(StatusCode::NOT_FOUND, "no partner that takes calls has this code");
     }
     world.behaviours.set(behaviour.clone());
@@ -65,6 +71,8 @@ async fn reset(State(world): State<Shared>) -> StatusCode {
     world.courier.forget();
     world.payos.forget();
     world.vnpay.forget();
+    world.momo.forget();
+    world.zalopay.forget();
     world.behaviours.clear();
     world.portals.behave_all();
     StatusCode::NO_CONTENT

@@ -1,9 +1,14 @@
 //! `GET /control/orders`: what the banks keep.
 
 use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{app::Shared, clock, payos::orders::invoice_codes};
+use crate::{
+    app::{Shared, World},
+    clock,
+    payos::orders::invoice_codes,
+};
 
 /// All orders of all partners, oldest first.
 pub async fn list(State(world): State<Shared>) -> Json<Vec<Value>> {
@@ -48,6 +53,57 @@ pub async fn list(State(world): State<Shared>) -> Json<Vec<Value>> {
             (at, listed)
         }));
     }
+    orders.extend(wallets(&world, now));
     orders.sort_by(|one, other| one.0.cmp(&other.0));
     Json(orders.into_iter().map(|(_, order)| order).collect())
+}
+
+fn wallets(world: &World, now: DateTime<Utc>) -> Vec<(String, Value)> {
+    let mut orders = Vec::new();
+    for order in world.momo.book().all() {
+        let at = clock::precise(order.created_at);
+        let payments = order.payments.iter().map(|it| {
+            json!({
+                "transaction_id": it.trans_id.to_string(), "type": "payment",
+                "amount": order.amount.to_string(), "result_code": it.code,
+                "time": clock::precise(it.at),
+            })
+        });
+        let refunds = order.refunds.iter().map(|it| {
+            json!({
+                "transaction_id": it.trans_id.to_string(), "type": "refund",
+                "amount": it.amount.to_string(), "reference": it.order_id,
+                "time": clock::precise(it.at),
+            })
+        });
+        let listed = json!({
+            "channel": "momo", "partner": world.settings.momo_partner,
+            "reference": order.order_id, "amount": order.amount.to_string(),
+            "status": order.status(now), "description": order.order_info,
+            "invoice_code": invoice_codes(&order.order_info).first(),
+            "payment_url": format!("{}/momo/web/{}", world.public_url, order.order_id),
+            "created_at": at, "transactions": payments.chain(refunds).collect::<Vec<_>>(),
+        });
+        orders.push((at, listed));
+    }
+    for order in world.zalopay.book().all() {
+        let at = clock::precise(order.created_at);
+        let payments = order.payments.iter().map(|it| {
+            json!({
+                "transaction_id": it.zp_trans_id.to_string(), "type": "payment",
+                "amount": order.amount.to_string(), "return_code": it.code,
+                "sub_return_code": it.sub_code, "time": clock::precise(it.at),
+            })
+        });
+        let listed = json!({
+            "channel": "zalopay", "partner": world.settings.zalopay_partner,
+            "reference": order.app_trans_id, "amount": order.amount.to_string(),
+            "status": order.status(now), "description": order.description,
+            "invoice_code": invoice_codes(&order.description).first(),
+            "payment_url": format!("{}/zalopay/web/{}", world.public_url, order.app_trans_id),
+            "created_at": at, "transactions": payments.collect::<Vec<_>>(),
+        });
+        orders.push((at, listed));
+    }
+    orders
 }

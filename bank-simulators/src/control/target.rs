@@ -3,9 +3,9 @@
 use crate::{
     app::World,
     deeds::{Act, Deed, Outcome, Refusal},
-    directbank,
+    directbank, momo,
     payos::{orders::invoice_codes, transfer},
-    vietqr, vnpay,
+    vietqr, vnpay, zalopay,
 };
 
 /// Finds the bank and lets the payer act there.
@@ -25,6 +25,12 @@ pub async fn act(world: &World, act: &Act) -> Result<Deed, Refusal> {
     if let Some(number) = number {
         return transfer::for_order(world, act, number).await;
     }
+    if world.momo.book().get(order).is_some() {
+        return momo::pay::act(world, act, order).await;
+    }
+    if world.zalopay.book().get(order).is_some() {
+        return zalopay::pay::act(world, act, order).await;
+    }
     let key = world.vnpay.book().key_of(order);
     match key {
         Some(key) => vnpay::pay::act(world, act, &key).await,
@@ -36,7 +42,7 @@ fn unknown(act: &Act) -> Refusal {
     Refusal::Unknown(act.order.clone())
 }
 
-/// A payment address of the gateway is verified as its page would; a checkout page is looked up.
+/// A payment address of the gateway is verified as its page would; other pages are looked up.
 async fn at_address(world: &World, act: &Act, address: &str) -> Result<Deed, Refusal> {
     let url = url::Url::parse(address).map_err(|_| unknown(act))?;
     if url.path().ends_with("/paymentv2/vpcpay.html") {
@@ -45,6 +51,12 @@ async fn at_address(world: &World, act: &Act, address: &str) -> Result<Deed, Ref
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         let key = vnpay::request::register(world, query)?;
         return vnpay::pay::act(world, act, &key).await;
+    }
+    if let Some(id) = url.path().strip_prefix("/momo/web/") {
+        return momo::pay::act(world, act, id).await;
+    }
+    if let Some(reference) = url.path().strip_prefix("/zalopay/web/") {
+        return zalopay::pay::act(world, act, reference).await;
     }
     let link = url.path().strip_prefix("/payos/web/").ok_or_else(|| unknown(act))?;
     let number = world.payos.book().number_of(link).ok_or_else(|| unknown(act))?;

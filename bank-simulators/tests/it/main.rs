@@ -5,3 +5,4 @@
 mod banks;
 mod portal;
 mod support;
+mod wallets;

@@ -23,6 +23,10 @@ use tokio::net::TcpListener;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
+/// MoMo's access key and secret key.
+pub const MOMO_KEYS: (&str, &str) = ("access-key-of-the-tests", "secret-key-of-the-tests");
+/// ZaloPay's key1 and key2.
+pub const ZALOPAY_KEYS: (&str, &str) = ("key-one-of-the-tests", "key-two-of-the-tests");
 
 #[derive(Parser)]
 struct Options {
@@ -53,13 +57,21 @@ async fn take(
     headers: HeaderMap,
     body: String,
 ) -> Response {
+    let to_momo = uri.path().contains("momo");
     service.got.lock().unwrap().push(Got { method, uri: uri.to_string(), headers, body });
     let mut refuse = service.refuse.lock().unwrap();
     if *refuse > 0 {
         *refuse -= 1;
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    Json(json!({"success": true, "RspCode": "00", "Message": "Confirm Success"})).into_response()
+    if to_momo {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let said = json!({
+        "success": true, "RspCode": "00", "Message": "Confirm Success",
+        "return_code": 1, "return_message": "success",
+    });
+    Json(said).into_response()
 }
 
 pub struct Town {
@@ -97,6 +109,18 @@ impl Town {
             "SIMTMN01",
             "--vnpay-hash-secret",
             HASH_SECRET,
+            "--momo-partner-code",
+            "MOMOSIM",
+            "--momo-access-key",
+            MOMO_KEYS.0,
+            "--momo-secret-key",
+            MOMO_KEYS.1,
+            "--zalopay-app-id",
+            "2999",
+            "--zalopay-key1",
+            ZALOPAY_KEYS.0,
+            "--zalopay-key2",
+            ZALOPAY_KEYS.1,
             "--bank-key-id",
             "bank-1",
             "--bank-secret",

@@ -1,14 +1,20 @@
 use super::*;
 
+const MOMO: &str = include_str!("../../../tests/data/wires/momo.json");
 const PAYOS: &str = include_str!("../../../tests/data/wires/payos.json");
 const VIETQR: &str = include_str!("../../../tests/data/wires/vietqr.json");
 const VNPAY: &str = include_str!("../../../tests/data/wires/vnpay.json");
+const ZALOPAY: &str = include_str!("../../../tests/data/wires/zalopay.json");
 
 #[test]
 fn every_case_is_reproduced_and_every_negative_refused() {
-    for (channel, text, cases) in
-        [("payos", PAYOS, 7 + 3), ("vietqr", VIETQR, 8 + 3), ("vnpay", VNPAY, 14 + 4)]
-    {
+    for (channel, text, cases) in [
+        ("momo", MOMO, 9 + 3),
+        ("payos", PAYOS, 7 + 3),
+        ("vietqr", VIETQR, 8 + 3),
+        ("vnpay", VNPAY, 14 + 4),
+        ("zalopay", ZALOPAY, 8 + 3),
+    ] {
         let tally = check(channel, text).expect(channel);
         assert_eq!(tally.to_string(), format!("{cases} passed, 0 failed"), "{channel}");
     }
@@ -39,6 +45,17 @@ fn a_file_that_says_something_wrong_fails() {
         ("payos", PAYOS, "d4472b25", "d4472b24"),
         ("payos", PAYOS, "22805024", "22805025"),
         ("payos", PAYOS, "\"webhook\"", "\"telegram\""),
+        ("momo", MOMO, "9825f1de", "9825f1df"),
+        ("momo", MOMO, "\"orderId\": \"INV-3\"", "\"orderId\": \"INV-4\""),
+        ("momo", MOMO, "extraData=eyJ", "extraData=eyK"),
+        ("momo", MOMO, "SIMSECRETKEY", "SIMSECRETKEX"),
+        ("momo", MOMO, "\"transId\": 4088878653", "\"transId\": 4088878654"),
+        ("momo", MOMO, "\"op\": \"query\"", "\"op\": \"guess\""),
+        ("zalopay", ZALOPAY, "53228f87", "53228f88"),
+        ("zalopay", ZALOPAY, "\"app_time\": 1795312800000", "\"app_time\": 1795312800001"),
+        ("zalopay", ZALOPAY, "SIMZLPKEY2", "SIMZLPKEY3"),
+        ("zalopay", ZALOPAY, "\"refund_fee_amount\": 1000", "\"refund_fee_amount\": 1001"),
+        ("zalopay", ZALOPAY, "\\\"channel\\\":38", "\\\"channel\\\":39"),
         ("vietqr", VIETQR, "AE9F\"", "AE9E\""),
         ("vietqr", VIETQR, "\"acc\": \"257678859\"", "\"acc\": \"257678858\""),
         ("vietqr", VIETQR, "\"Chuyen tien\"", "\"Chuyen tiem\""),
@@ -65,6 +82,18 @@ fn a_negative_that_is_genuine_fails() {
             "1b348d1718cc4676b8db81d382220ec15b47e8e6702aa3a306fcba924a6d4047",
             "86ca4bea4c2c77a179ffa12e1ec913e4a037b9714f9d7d7fbc5cbbb53240b290",
         ),
+        (
+            "momo",
+            MOMO,
+            "resultCode=0&transId=1795312832000",
+            "resultCode=1006&transId=1795312832000",
+        ),
+        (
+            "zalopay",
+            ZALOPAY,
+            "3a1d862c1d67183c2eee328d6c855e26d6273b083642f312e850fc2d85b39e3f",
+            "53228f87bfe5b57761ae0f3aa75ed83dc58c8b3ff6b9944a11960570fc065c6b",
+        ),
         ("vietqr", VIETQR, "tien6304D5C7", "tien630453E6"),
     ] {
         let tally = spoil(channel, text, wrong, right);
@@ -75,7 +104,7 @@ fn a_negative_that_is_genuine_fails() {
 
 #[test]
 fn what_is_no_file_of_vectors_is_an_error() {
-    assert!(matches!(check("momo", "{}"), Err(VectorsError::UnknownChannel { .. })));
+    assert!(matches!(check("telegram", "{}"), Err(VectorsError::UnknownChannel { .. })));
     assert!(matches!(check("vnpay", "{}"), Err(VectorsError::Shape(_))));
     assert!(matches!(check("vietqr", "{}"), Err(VectorsError::NoCase)));
     assert!(matches!(run("vnpay", "no-such-file.json"), Err(VectorsError::Read { .. })));

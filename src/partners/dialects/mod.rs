@@ -11,11 +11,14 @@
 
 pub mod json;
 pub mod key;
+pub mod momo;
 pub mod payos;
 pub mod plain;
+mod reading;
 pub mod settings;
 pub mod vietqr;
 pub mod vnpay;
+pub mod zalopay;
 
 #[cfg(test)]
 mod mangled;
@@ -31,11 +34,29 @@ use crate::vocabulary::money::Money;
 
 pub use settings::SettingsError;
 
-/// The register of dialects: name, and what makes one from its settings.
+/// In what a dialect differs from a bank that collects on accounts and calls back. It is known
+/// before any partner is configured, so that the registers can be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quirk {
+    /// It collects on a merchant's number, not on bank accounts, which have a BIN.
+    MerchantNumber,
+    /// It calls nobody back: its money is settled through the signed API.
+    NoCallback,
+}
+
+/// The register of dialects: name, what makes one from its settings, and its quirks.
 macro_rules! register {
-    ($($name:literal => $open:path),+ $(,)?) => {
+    ($($name:literal => $open:path $([$($quirk:ident),+])?),+ $(,)?) => {
         /// The names of all dialects.
         pub const NAMES: &[&str] = &[$($name),+];
+
+        /// The quirks of the dialect of that name; none when there is no such dialect.
+        pub fn quirks(name: &str) -> &'static [Quirk] {
+            match name {
+                $($name => &[$($(Quirk::$quirk),+)?],)+
+                _ => &[],
+            }
+        }
 
         /// The dialect of that name with these settings, a JSON object.
         pub fn from_settings(
@@ -51,9 +72,11 @@ macro_rules! register {
 }
 
 register! {
+    "momo" => momo::Momo::open [MerchantNumber],
     "payos" => payos::Payos::open,
-    "plain" => plain::Plain::open,
-    "vnpay" => vnpay::Vnpay::open,
+    "plain" => plain::Plain::open [NoCallback],
+    "vnpay" => vnpay::Vnpay::open [MerchantNumber],
+    "zalopay" => zalopay::Zalopay::open [MerchantNumber],
 }
 
 text_enum! {
@@ -385,9 +408,9 @@ impl From<&Unheard> for Verdict {
 pub struct Said {
     /// HTTP status.
     pub status: u16,
-    /// Content type.
+    /// Content type; it goes with a body only.
     pub content_type: &'static str,
-    /// The body.
+    /// The body; empty when the partner wants an answer without one.
     pub body: String,
 }
 
@@ -413,8 +436,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
-    /// A reference for a new attempt, in the partner's form, from 64 random bits.
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String;
+    /// A reference for a new attempt made now, in the partner's form, from 64 random bits.
+    fn reference(&self, code: &InvoiceCode, now: DateTime<Utc>, random: u64) -> String;
 
     /// Smallest and largest amount of one order, when the partner states them.
     fn limits(&self) -> Option<(Money, Money)> {

@@ -29,6 +29,16 @@ pub enum SettingsError {
         /// The field.
         field: &'static str,
     },
+    /// A field is no whole number within its bounds.
+    #[error("{field} is not a whole number from {least} to {most}, written as text")]
+    NotANumber {
+        /// The field.
+        field: &'static str,
+        /// Its smallest value.
+        least: u64,
+        /// Its largest value.
+        most: u64,
+    },
     /// A field is no address.
     #[error("{field} is not an http or https address without query and fragment")]
     NotAnAddress {
@@ -66,4 +76,22 @@ pub(super) fn address(field: &'static str, text: &str) -> Result<String, Setting
         return Err(wrong);
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// A whole number within these bounds, written as text.
+pub(super) fn number(
+    field: &'static str,
+    text: &str,
+    (least, most): (u64, u64),
+) -> Result<u64, SettingsError> {
+    Some(text)
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .filter(|number| (least..=most).contains(number))
+        .ok_or(SettingsError::NotANumber { field, least, most })
+}
+
+/// The codes of a list such as `4001, 4100`.
+pub(super) fn codes(text: &str) -> Vec<String> {
+    text.split([',', ' ']).filter(|code| !code.is_empty()).map(str::to_owned).collect()
 }

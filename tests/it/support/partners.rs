@@ -8,7 +8,9 @@ use sha2::{Sha256, Sha512};
 use url::form_urlencoded;
 
 use super::caller::{Answer, answer};
-use super::simulators::{CHECKSUM_KEY, HASH_SECRET, TMN_CODE};
+use super::simulators::{
+    CHECKSUM_KEY, HASH_SECRET, MOMO_CODE, MOMO_KEYS, TMN_CODE, ZALOPAY_APP, ZALOPAY_KEYS,
+};
 use super::town::{PAYOS_ACCOUNT, Town};
 
 /// A payOS webhook about a plain transfer to the account.
@@ -70,7 +72,81 @@ pub fn vnpay_query(fields: &BTreeMap<String, String>) -> String {
     format!("{text}&vnp_SecureHash={}", hex::encode(mac.finalize().into_bytes()))
 }
 
+fn sha256(key: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key");
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// The fields of a MoMo result, but for its signature.
+pub fn momo_fields(order: &str, amount: i64, transaction: i64, code: i64) -> Value {
+    json!({
+        "partnerCode": MOMO_CODE, "orderId": order, "requestId": order, "amount": amount,
+        "orderInfo": "Nop phi", "orderType": "momo_wallet", "transId": transaction,
+        "resultCode": code, "message": "m", "payType": "qr", "responseTime": 1_768_446_000_000_i64,
+        "extraData": "",
+    })
+}
+
+/// With its signature.
+pub fn momo_result(fields: &Value) -> Value {
+    const SIGNED: [&str; 12] = [
+        "amount",
+        "extraData",
+        "message",
+        "orderId",
+        "orderInfo",
+        "orderType",
+        "partnerCode",
+        "payType",
+        "requestId",
+        "responseTime",
+        "resultCode",
+        "transId",
+    ];
+    let value =
+        |name: &str| fields[name].as_str().map_or_else(|| fields[name].to_string(), str::to_owned);
+    let pairs = SIGNED.map(|name| format!("{name}={}", value(name))).join("&");
+    let mut signed = fields.clone();
+    let text = format!("accessKey={}&{pairs}", MOMO_KEYS.0);
+    signed["signature"] = json!(sha256(MOMO_KEYS.1, &text));
+    signed
+}
+
+/// The data of a ZaloPay callback.
+pub fn zalopay_fields(order: &str, amount: i64, transaction: i64) -> Value {
+    json!({
+        "app_id": ZALOPAY_APP.parse::<i64>().expect("a number"), "app_trans_id": order,
+        "app_time": 1_768_446_000_000_i64, "app_user": "u", "amount": amount, "embed_data": "{}",
+        "item": "[]", "zp_trans_id": transaction, "server_time": 1_768_446_000_000_i64,
+        "channel": 38, "merchant_user_id": "u", "user_fee_amount": 0, "discount_amount": 0,
+    })
+}
+
+/// In its envelope.
+pub fn zalopay_callback(data: &Value) -> Value {
+    let text = data.to_string();
+    let mac = sha256(ZALOPAY_KEYS.1, &text);
+    json!({ "data": text, "mac": mac, "type": 1 })
+}
+
 impl Town {
+    /// What MoMo's server gets for a result: the status and the body.
+    pub async fn momo(&self, body: &str) -> (u16, String) {
+        let address = format!("{}/partners/momo/webhook", self.url);
+        let request = self.http.post(address).header("content-type", "application/json");
+        let answer = answer(request.body(body.to_owned())).await.expect("an answer");
+        (answer.status, answer.text())
+    }
+
+    /// The `return_code` that ZaloPay's server gets for a callback.
+    pub async fn zalopay(&self, body: &str) -> i64 {
+        let address = format!("{}/partners/zalopay/webhook", self.url);
+        let request = self.http.post(address).header("content-type", "application/json");
+        let answer = answer(request.body(body.to_owned())).await.expect("an answer").expect(200);
+        answer["return_code"].as_i64().expect("a code")
+    }
+
     pub async fn payos(&self, envelope: &Value) -> Answer {
         let address = format!("{}/partners/samplebank/webhook", self.url);
         answer(self.http.post(address).json(envelope)).await.expect("an answer")
@@ -82,4 +158,16 @@ impl Town {
         let answer = answer(self.http.get(address)).await.expect("an answer").expect(200);
         answer["RspCode"].as_str().expect("a code").to_owned()
     }
+}
+
+/// Chooses a partner on the pay page, as a browser without scripts would; the way to its page.
+pub async fn choose(town: &Town, invoice: &Value, partner: &str) -> String {
+    let request = town
+        .http
+        .post(invoice["pay_url"].as_str().expect("a pay page"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("partner={partner}"));
+    let answer = answer(request).await.expect("the pay page answers");
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.headers["location"].to_str().expect("an address").to_owned()
 }

@@ -4,12 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use payclear::partners::dialects::Call;
 use serde_json::{Value, json};
 
 use super::caller::{Answer, Caller, answer};
 use super::wait::until;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
+/// MoMo's access key and secret key.
+pub const MOMO_KEYS: (&str, &str) = ("access-key-of-the-tests", "secret-key-of-the-tests");
+/// The merchant's code at MoMo.
+pub const MOMO_CODE: &str = "MOMOSIMPAYCLEAR";
+/// ZaloPay's key1 and key2.
+pub const ZALOPAY_KEYS: (&str, &str) = ("key-one-of-the-tests", "key-two-of-the-tests");
+/// The merchant's number at ZaloPay.
+pub const ZALOPAY_APP: &str = "2999";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 pub const TMN_CODE: &str = "PAYCLEAR";
 const API_KEY: &str = "api-key-of-the-tests";
@@ -74,6 +83,12 @@ impl Simulators {
             .env("SIM_PAYOS_CHECKSUM_KEY", CHECKSUM_KEY)
             .env("SIM_VNPAY_TMN_CODE", TMN_CODE)
             .env("SIM_VNPAY_HASH_SECRET", HASH_SECRET)
+            .env("SIM_MOMO_PARTNER_CODE", MOMO_CODE)
+            .env("SIM_MOMO_ACCESS_KEY", MOMO_KEYS.0)
+            .env("SIM_MOMO_SECRET_KEY", MOMO_KEYS.1)
+            .env("SIM_ZALOPAY_APP_ID", ZALOPAY_APP)
+            .env("SIM_ZALOPAY_KEY1", ZALOPAY_KEYS.0)
+            .env("SIM_ZALOPAY_KEY2", ZALOPAY_KEYS.1)
             .env("SIM_BANK_KEY_ID", &bank.key_id)
             .env("SIM_BANK_SECRET", secret)
             .stdin(Stdio::null())
@@ -93,7 +108,7 @@ impl Simulators {
     }
 
     /// What the partners' dialects are told.
-    pub fn settings(url: &str) -> [(&'static str, Value); 2] {
+    pub fn settings(url: &str) -> Vec<(&'static str, Value)> {
         let payos = json!({
             "base_url": format!("{url}/payos"), "client_id": CLIENT_ID, "api_key": API_KEY,
             "checksum_key": CHECKSUM_KEY,
@@ -103,12 +118,31 @@ impl Simulators {
             "api_url": format!("{url}/vnpay/merchant_webapi/api/transaction"),
             "tmn_code": TMN_CODE, "hash_secret": HASH_SECRET,
         });
-        [("samplebank", payos), ("vnpay", vnpay)]
+        let momo = json!({
+            "base_url": format!("{url}/momo"), "partner_code": MOMO_CODE,
+            "access_key": MOMO_KEYS.0, "secret_key": MOMO_KEYS.1,
+        });
+        let zalopay = json!({
+            "base_url": format!("{url}/zalopay"), "page_url": format!("{url}/zalopay"),
+            "app_id": ZALOPAY_APP, "key1": ZALOPAY_KEYS.0, "key2": ZALOPAY_KEYS.1,
+        });
+        vec![("samplebank", payos), ("vnpay", vnpay), ("momo", momo), ("zalopay", zalopay)]
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.http.post(format!("{}{path}", self.url)).json(body);
         answer(request).await.expect("the simulators answer")
+    }
+
+    /// Makes a dialect's own call; status and body.
+    pub async fn call(&self, call: Call) -> (u16, Vec<u8>) {
+        let method = call.method.parse().expect("a method");
+        let mut request = self.http.request(method, call.url).body(call.body);
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.expect("the simulators answer");
+        (response.status().as_u16(), response.bytes().await.expect("a body").to_vec())
     }
 
     pub async fn get(&self, path: &str) -> Value {

@@ -39,7 +39,7 @@ impl Dialect for Payos {
     }
 
     /// An order code: 1 to 2^53 - 1.
-    fn reference(&self, _code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, _code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         (random % LARGEST_ORDER_CODE + 1).to_string()
     }
 

@@ -36,7 +36,7 @@ impl Dialect for Plain {
         Channel::BankTransfer
     }
 
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         super::reference_of_code(code, random)
     }
 

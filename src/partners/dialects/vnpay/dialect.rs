@@ -25,7 +25,7 @@ impl Dialect for Vnpay {
     }
 
     /// The code and four characters: VNPAY wants it unique per day.
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         crate::partners::dialects::reference_of_code(code, random)
     }
 

@@ -180,9 +180,9 @@ fn a_payment_address_carries_the_whole_order() {
     ] {
         assert_eq!(received.get(name), Some(value), "{name}");
     }
-    let reference = vnpay().reference(&code, u64::MAX);
+    let reference = vnpay().reference(&code, order().created_at, u64::MAX);
     assert_eq!(reference, format!("{code}YYYY"));
-    assert_eq!(vnpay().reference(&code, 0), format!("{code}0000"));
+    assert_eq!(vnpay().reference(&code, order().created_at, 0), format!("{code}0000"));
 }
 
 #[test]
