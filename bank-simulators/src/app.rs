@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     behaviour::Behaviours, clock, control, courier::Courier, directbank, journal::Journal, payos,
-    portal, settings::Settings, vnpay,
+    portal, sepay, settings::Settings, vnpay,
 };
 
 /// What every call gets.
@@ -39,6 +39,8 @@ pub struct World {
     pub payos: payos::Bank,
     /// The VNPAY-shaped gateway.
     pub vnpay: vnpay::Gateway,
+    /// The account that SePay watches.
+    pub sepay: sepay::Account,
     /// The bank that speaks the plain signed API.
     pub direct: directbank::Bank,
     /// The reference portal.
@@ -94,6 +96,7 @@ impl World {
             numbers: Numbers::from_now(),
             payos: payos::Bank::new(&settings),
             vnpay: vnpay::Gateway::default(),
+            sepay: sepay::Account::default(),
             direct: directbank::Bank::new(&settings)?,
             portals: portal::Portals::open(&settings.journal_dir.join("portals.jsonl"))?,
             settings,
@@ -107,6 +110,7 @@ pub fn router(world: Shared) -> Router {
         .route("/livez", get(|| async { "ok" }))
         .nest("/payos", payos::routes())
         .nest("/vnpay", vnpay::routes())
+        .nest("/sepay", sepay::routes())
         .nest("/control", control::routes())
         .nest("/portal", portal::routes())
         .with_state(world)

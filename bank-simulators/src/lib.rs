@@ -17,6 +17,7 @@ pub mod journal;
 pub mod payer_page;
 pub mod payos;
 pub mod portal;
+pub mod sepay;
 pub mod settings;
 pub mod signing;
 pub mod vietqr;

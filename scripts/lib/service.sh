@@ -83,6 +83,7 @@ settings() {
   SIM_PAYOS_CHECKSUM_KEY=$(secret payos-checksum-key)
   SIM_VNPAY_TMN_CODE=PAYCLEAR
   SIM_VNPAY_HASH_SECRET=$(secret vnpay-hash-secret)
+  SIM_SEPAY_SECRET=$(secret sepay-secret)
   export "${!SIM_@}"
 }
 
@@ -127,6 +128,7 @@ start_service() {
   configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/vnpay/paymentv2/vpcpay.html\",
     \"api_url\": \"$SIMULATORS_URL/vnpay/merchant_webapi/api/transaction\",
     \"tmn_code\": \"$SIM_VNPAY_TMN_CODE\", \"hash_secret\": \"$SIM_VNPAY_HASH_SECRET\"}"
+  configure sepay "{\"authentication\": \"hmac\", \"secret\": \"$SIM_SEPAY_SECRET\"}"
   configure directbank "{}"
   write_env
 

@@ -18,7 +18,7 @@ use super::report_failed::report_failed;
 use super::settlement::Settlement;
 use crate::callers::doors::Doors;
 use crate::invoices::store as invoice_store;
-use crate::partners::dialects::{Callback, Dialect, Outcome, Report, Said, Verdict};
+use crate::partners::dialects::{Callback, Dialect, Outcome, Report, Said, Unheard, Verdict};
 use crate::partners::exchange::{Exchange, exchange_keep};
 use crate::partners::{CollectingAccount, Partner, SettlingSource};
 use crate::platform::group::Writer;
@@ -90,12 +90,17 @@ async fn callback(
     };
     let raw = if body.is_empty() { query.clone().into_bytes() } else { body.clone() };
     let callback = Callback { query: &query, headers: &headers, body: &body };
-    let verdict = match dialect.hear_callback(&callback) {
+    let heard = dialect.hear_callback(&callback).and_then(|report| {
+        let stale = dialect.is_stale(&callback, doors.doors.clock().now());
+        if stale { Err(Unheard::Signature) } else { Ok(report) }
+    });
+    let verdict = match heard {
         Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
         Err(unheard) => {
             tracing::info!(partner.code = code, why = %unheard, "callback refused");
             // Anybody can send what is not signed: one in a second is kept, no more.
-            if doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok() {
+            let rate = || doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok();
+            if unheard.is_genuine() || rate() {
                 doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
             }
             Verdict::from(&unheard)

@@ -28,6 +28,7 @@ mod notices;
 mod openapi;
 mod partner_calls;
 mod partners_payos;
+mod partners_sepay;
 mod partners_vnpay;
 mod pay_page;
 mod registers;

@@ -4,4 +4,5 @@
 
 mod banks;
 mod portal;
+mod sepay;
 mod support;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
+pub const SEPAY_SECRET: &str = "sepay-secret-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 
 #[derive(Parser)]
@@ -97,6 +98,8 @@ impl Town {
             "SIMTMN01",
             "--vnpay-hash-secret",
             HASH_SECRET,
+            "--sepay-secret",
+            SEPAY_SECRET,
             "--bank-key-id",
             "bank-1",
             "--bank-secret",

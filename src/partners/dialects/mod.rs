@@ -13,6 +13,7 @@ pub mod json;
 pub mod key;
 pub mod payos;
 pub mod plain;
+pub mod sepay;
 pub mod settings;
 pub mod vietqr;
 pub mod vnpay;
@@ -53,6 +54,7 @@ macro_rules! register {
 register! {
     "payos" => payos::Payos::open,
     "plain" => plain::Plain::open,
+    "sepay" => sepay::Sepay::open,
     "vnpay" => vnpay::Vnpay::open,
 }
 
@@ -330,6 +332,16 @@ pub enum Unheard {
     /// The partner only tries out whether we answer.
     #[error("a test call")]
     Test,
+    /// Genuine, and about money that left an account: nothing was collected.
+    #[error("money that left an account")]
+    NoCredit,
+}
+
+impl Unheard {
+    /// Did the partner itself send it? Then it is kept whatever it says.
+    pub fn is_genuine(&self) -> bool {
+        matches!(self, Self::Test | Self::NoCredit)
+    }
 }
 
 text_enum! {
@@ -351,7 +363,7 @@ text_enum! {
         WrongMerchant = "wrong_merchant",
         /// Not readable.
         Malformed = "malformed",
-        /// A test call.
+        /// A test call, or a word about money that is none of ours to collect.
         Test = "test",
         /// We cannot say now; come again.
         TryLater = "try_later",
@@ -364,7 +376,7 @@ impl From<&Unheard> for Verdict {
             Unheard::Signature => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
-            Unheard::Test => Self::Test,
+            Unheard::Test | Unheard::NoCredit => Self::Test,
         }
     }
 }
@@ -473,6 +485,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Verifies a callback on its raw bytes and reads it.
     fn hear_callback(&self, callback: &Callback<'_>) -> Result<Report, Unheard>;
+
+    /// Is what is signed with a callback too far from now to be taken? Whoever overheard a callback
+    /// may send it again.
+    fn is_stale(&self, _callback: &Callback<'_>, _now: DateTime<Utc>) -> bool {
+        false
+    }
 
     /// Answers a callback in the partner's words.
     fn say(&self, verdict: Verdict) -> Said;

@@ -35,6 +35,22 @@ pub enum SettingsError {
         /// The field.
         field: &'static str,
     },
+    /// A field says what is not taken.
+    #[error("{field}: {why}")]
+    Unfit {
+        /// The field.
+        field: &'static str,
+        /// What is taken instead, and why.
+        why: &'static str,
+    },
+    /// The dialect rests on what nobody has verified yet.
+    #[error(
+        "this dialect is switched off: {what}. Ask the partner, then say \"confirmed_by_partner\": true"
+    )]
+    Unconfirmed {
+        /// What is unverified.
+        what: &'static str,
+    },
 }
 
 pub(super) fn read<T: DeserializeOwned>(

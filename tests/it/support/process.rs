@@ -328,7 +328,7 @@ impl Drop for Site {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let partners = ["samplebank", "vnpay", "directbank"].map(str::to_owned);
+                let partners = ["samplebank", "vnpay", "sepay", "directbank"].map(str::to_owned);
                 let broker =
                     BrokerSettings { url: cluster().amqp_url.clone(), prefix: format!("{name}.") };
                 let parked = clear_queues(&broker, &partners).await;

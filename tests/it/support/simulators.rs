@@ -11,6 +11,7 @@ use super::caller::{Answer, Caller, answer};
 use super::wait::until;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
+pub const SEPAY_SECRET: &str = "sepay-secret-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 pub const TMN_CODE: &str = "PAYCLEAR";
 const API_KEY: &str = "api-key-of-the-tests";
@@ -75,6 +76,7 @@ impl Simulators {
             .env("SIM_PAYOS_CHECKSUM_KEY", CHECKSUM_KEY)
             .env("SIM_VNPAY_TMN_CODE", TMN_CODE)
             .env("SIM_VNPAY_HASH_SECRET", HASH_SECRET)
+            .env("SIM_SEPAY_SECRET", SEPAY_SECRET)
             .env("SIM_BANK_KEY_ID", &bank.key_id)
             .env("SIM_BANK_SECRET", secret)
             .stdin(Stdio::null())
@@ -94,7 +96,7 @@ impl Simulators {
     }
 
     /// What the partners' dialects are told.
-    pub fn settings(url: &str) -> [(&'static str, Value); 2] {
+    pub fn settings(url: &str) -> Vec<(&'static str, Value)> {
         let payos = json!({
             "base_url": format!("{url}/payos"), "client_id": CLIENT_ID, "api_key": API_KEY,
             "checksum_key": CHECKSUM_KEY,
@@ -104,7 +106,8 @@ impl Simulators {
             "api_url": format!("{url}/vnpay/merchant_webapi/api/transaction"),
             "tmn_code": TMN_CODE, "hash_secret": HASH_SECRET,
         });
-        [("samplebank", payos), ("vnpay", vnpay)]
+        let sepay = json!({ "authentication": "hmac", "secret": SEPAY_SECRET });
+        vec![("samplebank", payos), ("vnpay", vnpay), ("sepay", sepay)]
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
