@@ -12,9 +12,26 @@ fn dialects() -> Vec<Arc<dyn Dialect>> {
     let payos = br#"{"base_url":"http://b.test","client_id":"c","api_key":"a","checksum_key":"k"}"#;
     let vnpay = br#"{"payment_url":"http://v.test/p","api_url":"http://v.test/a","tmn_code":"T",
         "hash_secret":"k"}"#;
-    [("payos", &payos[..]), ("vnpay", vnpay), ("plain", b"{}")]
-        .map(|(name, settings)| from_settings(name, settings).expect(name))
-        .into()
+    let sepay = br#"{"authentication":"hmac","secret":"k"}"#;
+    let onepay = br#"{"payment_url":"http://o.test/p","query_url":"http://o.test/q","merchant":"M",
+        "access_code":"A","secure_secret":"00ff","confirmed_by_partner":true}"#;
+    let viettel = br#"{"payment_url":"http://w.test/p","search_url":"http://w.test/s",
+        "merchant_code":"M","access_code":"A","hash_key":"k","confirmed_by_partner":true}"#;
+    let keypay =
+        br#"{"create_url":"http://k.test/c","detail_url":"http://k.test/d","client_id":"C",
+        "hash_key_1":"k","pay_url_field":"u","status_field":"s","transaction_field":"t",
+        "amount_field":"a","paid_status":"1","confirmed_by_partner":true}"#;
+    [
+        ("payos", &payos[..]),
+        ("vnpay", vnpay),
+        ("plain", b"{}"),
+        ("sepay", sepay),
+        ("onepay", onepay),
+        ("viettel", viettel),
+        ("keypay", keypay),
+    ]
+    .map(|(name, settings)| from_settings(name, settings).expect(name))
+    .into()
 }
 
 fn order() -> Order {
@@ -89,6 +106,12 @@ fn a_mangled_callback_is_answered_and_never_says_anything_new() {
         let query = String::from_utf8_lossy(&mangle(ipn.as_bytes(), &mut random)).into_owned();
         for (dialect, genuine) in dialects.iter().zip(&genuine) {
             let _ = dialect.hear_return(&query);
+            if let Ok(question) =
+                dialect.hear_bill_question(&Callback { query: &query, headers: &[], body: &body })
+            {
+                let said = dialect.say_bill(&question, &Bill::Owed(Money::vnd(10_000)));
+                assert!(!said.body.contains("10000"), "told to nobody without the key");
+            }
             let heard =
                 dialect.hear_callback(&Callback { query: &query, headers: &[], body: &body });
             match heard {

@@ -9,13 +9,17 @@
 //! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
 //! ```
 
+mod form;
 pub mod json;
 pub mod key;
+pub mod keypay;
+pub mod onepay;
 pub mod payos;
 pub mod plain;
 pub mod sepay;
 pub mod settings;
 pub mod vietqr;
+pub mod viettel;
 pub mod vnpay;
 
 #[cfg(test)]
@@ -52,9 +56,12 @@ macro_rules! register {
 }
 
 register! {
+    "keypay" => keypay::Keypay::open,
+    "onepay" => onepay::Onepay::open,
     "payos" => payos::Payos::open,
     "plain" => plain::Plain::open,
     "sepay" => sepay::Sepay::open,
+    "viettel" => viettel::Viettel::open,
     "vnpay" => vnpay::Vnpay::open,
 }
 
@@ -392,6 +399,28 @@ pub struct Said {
     pub body: String,
 }
 
+/// A partner asks, before it takes money, what is owed for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillQuestion {
+    /// Our reference of the attempt.
+    pub reference: String,
+    /// The code of the invoice, as the partner has it.
+    pub bill: String,
+    /// The partner's proof. It may cover the amount, so it is checked with the answer.
+    pub proof: String,
+}
+
+/// What is owed for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bill {
+    /// This much.
+    Owed(Money),
+    /// Nothing that we know of: no such order, or it cannot be paid any more.
+    Unknown,
+    /// We cannot say now.
+    CannotSay,
+}
+
 /// What the payer's browser brings back from the partner's page: for a page to show, nothing else.
 /// Even a genuine return settles nothing; it may be a reason to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -494,6 +523,21 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Answers a callback in the partner's words.
     fn say(&self, verdict: Verdict) -> Said;
+
+    /// The same, for partners whose answer repeats what was asked.
+    fn say_to(&self, _callback: &Callback<'_>, verdict: Verdict) -> Said {
+        self.say(verdict)
+    }
+
+    /// Reads a question about what is owed, for partners that ask before they take money.
+    fn hear_bill_question(&self, _callback: &Callback<'_>) -> Result<BillQuestion, Unheard> {
+        Err(Unheard::Malformed { why: "this partner asks about no bills".to_owned() })
+    }
+
+    /// Answers it, and says what is owed only if its proof holds.
+    fn say_bill(&self, _question: &BillQuestion, _bill: &Bill) -> Said {
+        self.say(Verdict::Malformed)
+    }
 
     /// Reads what the payer's browser came back with; none when the partner sends nothing along.
     fn hear_return(&self, _query: &str) -> Option<Returned> {

@@ -14,7 +14,9 @@ pub enum SettingsError {
         name: String,
     },
     /// Not a JSON object with these fields.
-    #[error("line {line}, column {column}: expected a JSON object with {fields}, all of them text")]
+    #[error(
+        "line {line}, column {column}: expected a JSON object with {fields}, each of them text unless it says otherwise"
+    )]
     Unreadable {
         /// What the dialect wants.
         fields: &'static str,

@@ -1,0 +1,3 @@
+//! Doors for systems that speak another platform's messages.
+
+pub mod signature;
