@@ -2,7 +2,10 @@
 //! code that speaks to partners. Every case must come out as the file says; every entry under
 //! `negative` must be refused. Secrets, texts and signatures are the file's own.
 
+mod government;
+mod onepay;
 mod payos;
+mod sepay;
 mod vietqr;
 mod vnpay;
 
@@ -11,7 +14,17 @@ use std::fmt;
 use serde::Deserialize;
 
 /// The channels that have vectors.
-pub const CHANNELS: &[&str] = &["payos", "vietqr", "vnpay"];
+pub const CHANNELS: &[&str] = &[
+    "dvcqg",
+    "gov_dvcqg_viettel_keypay",
+    "keypay",
+    "onepay",
+    "payos",
+    "sepay",
+    "vietqr",
+    "viettel",
+    "vnpay",
+];
 
 /// Why a file could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +131,15 @@ pub fn run(channel: &str, file: &str) -> Result<Tally, VectorsError> {
 pub fn check(channel: &str, text: &str) -> Result<Tally, VectorsError> {
     let mut tally = Tally::default();
     match channel {
+        "gov_dvcqg_viettel_keypay" => {
+            government::check(text, &government::FAMILIES, &mut tally)?;
+        }
+        family if government::FAMILIES.contains(&family) => {
+            government::check(text, &[family], &mut tally)?;
+        }
+        "onepay" => onepay::check(text, &mut tally)?,
         "payos" => payos::check(text, &mut tally)?,
+        "sepay" => sepay::check(text, &mut tally)?,
         "vietqr" => vietqr::check(text, &mut tally)?,
         "vnpay" => vnpay::check(text, &mut tally)?,
         other => return Err(VectorsError::UnknownChannel { channel: other.to_owned() }),
