@@ -13,7 +13,7 @@ use crate::platform::directory_version;
 use crate::platform::seal::{MasterKeys, OpenError};
 
 /// Dialects whose partner collects on a merchant number instead of a bank account.
-const WITHOUT_BANK_ACCOUNT: &[&str] = &["vnpay"];
+const WITHOUT_BANK_ACCOUNT: &[&str] = &["keypay", "onepay", "viettel", "vnpay"];
 /// Dialects without a callback of their own: their money is settled through the signed API.
 const WITHOUT_CALLBACK: &[&str] = &["plain"];
 
