@@ -14,8 +14,8 @@ use axum::{Router, routing::get, serve::ListenerExt};
 use tokio::net::TcpListener;
 
 use crate::{
-    behaviour::Behaviours, clock, control, courier::Courier, directbank, journal::Journal, payos,
-    portal, sepay, settings::Settings, vnpay,
+    behaviour::Behaviours, clock, control, courier::Courier, directbank, dossier, journal::Journal,
+    payos, portal, sepay, settings::Settings, vnpay,
 };
 
 /// What every call gets.
@@ -43,6 +43,8 @@ pub struct World {
     pub sepay: sepay::Account,
     /// The bank that speaks the plain signed API.
     pub direct: directbank::Bank,
+    /// The dossier system that speaks the national platform's messages.
+    pub dossier: dossier::System,
     /// The reference portal.
     pub portals: portal::Portals,
 }
@@ -98,6 +100,7 @@ impl World {
             vnpay: vnpay::Gateway::default(),
             sepay: sepay::Account::default(),
             direct: directbank::Bank::new(&settings)?,
+            dossier: dossier::System::default(),
             portals: portal::Portals::open(&settings.journal_dir.join("portals.jsonl"))?,
             settings,
         }))
@@ -111,6 +114,7 @@ pub fn router(world: Shared) -> Router {
         .nest("/payos", payos::routes())
         .nest("/vnpay", vnpay::routes())
         .nest("/sepay", sepay::routes())
+        .nest("/dossier", dossier::routes())
         .nest("/control", control::routes())
         .nest("/portal", portal::routes())
         .with_state(world)

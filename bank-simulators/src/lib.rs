@@ -13,6 +13,7 @@ pub mod control;
 pub mod courier;
 pub mod deeds;
 pub mod directbank;
+pub mod dossier;
 pub mod journal;
 pub mod payer_page;
 pub mod payos;

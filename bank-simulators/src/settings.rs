@@ -138,6 +138,13 @@ pub struct Settings {
     #[arg(long, env = "SIM_SEPAY_ACCOUNT", default_value = "0560009988776")]
     pub sepay_account: String,
 
+    /// MaDoiTac of the dossier system.
+    #[arg(long, env = "SIM_DOSSIER_PARTNER_CODE", default_value = "SIMDT01")]
+    pub dossier_partner_code: String,
+    /// Its secret; without one it says nothing.
+    #[arg(long, env = "SIM_DOSSIER_SECRET", hide_env_values = true)]
+    pub dossier_secret: Option<Secret>,
+
     /// The partner code of the bank that speaks the plain signed API.
     #[arg(long, env = "SIM_DIRECT_PARTNER", default_value = "directbank")]
     pub direct_partner: String,

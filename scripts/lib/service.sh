@@ -59,6 +59,15 @@ configure() {
   mv "$file.part" "$file"
 }
 
+# compat PORTAL JSON: lets a portal speak the national platform's messages when that is new
+compat() {
+  local file=$SECRETS/compat-$1.json
+  [ "$(cat "$file" 2>/dev/null)" != "$2" ] || return 0
+  (umask 077 && printf '%s\n' "$2" >"$file.part")
+  quietly "configuring the portal $1" "$BIN/payclear" portal compat "$1" "$file.part"
+  mv "$file.part" "$file"
+}
+
 # What payclear, the simulators and a client read from the environment, but for the keys.
 settings() {
   SECRETS=$RUN/secrets/$SERVERS
@@ -84,6 +93,7 @@ settings() {
   SIM_VNPAY_TMN_CODE=PAYCLEAR
   SIM_VNPAY_HASH_SECRET=$(secret vnpay-hash-secret)
   SIM_SEPAY_SECRET=$(secret sepay-secret)
+  SIM_DOSSIER_SECRET=$(secret dossier-secret)
   export "${!SIM_@}"
 }
 
@@ -130,6 +140,8 @@ start_service() {
     \"tmn_code\": \"$SIM_VNPAY_TMN_CODE\", \"hash_secret\": \"$SIM_VNPAY_HASH_SECRET\"}"
   configure sepay "{\"authentication\": \"hmac\", \"secret\": \"$SIM_SEPAY_SECRET\"}"
   configure directbank "{}"
+  compat botp-mau "{\"partner_code\": \"SIMDT01\", \"secret\": \"$SIM_DOSSIER_SECRET\",
+    \"result_url\": \"$SIMULATORS_URL/dossier/result\"}"
   write_env
 
   say "starting the simulators on port $(port SIMULATORS) and payclear on port $(port PAYCLEAR)"

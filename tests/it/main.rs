@@ -16,6 +16,7 @@ mod support;
 
 mod architecture;
 mod bad_input;
+mod compat;
 mod conforms;
 mod crash;
 mod dispatch;
@@ -29,6 +30,7 @@ mod openapi;
 mod partner_calls;
 mod partners_payos;
 mod partners_sepay;
+mod partners_viettel;
 mod partners_vnpay;
 mod pay_page;
 mod registers;

@@ -65,6 +65,7 @@ async fn reset(State(world): State<Shared>) -> StatusCode {
     world.courier.forget();
     world.payos.forget();
     world.vnpay.forget();
+    world.dossier.forget();
     world.behaviours.clear();
     world.portals.behave_all();
     StatusCode::NO_CONTENT

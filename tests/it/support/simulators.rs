@@ -12,6 +12,7 @@ use super::wait::until;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
 pub const SEPAY_SECRET: &str = "sepay-secret-of-the-tests";
+pub const DOSSIER_SECRET: &str = "dossier-secret-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 pub const TMN_CODE: &str = "PAYCLEAR";
 const API_KEY: &str = "api-key-of-the-tests";
@@ -77,6 +78,7 @@ impl Simulators {
             .env("SIM_VNPAY_TMN_CODE", TMN_CODE)
             .env("SIM_VNPAY_HASH_SECRET", HASH_SECRET)
             .env("SIM_SEPAY_SECRET", SEPAY_SECRET)
+            .env("SIM_DOSSIER_SECRET", DOSSIER_SECRET)
             .env("SIM_BANK_KEY_ID", &bank.key_id)
             .env("SIM_BANK_SECRET", secret)
             .stdin(Stdio::null())
