@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::callers::doors::Doors;
+use crate::compat::results::Results;
 use crate::dispatch::call::Caller;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
@@ -43,7 +44,7 @@ use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
-use crate::{counter, dispatch, invoices, ledger, notices, settlements};
+use crate::{compat, counter, dispatch, invoices, ledger, notices, settlements};
 
 crate::text_enum! {
     /// What a process does. Every role runs in any number of replicas.
@@ -103,6 +104,8 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     /// The sender of notices.
     pub notices: Arc<Notices>,
+    /// Tells results in the platform's words.
+    pub results: Arc<Results>,
     /// Orders to partners.
     pub dispatching: Dispatching,
     /// The doors of partners.
@@ -174,6 +177,13 @@ impl App {
             egress: Egress::new(policy(settings.mode))?,
             settings: settings.notices.clone(),
         });
+        let results = Arc::new(Results::new(
+            pool.clone(),
+            clock.clone(),
+            Arc::clone(&keys),
+            Egress::new(policy(settings.mode))?,
+            &settings.notices,
+        ));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -182,6 +192,7 @@ impl App {
             directory,
             accounts,
             notices,
+            results,
             dispatching,
             partner_doors,
             stop: CancellationToken::new(),
@@ -199,6 +210,13 @@ impl App {
         let pages = self
             .health(&[Role::Api])
             .merge(settlements::partner_http::routes(self.partner_doors.clone()))
+            .merge(compat::http::routes(compat::http::CompatDoors {
+                doors: self.doors.clone(),
+                pool: self.pool.clone(),
+                issuing: self.issuing.clone(),
+                keys: Arc::clone(&self.keys),
+                settings: Arc::new(settings.clearing.clone()),
+            }))
             .merge(counter::http::routes(counter::http::Counter {
                 doors: self.doors.clone(),
                 pool: self.pool.clone(),
@@ -282,6 +300,8 @@ impl App {
         }
         if roles.contains(&Role::Notices) {
             work.spawn(self.clone().consume_notices());
+            let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+            work.spawn(Arc::clone(&self.results).run(every, self.stop.clone()));
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());

@@ -6,6 +6,7 @@ pub mod app;
 pub mod breaks;
 pub mod callers;
 pub mod commands;
+pub mod compat;
 pub mod counter;
 pub mod dispatch;
 pub mod invoices;

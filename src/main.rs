@@ -53,7 +53,8 @@ enum Command {
 enum PartnerCommand {
     /// Runs a file of wire-format vectors through the dialect of its channel.
     Vectors {
-        /// momo, payos, vietqr, vnpay or zalopay.
+        /// The channel, which is a file's name: vnpay, payos, momo, zalopay, sepay, onepay, vietqr, or one of
+        /// dvcqg, viettel and keypay, which share a file.
         channel: String,
         /// The file.
         file: String,

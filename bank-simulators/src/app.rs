@@ -14,8 +14,8 @@ use axum::{Router, routing::get, serve::ListenerExt};
 use tokio::net::TcpListener;
 
 use crate::{
-    behaviour::Behaviours, clock, control, courier::Courier, directbank, journal::Journal, momo,
-    payos, portal, settings::Settings, vnpay, zalopay,
+    behaviour::Behaviours, clock, control, courier::Courier, directbank, dossier, journal::Journal,
+    momo, payos, portal, sepay, settings::Settings, vnpay, zalopay,
 };
 
 /// What every call gets.
@@ -43,8 +43,12 @@ pub struct World {
     pub momo: momo::Wallet,
     /// The ZaloPay-shaped wallet.
     pub zalopay: zalopay::Wallet,
+    /// The account that SePay watches.
+    pub sepay: sepay::Account,
     /// The bank that speaks the plain signed API.
     pub direct: directbank::Bank,
+    /// The dossier system that speaks the national platform's messages.
+    pub dossier: dossier::System,
     /// The reference portal.
     pub portals: portal::Portals,
 }
@@ -100,7 +104,9 @@ impl World {
             vnpay: vnpay::Gateway::default(),
             momo: momo::Wallet::default(),
             zalopay: zalopay::Wallet::default(),
+            sepay: sepay::Account::default(),
             direct: directbank::Bank::new(&settings)?,
+            dossier: dossier::System::default(),
             portals: portal::Portals::open(&settings.journal_dir.join("portals.jsonl"))?,
             settings,
         }))
@@ -115,6 +121,8 @@ pub fn router(world: Shared) -> Router {
         .nest("/vnpay", vnpay::routes())
         .nest("/momo", momo::routes())
         .nest("/zalopay", zalopay::routes())
+        .nest("/sepay", sepay::routes())
+        .nest("/dossier", dossier::routes())
         .nest("/control", control::routes())
         .nest("/portal", portal::routes())
         .with_state(world)

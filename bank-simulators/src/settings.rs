@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
 
+use crate::sepay::codec::Proof;
+
 /// A secret that never shows in logs.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -145,6 +147,28 @@ pub struct Settings {
     /// The key of the callbacks.
     #[arg(long, env = "SIM_ZALOPAY_KEY2", hide_env_values = true)]
     pub zalopay_key2: Secret,
+    /// The partner code of the account that SePay watches.
+    #[arg(long, env = "SIM_SEPAY_PARTNER", default_value = "sepay")]
+    pub sepay_partner: String,
+    /// How its webhook proves itself: hmac or apikey.
+    #[arg(long, env = "SIM_SEPAY_AUTHENTICATION", default_value = "hmac")]
+    pub sepay_authentication: Proof,
+    /// The secret of the HMAC, or the API key.
+    #[arg(long, env = "SIM_SEPAY_SECRET", hide_env_values = true)]
+    pub sepay_secret: Secret,
+    /// The BIN of its bank.
+    #[arg(long, env = "SIM_SEPAY_BIN", default_value = "970422")]
+    pub sepay_bin: String,
+    /// The account.
+    #[arg(long, env = "SIM_SEPAY_ACCOUNT", default_value = "0560009988776")]
+    pub sepay_account: String,
+
+    /// MaDoiTac of the dossier system.
+    #[arg(long, env = "SIM_DOSSIER_PARTNER_CODE", default_value = "SIMDT01")]
+    pub dossier_partner_code: String,
+    /// Its secret; without one it says nothing.
+    #[arg(long, env = "SIM_DOSSIER_SECRET", hide_env_values = true)]
+    pub dossier_secret: Option<Secret>,
 
     /// The partner code of the bank that speaks the plain signed API.
     #[arg(long, env = "SIM_DIRECT_PARTNER", default_value = "directbank")]

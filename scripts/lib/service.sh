@@ -59,6 +59,15 @@ configure() {
   mv "$file.part" "$file"
 }
 
+# compat PORTAL JSON: lets a portal speak the national platform's messages when that is new
+compat() {
+  local file=$SECRETS/compat-$1.json
+  [ "$(cat "$file" 2>/dev/null)" != "$2" ] || return 0
+  (umask 077 && printf '%s\n' "$2" >"$file.part")
+  quietly "configuring the portal $1" "$BIN/payclear" portal compat "$1" "$file.part"
+  mv "$file.part" "$file"
+}
+
 # What payclear, the simulators and a client read from the environment, but for the keys.
 settings() {
   SECRETS=$RUN/secrets/$SERVERS
@@ -89,6 +98,8 @@ settings() {
   SIM_ZALOPAY_APP_ID=2999
   SIM_ZALOPAY_KEY1=$(secret zalopay-key1)
   SIM_ZALOPAY_KEY2=$(secret zalopay-key2)
+  SIM_SEPAY_SECRET=$(secret sepay-secret)
+  SIM_DOSSIER_SECRET=$(secret dossier-secret)
   export "${!SIM_@}"
 }
 
@@ -137,7 +148,10 @@ start_service() {
     \"access_key\": \"$SIM_MOMO_ACCESS_KEY\", \"secret_key\": \"$SIM_MOMO_SECRET_KEY\"}"
   configure zalopay "{\"base_url\": \"$SIMULATORS_URL/zalopay\", \"page_url\": \"$SIMULATORS_URL/zalopay\",
     \"app_id\": \"$SIM_ZALOPAY_APP_ID\", \"key1\": \"$SIM_ZALOPAY_KEY1\", \"key2\": \"$SIM_ZALOPAY_KEY2\"}"
+  configure sepay "{\"authentication\": \"hmac\", \"secret\": \"$SIM_SEPAY_SECRET\"}"
   configure directbank "{}"
+  compat botp-mau "{\"partner_code\": \"SIMDT01\", \"secret\": \"$SIM_DOSSIER_SECRET\",
+    \"result_url\": \"$SIMULATORS_URL/dossier/result\"}"
   write_env
 
   say "starting the simulators on port $(port SIMULATORS) and payclear on port $(port PAYCLEAR)"

@@ -90,7 +90,8 @@ pub async fn run(
         Partner::Keys(args) => keys::list(args, pool, &caller(&args.caller)).await?,
         Partner::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
         Partner::Configure(args) => {
-            let settings = read(&args.file)?;
+            let settings = read(&args.file)
+                .map_err(|source| PartnerError::Unreadable { path: args.file.clone(), source })?;
             register::configure(pool, master, by, &args.partner, &settings).await?;
             if args.json {
                 println!("{}", json!({ "partner": args.partner, "configured_at": by.at }));
@@ -103,14 +104,13 @@ pub async fn run(
     Ok(())
 }
 
-fn read(path: &PathBuf) -> Result<zeroize::Zeroizing<Vec<u8>>, PartnerError> {
-    let unreadable = |source| PartnerError::Unreadable { path: path.clone(), source };
+/// A file of settings, or standard input: never more than they can be.
+pub(super) fn read(path: &PathBuf) -> std::io::Result<zeroize::Zeroizing<Vec<u8>>> {
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     if path.as_os_str() == "-" {
-        std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+        std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes)?;
     } else {
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+        std::fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }

@@ -2,8 +2,11 @@
 //! code that speaks to partners. Every case must come out as the file says; every entry under
 //! `negative` must be refused. Secrets, texts and signatures are the file's own.
 
+mod government;
 mod momo;
+mod onepay;
 mod payos;
+mod sepay;
 mod vietqr;
 mod vnpay;
 mod zalopay;
@@ -13,7 +16,19 @@ use std::fmt;
 use serde::Deserialize;
 
 /// The channels that have vectors.
-pub const CHANNELS: &[&str] = &["momo", "payos", "vietqr", "vnpay", "zalopay"];
+pub const CHANNELS: &[&str] = &[
+    "dvcqg",
+    "gov_dvcqg_viettel_keypay",
+    "keypay",
+    "momo",
+    "onepay",
+    "payos",
+    "sepay",
+    "vietqr",
+    "viettel",
+    "vnpay",
+    "zalopay",
+];
 
 /// Why a file could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +136,15 @@ pub fn check(channel: &str, text: &str) -> Result<Tally, VectorsError> {
     let mut tally = Tally::default();
     match channel {
         "momo" => momo::check(text, &mut tally)?,
+        "gov_dvcqg_viettel_keypay" => {
+            government::check(text, &government::FAMILIES, &mut tally)?;
+        }
+        family if government::FAMILIES.contains(&family) => {
+            government::check(text, &[family], &mut tally)?;
+        }
+        "onepay" => onepay::check(text, &mut tally)?,
         "payos" => payos::check(text, &mut tally)?,
+        "sepay" => sepay::check(text, &mut tally)?,
         "vietqr" => vietqr::check(text, &mut tally)?,
         "vnpay" => vnpay::check(text, &mut tally)?,
         "zalopay" => zalopay::check(text, &mut tally)?,

@@ -1,10 +1,13 @@
 //! `payclear portal`: keys and endpoints of portals.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::keys;
 use crate::callers::keys::KeyError;
+use crate::compat::configure::{ConfigureError, configure};
 use crate::platform::audit::By;
 use crate::platform::egress::Policy;
 use crate::platform::seal::MasterKeys;
@@ -26,6 +29,8 @@ pub enum Portal {
     Endpoint(Endpoint),
     /// Lists a portal's endpoints.
     Endpoints(keys::List),
+    /// Lets a portal speak the messages of the national PaymentPlatform at /compat/dvcqg.
+    Compat(Compat),
 }
 
 /// The endpoint to make.
@@ -40,6 +45,16 @@ pub struct Endpoint {
     json: bool,
 }
 
+/// What was agreed with such a portal.
+#[derive(Debug, clap::Args)]
+pub struct Compat {
+    /// The portal's code.
+    portal: String,
+    /// A file with a JSON object: partner_code (MaDoiTac), secret, result_url, and more; - reads
+    /// standard input.
+    file: PathBuf,
+}
+
 /// Why a command on portals failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PortalError {
@@ -49,6 +64,17 @@ pub enum PortalError {
     /// Endpoints.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The platform's messages.
+    #[error(transparent)]
+    Compat(#[from] ConfigureError),
+    /// The file.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
 }
 
 /// Runs the sub-command.
@@ -78,6 +104,13 @@ pub async fn run(
             }
         }
         Portal::Endpoints(args) => endpoints(args, pool).await?,
+        Portal::Compat(args) => {
+            let settings = super::partner::read(&args.file)
+                .map_err(|source| PortalError::Unreadable { path: args.file.clone(), source })?;
+            let peer = configure(pool, (master, policy), by, &args.portal, &settings).await?;
+            println!("{} speaks as {}; its settings are sealed", args.portal, peer.partner_code);
+            println!("results go to {}", peer.result_url);
+        }
     }
     Ok(())
 }

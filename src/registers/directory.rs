@@ -80,6 +80,14 @@ impl Directory {
         self.treasury_accounts.on(agency, day.0).collect()
     }
 
+    /// The agency whose treasury account has that number on a day. None also when two agencies say
+    /// that it is theirs: whose money would it be?
+    pub fn agency_of_treasury_account(&self, number: &str, day: BusinessDay) -> Option<&str> {
+        let mut owners = self.treasury_accounts.all_on(day.0).filter(|a| a.number == number);
+        let owner = owners.next()?;
+        owners.all(|other| other.agency == owner.agency).then_some(owner.agency.as_str())
+    }
+
     /// The procedure of that code on a day.
     pub fn procedure(&self, code: &str, day: BusinessDay) -> Option<&Procedure> {
         self.procedures.on(code, day.0).next()

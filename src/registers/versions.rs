@@ -59,6 +59,11 @@ impl<T: Dated> Versions<T> {
             .filter(move |version| version.holds(day))
     }
 
+    /// The entries that hold on a day, of all groups, in no order.
+    pub fn all_on(&self, day: NaiveDate) -> impl Iterator<Item = &T> {
+        self.0.keys().flat_map(move |group| self.on(group, day))
+    }
+
     /// Every version of a group, by item, oldest first.
     pub fn all(&self, group: &str) -> &[T] {
         self.0.get(group).map_or(&[], Vec::as_slice)

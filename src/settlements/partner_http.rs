@@ -17,8 +17,11 @@ use super::outcome::Outcome as Booked;
 use super::report_failed::report_failed;
 use super::settlement::Settlement;
 use crate::callers::doors::Doors;
+use crate::invoices::status::Step;
 use crate::invoices::store as invoice_store;
-use crate::partners::dialects::{Callback, Dialect, Outcome, Report, Said, Verdict};
+use crate::partners::dialects::{
+    Bill, BillQuestion, Callback, Dialect, Outcome, Report, Said, Unheard, Verdict,
+};
 use crate::partners::exchange::{Exchange, exchange_keep};
 use crate::partners::{CollectingAccount, Partner, SettlingSource};
 use crate::platform::group::Writer;
@@ -30,6 +33,9 @@ use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::ids::SettlementId;
+
+/// Questions about bills of one partner in a second.
+const BILLS: u32 = 500;
 
 /// What these doors need.
 #[derive(Debug, Clone)]
@@ -49,6 +55,7 @@ pub fn routes(doors: PartnerDoors) -> Router {
     Router::new()
         .route("/partners/{partner}/webhook", post(callback))
         .route("/partners/{partner}/ipn", get(callback).post(callback))
+        .route("/partners/{partner}/bill", post(bill))
         .route("/partners/{partner}/return", get(back))
         .with_state(doors)
 }
@@ -94,12 +101,17 @@ async fn callback(
     };
     let raw = if body.is_empty() { query.clone().into_bytes() } else { body.clone() };
     let callback = Callback { query: &query, headers: &headers, body: &body };
-    let verdict = match dialect.hear_callback(&callback) {
+    let heard = dialect.hear_callback(&callback).and_then(|report| {
+        let stale = dialect.is_stale(&callback, doors.doors.clock().now());
+        if stale { Err(Unheard::Signature) } else { Ok(report) }
+    });
+    let verdict = match heard {
         Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
         Err(unheard) => {
             tracing::info!(partner.code = code, why = %unheard, "callback refused");
             // Anybody can send what is not signed: one in a second is kept, no more.
-            if doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok() {
+            let rate = || doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok();
+            if unheard.is_genuine() || rate() {
                 doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
             }
             Verdict::from(&unheard)
@@ -109,10 +121,66 @@ async fn callback(
         "partner" => code, "verdict" => verdict.as_str())
     .increment(1);
     faults::point("callback.before_answer");
-    said(dialect.say(verdict))
+    said(dialect.say_to(&callback, verdict))
+}
+
+/// A partner asks what is owed before it takes money. Nothing changes by it.
+async fn bill(
+    State(doors): State<PartnerDoors>,
+    Path(code): Path<String>,
+    request: Request,
+) -> Response {
+    let directory = doors.doors.directory();
+    let Some((partner, dialect)) = partner_of(&directory, &code) else {
+        return Problem::new(ProblemType::NotFound).into_response();
+    };
+    if let Err(problem) = doors.doors.allow_address(&format!("bill/{code}"), BILLS) {
+        return problem.into_response();
+    }
+    let query = request.uri().query().unwrap_or("").to_owned();
+    let (parts, body) = request.into_parts();
+    let body = match read_body(body, &parts.headers, BODY).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let callback = Callback { query: &query, headers: &[], body: &body };
+    let question = match dialect.hear_bill_question(&callback) {
+        Ok(question) => question,
+        Err(unheard) => {
+            tracing::info!(partner.code = code, why = %unheard, "bill question refused");
+            return said(dialect.say_to(&callback, Verdict::from(&unheard)));
+        }
+    };
+    let bill = doors.bill(&partner, &question).await.unwrap_or_else(|error| {
+        tracing::error!(partner.code = code, %error, "a bill could not be looked up");
+        Bill::CannotSay
+    });
+    said(dialect.say_bill(&question, &bill))
 }
 
 impl PartnerDoors {
+    /// What is owed for the attempt that is asked about, while it can still be paid.
+    async fn bill(&self, partner: &Partner, asked: &BillQuestion) -> Result<Bill, sqlx::Error> {
+        let now = self.doors.clock().now();
+        let mut conn = self.pool.acquire().await?;
+        let mut attempts = invoice_store::attempts_of_references(
+            &mut conn,
+            std::slice::from_ref(&partner.code),
+            std::slice::from_ref(&asked.reference),
+        )
+        .await?;
+        let Some(attempt) = attempts.pop() else { return Ok(Bill::Unknown) };
+        let invoice = invoice_store::invoice_read(&mut conn, attempt.invoice).await?;
+        let payable = invoice.filter(|invoice| {
+            invoice.code.as_str() == asked.bill
+                && !attempt.status.is_final()
+                && now < attempt.expires_at
+                && invoice.amount.checked_sub(invoice.held).is_ok_and(|owed| owed == attempt.amount)
+                && invoice.status.after(Step::Attempt).is_ok()
+        });
+        Ok(payable.map_or(Bill::Unknown, |_| Bill::Owed(attempt.amount)))
+    }
+
     /// Takes a partner's verified word in, whichever way it came.
     pub async fn take(
         &self,

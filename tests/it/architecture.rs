@@ -11,6 +11,7 @@ use syn::visit::{self, Visit};
 /// From the top down. Imports point to a lower floor or stay in the room.
 const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
+    &["compat"],
     &["desk", "counter", "notices", "reconciliation", "receipts"],
     &["dispatch", "refunds"],
     &["settlements"],
@@ -58,6 +59,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("breaks", &["break_case"]),
     ("settlements", &["reversal", "settlement"]),
     ("notices", &["delivery"]),
+    ("compat", &["compat_payment", "compat_portal"]),
 ];
 
 /// Files, besides `store.rs` and `store/`, that hold statements, each with its reason.

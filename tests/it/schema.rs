@@ -15,6 +15,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("break_case.settlement_id", "written with the settlement"),
     ("delivery.endpoint_id", "hot: an endpoint that is gone keeps its deliveries"),
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
+    ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
     ("delivery.delivery_id", "the delivery's own"),
 ];
 

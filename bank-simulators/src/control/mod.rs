@@ -73,6 +73,7 @@ async fn reset(State(world): State<Shared>) -> StatusCode {
     world.vnpay.forget();
     world.momo.forget();
     world.zalopay.forget();
+    world.dossier.forget();
     world.behaviours.clear();
     world.portals.behave_all();
     StatusCode::NO_CONTENT

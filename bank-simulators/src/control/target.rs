@@ -5,7 +5,7 @@ use crate::{
     deeds::{Act, Deed, Outcome, Refusal},
     directbank, momo,
     payos::{orders::invoice_codes, transfer},
-    vietqr, vnpay, zalopay,
+    sepay, vietqr, vnpay, zalopay,
 };
 
 /// Finds the bank and lets the payer act there.
@@ -70,6 +70,9 @@ async fn scanned(world: &World, act: &Act, payload: &str) -> Result<Deed, Refusa
     let memo = asked.purpose.as_deref().unwrap_or_default();
     if asked.bin == settings.direct_bin && asked.account == settings.direct_account {
         return directbank::transfer(world, act, memo, asked.amount).await;
+    }
+    if asked.bin == settings.sepay_bin && asked.account == settings.sepay_account {
+        return sepay::transfer(world, act, memo, asked.amount).await;
     }
     if asked.bin == settings.payos_bin && asked.account == settings.payos_account {
         return transfer::for_account(world, act, memo, asked.amount).await;

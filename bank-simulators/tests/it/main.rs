@@ -4,5 +4,6 @@
 
 mod banks;
 mod portal;
+mod sepay;
 mod support;
 mod wallets;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub const CHECKSUM_KEY: &str = "checksum-key-of-the-tests";
+pub const SEPAY_SECRET: &str = "sepay-secret-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 /// MoMo's access key and secret key.
 pub const MOMO_KEYS: (&str, &str) = ("access-key-of-the-tests", "secret-key-of-the-tests");
@@ -121,6 +122,8 @@ impl Town {
             ZALOPAY_KEYS.0,
             "--zalopay-key2",
             ZALOPAY_KEYS.1,
+            "--sepay-secret",
+            SEPAY_SECRET,
             "--bank-key-id",
             "bank-1",
             "--bank-secret",

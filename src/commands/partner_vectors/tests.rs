@@ -1,6 +1,9 @@
 use super::*;
 
 const MOMO: &str = include_str!("../../../tests/data/wires/momo.json");
+const GOVERNMENT: &str = include_str!("../../../tests/data/wires/gov_dvcqg_viettel_keypay.json");
+const ONEPAY: &str = include_str!("../../../tests/data/wires/onepay.json");
+const SEPAY: &str = include_str!("../../../tests/data/wires/sepay.json");
 const PAYOS: &str = include_str!("../../../tests/data/wires/payos.json");
 const VIETQR: &str = include_str!("../../../tests/data/wires/vietqr.json");
 const VNPAY: &str = include_str!("../../../tests/data/wires/vnpay.json");
@@ -14,6 +17,15 @@ fn every_case_is_reproduced_and_every_negative_refused() {
         ("vietqr", VIETQR, 8 + 3),
         ("vnpay", VNPAY, 14 + 4),
         ("zalopay", ZALOPAY, 8 + 3),
+        ("dvcqg", GOVERNMENT, 5 + 2),
+        ("gov_dvcqg_viettel_keypay", GOVERNMENT, 11 + 4),
+        ("keypay", GOVERNMENT, 2 + 1),
+        ("onepay", ONEPAY, 6 + 3),
+        ("payos", PAYOS, 7 + 3),
+        ("sepay", SEPAY, 7 + 3),
+        ("vietqr", VIETQR, 8 + 3),
+        ("viettel", GOVERNMENT, 4 + 1),
+        ("vnpay", VNPAY, 14 + 4),
     ] {
         let tally = check(channel, text).expect(channel);
         assert_eq!(tally.to_string(), format!("{cases} passed, 0 failed"), "{channel}");
@@ -56,6 +68,22 @@ fn a_file_that_says_something_wrong_fails() {
         ("zalopay", ZALOPAY, "SIMZLPKEY2", "SIMZLPKEY3"),
         ("zalopay", ZALOPAY, "\"refund_fee_amount\": 1000", "\"refund_fee_amount\": 1001"),
         ("zalopay", ZALOPAY, "\\\"channel\\\":38", "\\\"channel\\\":39"),
+        ("sepay", SEPAY, "Q0OixXf6", "Q0OixXf7"),
+        ("sepay", SEPAY, "\"order_amount\": 10000", "\"order_amount\": 10001"),
+        ("sepay", SEPAY, "3258cc76", "3258cc77"),
+        ("sepay", SEPAY, "1795313052", "1795313053"),
+        ("sepay", SEPAY, "Apikey SIM", "Bearer SIM"),
+        ("onepay", ONEPAY, "\"secure_hash\": \"C36D", "\"secure_hash\": \"c36d"),
+        ("onepay", ONEPAY, "\"vpc_TxnResponseCode\": \"99\"", "\"vpc_TxnResponseCode\": \"0\""),
+        ("onepay", ONEPAY, "0123456789ABCDEF", "1123456789ABCDEF"),
+        ("dvcqg", GOVERNMENT, "d1a74431", "d1a74432"),
+        ("dvcqg", GOVERNMENT, "\"SoTien\": 250000", "\"SoTien\": 250000.0"),
+        ("dvcqg", GOVERNMENT, "SIMDVCQGSECRET0001", "SIMDVCQGSECRET0002"),
+        ("viettel", GOVERNMENT, "Id02idm", "Id03idm"),
+        ("viettel", GOVERNMENT, "\"trans_amount\": 20000", "\"trans_amount\": 20001"),
+        ("viettel", GOVERNMENT, "42525771", "42525772"),
+        ("keypay", GOVERNMENT, "671bbe47", "671bbe48"),
+        ("keypay", GOVERNMENT, "SIMKEYPAYHASH1", "SIMKEYPAYHASH2"),
         ("vietqr", VIETQR, "AE9F\"", "AE9E\""),
         ("vietqr", VIETQR, "\"acc\": \"257678859\"", "\"acc\": \"257678858\""),
         ("vietqr", VIETQR, "\"Chuyen tien\"", "\"Chuyen tiem\""),
@@ -95,6 +123,26 @@ fn a_negative_that_is_genuine_fails() {
             "53228f87bfe5b57761ae0f3aa75ed83dc58c8b3ff6b9944a11960570fc065c6b",
         ),
         ("vietqr", VIETQR, "tien6304D5C7", "tien630453E6"),
+        (
+            "sepay",
+            SEPAY,
+            "3caffc7b18f9a0e493449c2508c912ba9106d786713a3db3262fbfb2b3f19225",
+            "3258cc76d86caf400cc559502a9ae4acd5b4187a49398297cf251da94afe8564",
+        ),
+        (
+            "onepay",
+            ONEPAY,
+            "B54D719CBE78611678E6B00980D47180614862AF7EF1B454C058A51708B88E32",
+            "69F9747C8BA23E09DC9BC1C9EA3CC81D0098AD71E35B6EB73906591F9C5DB5B0",
+        ),
+        (
+            "dvcqg",
+            GOVERNMENT,
+            "8bbca51d53daa23c7eb8ebea92eb2cf19fce53d2f5d70f941a00c6fc5d772706",
+            "8caa927b8e5517ca2eff36ea149738b2d78cf7bd256de308f403a375a82241a4",
+        ),
+        ("viettel", GOVERNMENT, "BC001SIMGOVHS000220000", "BC001SIMGOVHS000120000"),
+        ("keypay", GOVERNMENT, "0|SIMCLIENT|PAY|2000|", "0|SIMCLIENT|PAY|20000|"),
     ] {
         let tally = spoil(channel, text, wrong, right);
         assert_eq!(tally.failed.len(), 1, "{channel}: {tally}");
@@ -104,7 +152,8 @@ fn a_negative_that_is_genuine_fails() {
 
 #[test]
 fn what_is_no_file_of_vectors_is_an_error() {
-    assert!(matches!(check("telegram", "{}"), Err(VectorsError::UnknownChannel { .. })));
+    assert!(matches!(check("keypay", "{}"), Err(VectorsError::NoCase)));
+    assert!(matches!(check("nobody", "{}"), Err(VectorsError::UnknownChannel { .. })));
     assert!(matches!(check("vnpay", "{}"), Err(VectorsError::Shape(_))));
     assert!(matches!(check("vietqr", "{}"), Err(VectorsError::NoCase)));
     assert!(matches!(run("vnpay", "no-such-file.json"), Err(VectorsError::Read { .. })));

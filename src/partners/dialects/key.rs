@@ -1,10 +1,14 @@
-//! Keys shared with a partner, and the two HMACs that the dialects sign with.
+//! Keys shared with a partner, and the HMACs that the dialects sign with.
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
+use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
 
 /// A key as the partner gave it; its UTF-8 bytes sign. It never shows itself.
 #[derive(Clone, Deserialize)]
@@ -43,6 +47,32 @@ impl Key {
         hex::decode(hex)
             .is_ok_and(|code| mac::<Hmac<Sha512>>(&self.0, text).verify_slice(&code).is_ok())
     }
+
+    /// HMAC-SHA256 in base64.
+    pub fn sha256_base64(&self, text: &str) -> String {
+        STANDARD.encode(mac::<Hmac<Sha256>>(&self.0, text).finalize().into_bytes())
+    }
+
+    /// HMAC-SHA1 in lower-case hex.
+    pub fn sha1(&self, text: &str) -> String {
+        hex::encode(mac::<Hmac<Sha1>>(&self.0, text).finalize().into_bytes())
+    }
+
+    /// HMAC-SHA1 in base64.
+    pub fn sha1_base64(&self, text: &str) -> String {
+        STANDARD.encode(mac::<Hmac<Sha1>>(&self.0, text).finalize().into_bytes())
+    }
+
+    /// Is `hex`, in either case, the HMAC-SHA1 of the text? Compared in constant time.
+    pub fn is_sha1(&self, text: &str, hex: &str) -> bool {
+        hex::decode(hex)
+            .is_ok_and(|code| mac::<Hmac<Sha1>>(&self.0, text).verify_slice(&code).is_ok())
+    }
+
+    /// Is the word the key itself? Compared in constant time.
+    pub fn is_word(&self, word: &str) -> bool {
+        self.0.as_bytes().ct_eq(word.as_bytes()).into()
+    }
 }
 
 impl fmt::Debug for Key {
@@ -72,6 +102,11 @@ mod tests {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         assert!(key.sha512(text).starts_with("164b7a7bfcf819e2e395fbe73b56e0a3"));
+        // RFC 2202, test case 2.
+        assert_eq!(key.sha1(text), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        assert_eq!(key.sha1_base64(text), "7/zfauXrL6LSdBbV8YTfnCWafHk=");
+        assert!(key.sha256_base64(text).starts_with("W9zBRr9gdU5qBCQmCJV1"));
+        assert!(key.is_word("Jefe") && !key.is_word("jefe") && !key.is_word(""));
     }
 
     #[test]
@@ -80,6 +115,7 @@ mod tests {
         for (code, is) in [
             (key.sha256("text"), Key::is_sha256 as fn(&Key, &str, &str) -> bool),
             (key.sha512("text"), Key::is_sha512),
+            (key.sha1("text"), Key::is_sha1),
         ] {
             assert!(is(&key, "text", &code));
             assert!(is(&key, "text", &code.to_uppercase()));

@@ -16,14 +16,28 @@ fn dialects() -> Vec<Arc<dyn Dialect>> {
         "secret_key":"k"}"#;
     let zalopay = br#"{"base_url":"http://z.test","page_url":"http://z.test","app_id":"1",
         "key1":"k","key2":"k"}"#;
-    let all = [
+    let sepay = br#"{"authentication":"hmac","secret":"k"}"#;
+    let onepay = br#"{"payment_url":"http://o.test/p","query_url":"http://o.test/q","merchant":"M",
+        "access_code":"A","secure_secret":"00ff","confirmed_by_partner":true}"#;
+    let viettel = br#"{"payment_url":"http://w.test/p","search_url":"http://w.test/s",
+        "merchant_code":"M","access_code":"A","hash_key":"k","confirmed_by_partner":true}"#;
+    let keypay =
+        br#"{"create_url":"http://k.test/c","detail_url":"http://k.test/d","client_id":"C",
+        "hash_key_1":"k","pay_url_field":"u","status_field":"s","transaction_field":"t",
+        "amount_field":"a","paid_status":"1","confirmed_by_partner":true}"#;
+    [
         ("payos", &payos[..]),
         ("vnpay", vnpay),
         ("momo", momo),
         ("zalopay", zalopay),
         ("plain", b"{}"),
-    ];
-    all.map(|(name, settings)| from_settings(name, settings).expect(name)).into()
+        ("sepay", sepay),
+        ("onepay", onepay),
+        ("viettel", viettel),
+        ("keypay", keypay),
+    ]
+    .map(|(name, settings)| from_settings(name, settings).expect(name))
+    .into()
 }
 
 fn order() -> Order {
@@ -119,6 +133,11 @@ fn a_mangled_callback_is_answered_and_never_says_anything_new() {
             let query = String::from_utf8_lossy(&mangle(ipn.as_bytes(), &mut random)).into_owned();
             for (dialect, genuine) in dialects.iter().zip(&genuine) {
                 let _ = dialect.hear_return(&query);
+                let asked = Callback { query: &query, headers: &[], body: &body };
+                if let Ok(question) = dialect.hear_bill_question(&asked) {
+                    let said = dialect.say_bill(&question, &Bill::Owed(Money::vnd(10_000)));
+                    assert!(!said.body.contains("10000"), "told to nobody without the key");
+                }
                 let heard =
                     dialect.hear_callback(&Callback { query: &query, headers: &[], body: &body });
                 match heard {

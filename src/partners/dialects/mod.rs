@@ -9,14 +9,19 @@
 //! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
 //! ```
 
+mod form;
 pub mod json;
 pub mod key;
+pub mod keypay;
 pub mod momo;
+pub mod onepay;
 pub mod payos;
 pub mod plain;
 mod reading;
+pub mod sepay;
 pub mod settings;
 pub mod vietqr;
+pub mod viettel;
 pub mod vnpay;
 pub mod zalopay;
 
@@ -72,9 +77,13 @@ macro_rules! register {
 }
 
 register! {
+    "keypay" => keypay::Keypay::open [MerchantNumber],
     "momo" => momo::Momo::open [MerchantNumber],
+    "onepay" => onepay::Onepay::open [MerchantNumber],
     "payos" => payos::Payos::open,
     "plain" => plain::Plain::open [NoCallback],
+    "sepay" => sepay::Sepay::open,
+    "viettel" => viettel::Viettel::open [MerchantNumber],
     "vnpay" => vnpay::Vnpay::open [MerchantNumber],
     "zalopay" => zalopay::Zalopay::open [MerchantNumber],
 }
@@ -364,6 +373,16 @@ pub enum Unheard {
     /// The partner only tries out whether we answer.
     #[error("a test call")]
     Test,
+    /// Genuine, and about money that left an account: nothing was collected.
+    #[error("money that left an account")]
+    NoCredit,
+}
+
+impl Unheard {
+    /// Did the partner itself send it? Then it is kept whatever it says.
+    pub fn is_genuine(&self) -> bool {
+        matches!(self, Self::Test | Self::NoCredit)
+    }
 }
 
 text_enum! {
@@ -385,7 +404,7 @@ text_enum! {
         WrongMerchant = "wrong_merchant",
         /// Not readable.
         Malformed = "malformed",
-        /// A test call.
+        /// A test call, or a word about money that is none of ours to collect.
         Test = "test",
         /// We cannot say now; come again.
         TryLater = "try_later",
@@ -398,7 +417,7 @@ impl From<&Unheard> for Verdict {
             Unheard::Signature => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
-            Unheard::Test => Self::Test,
+            Unheard::Test | Unheard::NoCredit => Self::Test,
         }
     }
 }
@@ -412,6 +431,28 @@ pub struct Said {
     pub content_type: &'static str,
     /// The body; empty when the partner wants an answer without one.
     pub body: String,
+}
+
+/// A partner asks, before it takes money, what is owed for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillQuestion {
+    /// Our reference of the attempt.
+    pub reference: String,
+    /// The code of the invoice, as the partner has it.
+    pub bill: String,
+    /// The partner's proof. It may cover the amount, so it is checked with the answer.
+    pub proof: String,
+}
+
+/// What is owed for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bill {
+    /// This much.
+    Owed(Money),
+    /// Nothing that we know of: no such order, or it cannot be paid any more.
+    Unknown,
+    /// We cannot say now.
+    CannotSay,
 }
 
 /// What the payer's browser brings back from the partner's page: for a page to show, nothing else.
@@ -508,8 +549,29 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Verifies a callback on its raw bytes and reads it.
     fn hear_callback(&self, callback: &Callback<'_>) -> Result<Report, Unheard>;
 
+    /// Is what is signed with a callback too far from now to be taken? Whoever overheard a callback
+    /// may send it again.
+    fn is_stale(&self, _callback: &Callback<'_>, _now: DateTime<Utc>) -> bool {
+        false
+    }
+
     /// Answers a callback in the partner's words.
     fn say(&self, verdict: Verdict) -> Said;
+
+    /// The same, for partners whose answer repeats what was asked.
+    fn say_to(&self, _callback: &Callback<'_>, verdict: Verdict) -> Said {
+        self.say(verdict)
+    }
+
+    /// Reads a question about what is owed, for partners that ask before they take money.
+    fn hear_bill_question(&self, _callback: &Callback<'_>) -> Result<BillQuestion, Unheard> {
+        Err(Unheard::Malformed { why: "this partner asks about no bills".to_owned() })
+    }
+
+    /// Answers it, and says what is owed only if its proof holds.
+    fn say_bill(&self, _question: &BillQuestion, _bill: &Bill) -> Said {
+        self.say(Verdict::Malformed)
+    }
 
     /// Reads what the payer's browser came back with; none when the partner sends nothing along.
     fn hear_return(&self, _query: &str) -> Option<Returned> {

@@ -14,7 +14,9 @@ pub enum SettingsError {
         name: String,
     },
     /// Not a JSON object with these fields.
-    #[error("line {line}, column {column}: expected a JSON object with {fields}, all of them text")]
+    #[error(
+        "line {line}, column {column}: expected a JSON object with {fields}, each of them text unless it says otherwise"
+    )]
     Unreadable {
         /// What the dialect wants.
         fields: &'static str,
@@ -44,6 +46,22 @@ pub enum SettingsError {
     NotAnAddress {
         /// The field.
         field: &'static str,
+    },
+    /// A field says what is not taken.
+    #[error("{field}: {why}")]
+    Unfit {
+        /// The field.
+        field: &'static str,
+        /// What is taken instead, and why.
+        why: &'static str,
+    },
+    /// The dialect rests on what nobody has verified yet.
+    #[error(
+        "this dialect is switched off: {what}. Ask the partner, then say \"confirmed_by_partner\": true"
+    )]
+    Unconfirmed {
+        /// What is unverified.
+        what: &'static str,
     },
 }
 

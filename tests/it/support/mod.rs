@@ -12,5 +12,6 @@ pub mod town;
 pub mod wait;
 
 pub use caller::{Answer, Caller, Letter, answer_of, fresh_key};
+pub use simulators::{DOSSIER_SECRET, SEPAY_SECRET};
 pub use town::{PAYOS_ACCOUNT, PORTAL, Plan, Town, money, text};
 pub use wait::until;

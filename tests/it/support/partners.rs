@@ -9,7 +9,8 @@ use url::form_urlencoded;
 
 use super::caller::{Answer, answer};
 use super::simulators::{
-    CHECKSUM_KEY, HASH_SECRET, MOMO_CODE, MOMO_KEYS, TMN_CODE, ZALOPAY_APP, ZALOPAY_KEYS,
+    CHECKSUM_KEY, HASH_SECRET, MOMO_CODE, MOMO_KEYS, SEPAY_SECRET, TMN_CODE, ZALOPAY_APP,
+    ZALOPAY_KEYS,
 };
 use super::town::{PAYOS_ACCOUNT, Town};
 
@@ -42,6 +43,27 @@ fn payos_signature(data: &Value) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(CHECKSUM_KEY.as_bytes()).expect("a key");
     mac.update(pairs.join("&").as_bytes());
     hex::encode(mac.finalize().into_bytes())
+}
+
+/// A webhook of SePay about a credit of the register's account.
+pub fn sepay_credit(id: u64, amount: u64, memo: &str) -> Value {
+    json!({
+        "id": id, "gateway": "MBBank", "transactionDate": "2026-01-15 10:00:00",
+        "accountNumber": "0560009988776", "code": null, "content": memo, "transferType": "in",
+        "transferAmount": amount, "accumulated": amount, "subAccount": null,
+        "referenceCode": format!("MB{id}"), "description": memo,
+    })
+}
+
+/// The headers that prove a body of SePay, signed at this time.
+pub fn sepay_headers(timestamp: i64, body: &str) -> Vec<(&'static str, String)> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SEPAY_SECRET.as_bytes()).expect("a key");
+    mac.update(format!("{timestamp}.{body}").as_bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    vec![
+        ("x-sepay-timestamp", timestamp.to_string()),
+        ("x-sepay-signature", format!("sha256={signature}")),
+    ]
 }
 
 /// The parameters of a VNPAY IPN.

@@ -19,6 +19,8 @@ pub const MOMO_CODE: &str = "MOMOSIMPAYCLEAR";
 pub const ZALOPAY_KEYS: (&str, &str) = ("key-one-of-the-tests", "key-two-of-the-tests");
 /// The merchant's number at ZaloPay.
 pub const ZALOPAY_APP: &str = "2999";
+pub const SEPAY_SECRET: &str = "sepay-secret-of-the-tests";
+pub const DOSSIER_SECRET: &str = "dossier-secret-of-the-tests";
 pub const HASH_SECRET: &str = "hash-secret-of-the-tests";
 pub const TMN_CODE: &str = "PAYCLEAR";
 const API_KEY: &str = "api-key-of-the-tests";
@@ -89,6 +91,8 @@ impl Simulators {
             .env("SIM_ZALOPAY_APP_ID", ZALOPAY_APP)
             .env("SIM_ZALOPAY_KEY1", ZALOPAY_KEYS.0)
             .env("SIM_ZALOPAY_KEY2", ZALOPAY_KEYS.1)
+            .env("SIM_SEPAY_SECRET", SEPAY_SECRET)
+            .env("SIM_DOSSIER_SECRET", DOSSIER_SECRET)
             .env("SIM_BANK_KEY_ID", &bank.key_id)
             .env("SIM_BANK_SECRET", secret)
             .stdin(Stdio::null())
@@ -126,7 +130,14 @@ impl Simulators {
             "base_url": format!("{url}/zalopay"), "page_url": format!("{url}/zalopay"),
             "app_id": ZALOPAY_APP, "key1": ZALOPAY_KEYS.0, "key2": ZALOPAY_KEYS.1,
         });
-        vec![("samplebank", payos), ("vnpay", vnpay), ("momo", momo), ("zalopay", zalopay)]
+        let sepay = json!({ "authentication": "hmac", "secret": SEPAY_SECRET });
+        vec![
+            ("samplebank", payos),
+            ("vnpay", vnpay),
+            ("momo", momo),
+            ("zalopay", zalopay),
+            ("sepay", sepay),
+        ]
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
