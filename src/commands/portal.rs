@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::keys;
+use crate::approvals::endpoints::{self, AddError};
 use crate::callers::keys::KeyError;
 use crate::platform::audit::By;
 use crate::platform::egress::Policy;
@@ -16,13 +17,15 @@ use crate::vocabulary::clock::Clock;
 /// Keys and endpoints of portals.
 #[derive(Debug, clap::Subcommand)]
 pub enum Portal {
-    /// Makes a key that the portal signs its requests with. It is shown this once.
+    /// Makes a key that the portal signs its requests with. It is shown this once, and good once
+    /// another has approved it.
     Key(keys::Make),
     /// Lists a portal's keys.
     Keys(keys::List),
     /// Revokes a key.
     Revoke(keys::Revoke),
-    /// Makes an endpoint where the portal is told of results. Its secret is shown this once.
+    /// Makes an endpoint where the portal is told of results. Its secret is shown this once; it is
+    /// told nothing before another has approved it.
     Endpoint(Endpoint),
     /// Lists a portal's endpoints.
     Endpoints(keys::List),
@@ -35,6 +38,8 @@ pub struct Endpoint {
     portal: String,
     /// An https address.
     url: String,
+    #[command(flatten)]
+    making: keys::Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -49,6 +54,9 @@ pub enum PortalError {
     /// Endpoints.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Making an endpoint.
+    #[error(transparent)]
+    Add(#[from] AddError),
 }
 
 /// Runs the sub-command.
@@ -67,22 +75,24 @@ pub async fn run(
         Portal::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
         Portal::Endpoint(args) => {
             let url = endpoint::address(&args.url, policy)?;
-            let made = endpoint::add(pool, master, by, &args.portal, &url).await?;
+            let maker = args.making.maker(by);
+            let (made, approval) = endpoints::add(pool, master, maker, &args.portal, &url).await?;
             let secret = endpoint::secret_text(&made.secret);
             if args.json {
-                println!("{}", json!({ "id": made.id, "secret": secret }));
+                println!("{}", json!({ "id": made.id, "secret": secret, "approval": approval }));
             } else {
                 println!("endpoint {} at {}", made.id, made.url);
                 println!("secret   {secret}");
                 println!("The secret is shown this once; the portal checks its messages with it.");
+                keys::waits(approval);
             }
         }
-        Portal::Endpoints(args) => endpoints(args, pool).await?,
+        Portal::Endpoints(args) => list_endpoints(args, pool).await?,
     }
     Ok(())
 }
 
-async fn endpoints(args: &keys::List, pool: &PgPool) -> Result<(), EndpointError> {
+async fn list_endpoints(args: &keys::List, pool: &PgPool) -> Result<(), EndpointError> {
     let mut conn = pool.acquire().await?;
     let portal = args.caller.as_str();
     if !store::portal_exists(&mut conn, portal).await? {

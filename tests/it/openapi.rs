@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use payclear::app::{self, App};
+use payclear::approvals::propose::Maker;
 use payclear::callers::keys;
 use payclear::platform::audit::By;
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
@@ -215,7 +216,7 @@ enum Who {
 
 impl Signer {
     async fn make(pool: &sqlx::PgPool, kind: CallerKind, code: &str) -> Self {
-        let by = By { actor: "test", at: SystemClock.now() };
+        let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
         let caller = Caller { kind, code: code.to_owned() };
         let made = keys::make(pool, &master_keys(), by, &caller, KeyPurpose::Sign).await;
         let made = made.expect("a key");

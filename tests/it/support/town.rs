@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use payclear::app::{App, Role};
+use payclear::approvals::{endpoints, partners, propose};
 use payclear::callers::keys;
 use payclear::commands::verify;
-use payclear::partners::register;
 use payclear::platform::audit::By;
 use payclear::platform::broker;
 use payclear::platform::database;
@@ -369,8 +369,8 @@ pub struct Maker<'t> {
 }
 
 impl Maker<'_> {
-    fn by(&self) -> By<'static> {
-        By { actor: "tests", at: self.clock.now() }
+    fn by(&self) -> propose::Maker<'static> {
+        propose::Maker::bootstrap(By { actor: "tests", at: self.clock.now() })
     }
 
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
@@ -388,7 +388,7 @@ impl Maker<'_> {
 
     pub async fn configure(&self, partner: &str, settings: &Value) {
         let settings = settings.to_string();
-        register::configure(self.pool, &self.keys, self.by(), partner, settings.as_bytes())
+        partners::configure(self.pool, &self.keys, self.by(), partner, settings.as_bytes())
             .await
             .expect("the partner's settings");
     }
@@ -397,8 +397,8 @@ impl Maker<'_> {
     pub async fn endpoint(&self, simulators: &Simulators) {
         let url = format!("{}/portal/{PORTAL}/notices", simulators.url);
         let url = url.parse().expect("an address");
-        let made = endpoint::add(self.pool, &self.keys, self.by(), PORTAL, &url);
-        let secret = endpoint::secret_text(&made.await.expect("an endpoint").secret);
+        let made = endpoints::add(self.pool, &self.keys, self.by(), PORTAL, &url);
+        let secret = endpoint::secret_text(&made.await.expect("an endpoint").0.secret);
         let given = json!({ "secrets": [secret] });
         let answer = simulators.post(&format!("/portal/{PORTAL}/secrets"), &given).await;
         assert_eq!(answer.status, 204);
