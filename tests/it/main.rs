@@ -14,6 +14,7 @@
 
 mod support;
 
+mod approvals;
 mod architecture;
 mod bad_input;
 mod conforms;
@@ -29,6 +30,7 @@ mod openapi;
 mod partners_payos;
 mod partners_vnpay;
 mod pay_page;
+mod people;
 mod registers;
 mod schema;
 mod scratch;
