@@ -97,8 +97,9 @@ impl Kind for EndpointKind {
         Box::pin(async move {
             let why = "not approved";
             match step_in(conn, approval, by, EndpointState::Gone, why).await {
-                // The portal took it away meanwhile.
-                Err(ApplyError::Impossible(_)) => Ok(()),
+                // The portal took it away meanwhile, or it is another than was proposed: in any
+                // case it does not wait any more.
+                Err(ApplyError::Impossible(_) | ApplyError::Changed) => Ok(()),
                 done => done,
             }
         })

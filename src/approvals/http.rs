@@ -112,12 +112,12 @@ struct ApprovalView {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// What who is signed in can do now.
-    links: Links,
+    links: ApprovalLinks,
 }
 
 /// What can be done now.
 #[derive(Debug, Default, Serialize, ToSchema)]
-struct Links {
+struct ApprovalLinks {
     /// Where to approve it.
     #[serde(skip_serializing_if = "Option::is_none")]
     approve: Option<String>,
@@ -142,9 +142,9 @@ impl ApprovalDoors {
         let link =
             |verb| Some(format!("{}/v1/approvals/{}/{verb}", self.people.public_url, approval.id));
         let links = if open {
-            Links { approve: link("approve"), reject: link("reject") }
+            ApprovalLinks { approve: link("approve"), reject: link("reject") }
         } else {
-            Links::default()
+            ApprovalLinks::default()
         };
         ApprovalView {
             id: approval.id.0,

@@ -41,7 +41,8 @@ pub trait Kind: Send + Sync + std::fmt::Debug {
         by: By<'a>,
     ) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Clears away what waited, in the transaction in which it was rejected or expired.
+    /// Clears away what waited, in the transaction in which it was rejected or expired. What does
+    /// not wait any more is no reason to fail: a rejection must always be possible.
     fn drop_in<'a>(
         &'a self,
         conn: &'a mut PgConnection,

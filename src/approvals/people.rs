@@ -162,7 +162,7 @@ impl Kind for PersonKind {
         by: By<'a>,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
-            let id = person_of(approval)?;
+            let Ok(id) = person_of(approval) else { return Ok(()) };
             // Newer ones are not what was rejected.
             if add::waits_in(conn, id, &approval.value()).await? {
                 store::person_next_drop(conn, id, by.at).await?;

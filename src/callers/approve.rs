@@ -57,8 +57,8 @@ impl Kind for KeyKind {
         Box::pin(async move {
             let content = approval.value();
             let caller = content["caller"].as_str().and_then(|text| text.split_once('/'));
-            let Some((kind, code)) = caller else { return Err(ApplyError::Changed) };
-            let kind: CallerKind = kind.parse().map_err(|_| ApplyError::Changed)?;
+            let caller = caller.and_then(|(kind, code)| Some((kind.parse().ok()?, code)));
+            let Some((kind, code)): Option<(CallerKind, &str)> = caller else { return Ok(()) };
             let caller = Caller { kind, code: code.to_owned() };
             // One that was revoked meanwhile is as good as rejected.
             if store::key_revoke(conn, &caller, &approval.subject, by.at).await? {
