@@ -373,7 +373,9 @@ impl From<ManageError> for Problem {
             ManageError::NoDelivery => Self::new(ProblemType::NotFound),
             ManageError::NotOpen => Self::new(ProblemType::WrongState).detail(error.to_string()),
             ManageError::TooLong => Self::new(ProblemType::Unavailable).retry_after(5),
-            ManageError::Store(error) => error.into(),
+            ManageError::Store(error) | ManageError::Propose(ProposeError::Store(error)) => {
+                error.into()
+            }
             ManageError::Endpoint(error) => match error {
                 EndpointError::NotFound { .. } => Self::new(ProblemType::NotFound),
                 EndpointError::Store(error) => error.into(),
@@ -390,7 +392,6 @@ impl From<ManageError> for Problem {
                     Self::internal(&error)
                 }
             },
-            ManageError::Propose(ProposeError::Store(error)) => error.into(),
             ManageError::WrongStep(_) | ManageError::Sealed(_) | ManageError::Propose(_) => {
                 Self::internal(&error)
             }

@@ -308,3 +308,30 @@ impl Settings {
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(mode: &str, people: &serde_json::Value) -> Result<(), SettingsError> {
+        let settings = serde_json::json!({
+            "mode": mode, "database": { "url": "" }, "broker": { "url": "" },
+            "http": { "public_url": "https://pay.example.gov.vn" }, "people": people,
+        });
+        serde_json::from_value::<Settings>(settings).expect("settings").check()
+    }
+
+    #[test]
+    fn the_second_factor_is_missed_in_production_alone() {
+        let optional = serde_json::json!({ "second_factor": "optional" });
+        assert!(checked("development", &optional).is_ok());
+        assert!(checked("production", &serde_json::json!({})).is_ok());
+        let told = checked("production", &optional).expect_err("refused").to_string();
+        assert_eq!(told, "settings: people.second_factor: must be required in production");
+        for (field, value) in [("session_hours", 0), ("session_hours", 25), ("idle_minutes", 0)] {
+            let mut people = serde_json::json!({});
+            people[field] = value.into();
+            assert!(checked("development", &people).is_err(), "{field} {value}");
+        }
+    }
+}

@@ -280,7 +280,7 @@ async fn a_province_sees_and_decides_its_own() {
             all.iter().map(|a| text(a, "id").to_owned()).collect::<Vec<_>>()
         }
     };
-    assert_eq!(listed(&an, "?status=pending").await, [own.clone()]);
+    assert_eq!(listed(&an, "?status=pending").await, std::slice::from_ref(&own));
     assert_eq!(listed(&an, "?status=applied").await, [""; 0]);
     assert_eq!(listed(&an, "?kind=key.add").await, [""; 0]);
     for hidden in [&foreign, &everybodys] {
@@ -291,7 +291,7 @@ async fn a_province_sees_and_decides_its_own() {
         an.post(&path, &body).await.problem(404, "not-found");
     }
     // To see is not to decide.
-    assert_eq!(listed(&binh, "").await, [own.clone()]);
+    assert_eq!(listed(&binh, "").await, std::slice::from_ref(&own));
     binh.decide(&own, "reject").await.problem(403, "forbidden");
     an.decide(&own, "reject").await.expect(200);
     let approver = town.approver().await;

@@ -17,6 +17,7 @@ mod support;
 mod approvals;
 mod architecture;
 mod bad_input;
+mod command_line;
 mod conforms;
 mod crash;
 mod dispatch;
