@@ -15,6 +15,12 @@ use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::approvals::endpoints::EndpointKind;
+use crate::approvals::expire::expire_overdue;
+use crate::approvals::kinds::{Kind, Kinds};
+use crate::approvals::partners::PartnerKind;
+use crate::approvals::people::PersonKind;
+use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
 use crate::dispatch::call::Caller;
@@ -31,6 +37,9 @@ use crate::ledger::chart::AccountKind;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
 use crate::partners::exchange::exchange_prune;
+use crate::people::officer::PeopleDoor;
+use crate::people::password::Hasher;
+use crate::people::store::session_prune;
 use crate::platform::egress::{self, Egress, Policy};
 use crate::platform::group::Writer;
 use crate::platform::relay::{Relay, Search};
@@ -44,7 +53,9 @@ use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
-use crate::{compat, counter, dispatch, invoices, ledger, notices, settlements};
+use crate::{
+    approvals, compat, counter, dispatch, invoices, ledger, notices, people, settlements,
+};
 
 crate::text_enum! {
     /// What a process does. Every role runs in any number of replicas.
@@ -112,7 +123,10 @@ pub struct App {
     pub partner_doors: PartnerDoors,
     /// Ends everything.
     pub stop: CancellationToken,
+    /// What can be approved.
+    pub kinds: Kinds,
     doors: Doors,
+    people: PeopleDoor,
     settling: Writer<Settling>,
     issuing: Writer<Issuing>,
     metrics: PrometheusHandle,
@@ -184,6 +198,16 @@ impl App {
             Egress::new(policy(settings.mode))?,
             &settings.notices,
         ));
+        let people = PeopleDoor {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            keys: Arc::clone(&keys),
+            public_url: settings.http.public_url.as_str().into(),
+            client_address_header: settings.http.client_address_header.as_str().into(),
+            settings: Arc::new(settings.people.clone()),
+            hasher: Hasher::default(),
+            limits: Arc::default(),
+        };
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -196,7 +220,9 @@ impl App {
             dispatching,
             partner_doors,
             stop: CancellationToken::new(),
+            kinds: kinds(),
             doors,
+            people,
             settling,
             issuing,
             metrics: telemetry::start_metrics(),
@@ -281,7 +307,13 @@ impl App {
             keys: Arc::clone(&self.keys),
             policy: policy(settings.mode),
         });
-        OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices).into()
+        let people = people::http::routes().with_state(self.people.clone());
+        let approvals = approvals::http::routes().with_state(approvals::http::ApprovalDoors {
+            people: self.people.clone(),
+            kinds: self.kinds.clone(),
+        });
+        let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
+        api.merge(people).merge(approvals).into()
     }
 
     /// Runs roles until `stop`, then lets what is under way finish.
@@ -333,7 +365,10 @@ impl App {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_mins(1)) => self.doors.forget_idle(),
+                () = tokio::time::sleep(Duration::from_mins(1)) => {
+                    self.doors.forget_idle();
+                    self.people.limits.forget_idle();
+                }
             }
         }
     }
@@ -485,6 +520,9 @@ impl App {
         if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
             heard("taking orders back", &error);
         }
+        if let Err(error) = expire_overdue(&self.pool, &self.kinds, &self.clock).await {
+            heard("approvals", &error);
+        }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
         }
@@ -496,6 +534,9 @@ impl App {
             }
             if let Err(error) = admission::prune(&self.pool, keep).await {
                 heard("answers", &error);
+            }
+            if let Err(error) = session_prune(&mut *self.pool.acquire().await?, now).await {
+                heard("sessions", &error);
             }
             if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
                 heard("exchanges", &error);
@@ -556,8 +597,21 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(invoices::http::routes().into_openapi());
     document.merge(settlements::http::routes().into_openapi());
     document.merge(notices::http::routes().into_openapi());
+    document.merge(people::http::routes().into_openapi());
+    document.merge(approvals::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
+}
+
+/// What can be approved: each room brings its kinds, here they come together.
+fn kinds() -> Kinds {
+    Kinds::new([
+        Arc::new(PersonKind::Add) as Arc<dyn Kind>,
+        Arc::new(PersonKind::Reset),
+        Arc::new(EndpointKind),
+        Arc::new(PartnerKind),
+        Arc::new(KeyKind),
+    ])
 }
 
 /// Which addresses notices may go to.

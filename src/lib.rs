@@ -3,6 +3,7 @@
 //! The rooms are named by the business; imports point down only (`docs/architecture.md`).
 
 pub mod app;
+pub mod approvals;
 pub mod breaks;
 pub mod callers;
 pub mod commands;
@@ -13,6 +14,7 @@ pub mod invoices;
 pub mod ledger;
 pub mod notices;
 pub mod partners;
+pub mod people;
 pub mod platform;
 pub mod portals;
 pub mod registers;

@@ -37,6 +37,9 @@ enum Command {
     /// Keys and settings of partners, and wire-format vectors.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// People who sign in, and their roles.
+    #[command(subcommand)]
+    Officer(commands::officer::Officer),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
     /// Recomputes ledger and chain, and says what it found.
@@ -109,6 +112,12 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             let keys = master_keys(&settings)?;
             let pool = database::open(&settings.database.url, 2).await?;
             commands::partner::run(&command, &pool, &keys, &*clock, &actor()).await?;
+        }
+        Command::Officer(command) => {
+            let settings = Settings::read()?;
+            let keys = master_keys(&settings)?;
+            let pool = database::open(&settings.database.url, 2).await?;
+            commands::officer::run(&command, &pool, &keys, &*clock, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

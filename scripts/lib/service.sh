@@ -55,7 +55,7 @@ configure() {
   local file=$SECRETS/$1.json
   [ "$(cat "$file" 2>/dev/null)" != "$2" ] || return 0
   (umask 077 && printf '%s\n' "$2" >"$file.part")
-  quietly "configuring the partner $1" "$BIN/payclear" partner configure "$1" "$file.part"
+  quietly "configuring the partner $1" "$BIN/payclear" partner configure "$1" "$file.part" --bootstrap
   mv "$file.part" "$file"
 }
 
@@ -82,6 +82,8 @@ settings() {
   export PAYCLEAR__HTTP__LISTEN=$LISTEN:$(port PAYCLEAR) PAYCLEAR__HTTP__PUBLIC_URL=$PAYCLEAR_URL
   export PAYCLEAR__SECRETS__MASTER_KEY_FILE=$SECRETS/master-key PAYCLEAR__MODE=development
   export PAYCLEAR__CLEARING__STANDING_PARTNER=samplebank
+  # One-time codes are checked when they are given, and not missed.
+  export PAYCLEAR__PEOPLE__SECOND_FACTOR=optional
 
   SIM_LISTEN=$LISTEN:$(port SIMULATORS)
   SIM_JOURNAL_DIR=$RUN/journals
@@ -115,7 +117,8 @@ fingerprint() {
 write_env() {
   local name
   for name in DATABASE_URL DATABASE_OWNER_URL AMQP_URL PAYCLEAR_URL SIMULATORS_URL \
-    PORTAL_KEY_ID PORTAL_SECRET BANK_KEY_ID BANK_SECRET "${!PAYCLEAR__@}"; do
+    PORTAL_KEY_ID PORTAL_SECRET BANK_KEY_ID BANK_SECRET OFFICER_EMAIL OFFICER_PASSWORD OFFICER_TOTP \
+    APPROVER_EMAIL APPROVER_PASSWORD APPROVER_TOTP "${!PAYCLEAR__@}"; do
     [ -n "${!name}" ] || die "$name is empty: the answer of payclear that it is taken from is not as expected."
     printf "export %s='%s'\n" "$name" "${!name}"
   done >"$RUN/env.part"
@@ -135,10 +138,18 @@ start_service() {
   say 'setting up payclear'
   quietly 'migrating the database' "$BIN/payclear" migrate --roles
   quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample
-  key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --json)
+  key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --bootstrap --json)
   PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
-  key=$(once bank-key.json "$BIN/payclear" partner key directbank --json)
+  key=$(once bank-key.json "$BIN/payclear" partner key directbank --bootstrap --json)
   BANK_KEY_ID=$(field key_id "$key") BANK_SECRET=$(field secret "$key")
+  key=$(once officer.json "$BIN/payclear" officer add officer@example.vn --name 'Cán bộ Mẫu' \
+    --role viewer --role officer --role operator --bootstrap --json)
+  OFFICER_EMAIL=$(field email "$key") OFFICER_PASSWORD=$(field password "$key")
+  OFFICER_TOTP=$(field totp "$key")
+  key=$(once approver.json "$BIN/payclear" officer add approver@example.vn --name 'Lãnh đạo Mẫu' \
+    --role viewer --role approver --role admin --bootstrap --json)
+  APPROVER_EMAIL=$(field email "$key") APPROVER_PASSWORD=$(field password "$key")
+  APPROVER_TOTP=$(field totp "$key")
   configure samplebank "{\"base_url\": \"$SIMULATORS_URL/payos\", \"client_id\": \"$SIM_PAYOS_CLIENT_ID\",
     \"api_key\": \"$SIM_PAYOS_API_KEY\", \"checksum_key\": \"$SIM_PAYOS_CHECKSUM_KEY\"}"
   configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/vnpay/paymentv2/vpcpay.html\",
@@ -169,7 +180,7 @@ start_service() {
 give_portal_its_secret() {
   local path=/portal/dvc-mau endpoint status
   endpoint=$(once "endpoint-$(port SIMULATORS).json" \
-    "$BIN/payclear" portal endpoint dvc-mau "$SIMULATORS_URL$path/notices" --json)
+    "$BIN/payclear" portal endpoint dvc-mau "$SIMULATORS_URL$path/notices" --bootstrap --json)
   status=$(http POST "$(port SIMULATORS)" "$path/secrets" "{\"secrets\":[\"$(field secret "$endpoint")\"]}") || true
   [[ $status == 2?? ]] || die "the simulators answered ${status:-nothing} to the portal's secret, not 2xx."
 }

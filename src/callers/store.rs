@@ -18,6 +18,8 @@ pub struct KeyRow {
     pub made_at: DateTime<Utc>,
     /// Who made it.
     pub made_by: String,
+    /// Since when it is good; none while it waits to be approved.
+    pub usable_since: Option<DateTime<Utc>>,
     /// Since when it is good for nothing.
     pub revoked_at: Option<DateTime<Utc>>,
 }
@@ -29,7 +31,7 @@ pub async fn key_list(
 ) -> Result<Vec<KeyRow>, sqlx::Error> {
     sqlx::query_as!(
         KeyRow,
-        "select key_id, purpose, slot, made_at, made_by, revoked_at
+        "select key_id, purpose, slot, made_at, made_by, usable_since, revoked_at
          from caller_key
          where caller_kind = $1 and caller = $2
          order by made_at, key_id",
@@ -50,8 +52,8 @@ pub async fn key_insert(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into caller_key
-             (key_id, caller_kind, caller, purpose, slot, secret, made_at, made_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (key_id, caller_kind, caller, purpose, slot, secret, made_at, made_by, usable_since)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         key.key_id,
         caller.kind.as_str(),
         caller.code,
@@ -60,6 +62,7 @@ pub async fn key_insert(
         secret,
         key.made_at,
         key.made_by,
+        key.usable_since,
     )
     .execute(conn)
     .await?;
@@ -79,6 +82,26 @@ pub async fn key_revoke(
         key_id,
         caller.kind.as_str(),
         caller.code,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes a key usable that waits; `false` when none of that name and secret does.
+pub async fn key_approve(
+    conn: &mut PgConnection,
+    key_id: &str,
+    secret_sha256: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "update caller_key set usable_since = $3
+         where key_id = $1 and encode(sha256(secret), 'hex') = $2
+           and usable_since is null and revoked_at is null",
+        key_id,
+        secret_sha256,
         now,
     )
     .execute(conn)

@@ -9,6 +9,7 @@ pub mod client;
 pub mod demo;
 pub mod doctor;
 pub mod keys;
+pub mod officer;
 pub mod partner;
 pub mod partner_vectors;
 pub mod portal;

@@ -7,8 +7,9 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::keys;
+use crate::approvals::partners::{self, TakeError};
 use crate::callers::keys::KeyError;
-use crate::partners::register::{self, ConfigureError};
+use crate::partners::register;
 use crate::partners::store;
 use crate::platform::audit::By;
 use crate::platform::seal::MasterKeys;
@@ -21,13 +22,15 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Keys and settings of banks and wallets.
 #[derive(Debug, clap::Subcommand)]
 pub enum Partner {
-    /// Makes a key that the partner signs its requests with. It is shown this once.
+    /// Makes a key that the partner signs its requests with. It is shown this once, and good once
+    /// another has approved it.
     Key(keys::Make),
     /// Lists a partner's keys.
     Keys(keys::List),
     /// Revokes a key.
     Revoke(keys::Revoke),
-    /// Takes in the settings of the partner's dialect, a JSON object; they are sealed.
+    /// Takes in the settings of the partner's dialect, a JSON object; they are sealed, and in force
+    /// once another has approved them.
     Configure(Configure),
     /// Lists the partners.
     List(List),
@@ -40,6 +43,8 @@ pub struct Configure {
     partner: String,
     /// JSON file, or - for standard input.
     file: PathBuf,
+    #[command(flatten)]
+    making: keys::Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -61,7 +66,7 @@ pub enum PartnerError {
     Key(#[from] KeyError),
     /// Settings.
     #[error(transparent)]
-    Configure(#[from] ConfigureError),
+    Configure(#[from] TakeError),
     /// The file.
     #[error("{} cannot be read: {source}", path.display())]
     Unreadable {
@@ -92,11 +97,19 @@ pub async fn run(
         Partner::Configure(args) => {
             let settings = read(&args.file)
                 .map_err(|source| PartnerError::Unreadable { path: args.file.clone(), source })?;
-            register::configure(pool, master, by, &args.partner, &settings).await?;
+            let maker = args.making.maker(by);
+            let approval =
+                partners::configure(pool, master, maker, &args.partner, &settings).await?;
             if args.json {
-                println!("{}", json!({ "partner": args.partner, "configured_at": by.at }));
-            } else {
+                let shown = json!({
+                    "partner": args.partner, "configured_at": by.at, "approval": approval,
+                });
+                println!("{shown}");
+            } else if approval.is_none() {
                 println!("{} is configured; its settings are sealed", args.partner);
+            } else {
+                println!("the settings of {} are taken in and sealed", args.partner);
+                keys::waits(approval);
             }
         }
         Partner::List(args) => list(args, pool, master).await?,

@@ -6,6 +6,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::keys;
+use crate::approvals::endpoints::{self, AddError};
 use crate::callers::keys::KeyError;
 use crate::compat::configure::{ConfigureError, configure};
 use crate::platform::audit::By;
@@ -19,13 +20,15 @@ use crate::vocabulary::clock::Clock;
 /// Keys and endpoints of portals.
 #[derive(Debug, clap::Subcommand)]
 pub enum Portal {
-    /// Makes a key that the portal signs its requests with. It is shown this once.
+    /// Makes a key that the portal signs its requests with. It is shown this once, and good once
+    /// another has approved it.
     Key(keys::Make),
     /// Lists a portal's keys.
     Keys(keys::List),
     /// Revokes a key.
     Revoke(keys::Revoke),
-    /// Makes an endpoint where the portal is told of results. Its secret is shown this once.
+    /// Makes an endpoint where the portal is told of results. Its secret is shown this once; it is
+    /// told nothing before another has approved it.
     Endpoint(Endpoint),
     /// Lists a portal's endpoints.
     Endpoints(keys::List),
@@ -40,6 +43,8 @@ pub struct Endpoint {
     portal: String,
     /// An https address.
     url: String,
+    #[command(flatten)]
+    making: keys::Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -75,6 +80,9 @@ pub enum PortalError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Making an endpoint.
+    #[error(transparent)]
+    Add(#[from] AddError),
 }
 
 /// Runs the sub-command.
@@ -93,17 +101,18 @@ pub async fn run(
         Portal::Revoke(args) => keys::revoke(args, pool, by, &caller(&args.caller)).await?,
         Portal::Endpoint(args) => {
             let url = endpoint::address(&args.url, policy)?;
-            let made = endpoint::add(pool, master, by, &args.portal, &url).await?;
+            let maker = args.making.maker(by);
+            let (made, approval) = endpoints::add(pool, master, maker, &args.portal, &url).await?;
             let secret = endpoint::secret_text(&made.secret);
             if args.json {
-                println!("{}", json!({ "id": made.id, "secret": secret }));
+                println!("{}", json!({ "id": made.id, "secret": secret, "approval": approval }));
             } else {
                 println!("endpoint {} at {}", made.id, made.url);
                 println!("secret   {secret}");
                 println!("The secret is shown this once; the portal checks its messages with it.");
+                keys::waits(approval);
             }
         }
-        Portal::Endpoints(args) => endpoints(args, pool).await?,
         Portal::Compat(args) => {
             let settings = super::partner::read(&args.file)
                 .map_err(|source| PortalError::Unreadable { path: args.file.clone(), source })?;
@@ -111,11 +120,12 @@ pub async fn run(
             println!("{} speaks as {}; its settings are sealed", args.portal, peer.partner_code);
             println!("results go to {}", peer.result_url);
         }
+        Portal::Endpoints(args) => list_endpoints(args, pool).await?,
     }
     Ok(())
 }
 
-async fn endpoints(args: &keys::List, pool: &PgPool) -> Result<(), EndpointError> {
+async fn list_endpoints(args: &keys::List, pool: &PgPool) -> Result<(), EndpointError> {
     let mut conn = pool.acquire().await?;
     let portal = args.caller.as_str();
     if !store::portal_exists(&mut conn, portal).await? {

@@ -19,6 +19,7 @@ use super::manage::{self, Deed, Ground, ManageError};
 use super::notice_id::DeliveryKey;
 use super::status::DeliveryState;
 use super::views::{DeliveryList, DeliveryView, EndpointList, EndpointView, Redelivered};
+use crate::approvals::propose::ProposeError;
 use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::egress::Policy;
@@ -94,7 +95,8 @@ struct ListQuery {
     limit: Option<String>,
 }
 
-/// Makes an endpoint. Its secret is shown in this answer only.
+/// Makes an endpoint. Its secret is shown in this answer only. It is `pending`, and told nothing,
+/// until an officer of the service has approved its address.
 #[utoipa::path(post, path = "/v1/endpoints", tag = "notices", request_body = AddRequest,
     params(("idempotency-key" = String, Header, description = "One fresh key for each request")),
     responses(
@@ -371,7 +373,9 @@ impl From<ManageError> for Problem {
             ManageError::NoDelivery => Self::new(ProblemType::NotFound),
             ManageError::NotOpen => Self::new(ProblemType::WrongState).detail(error.to_string()),
             ManageError::TooLong => Self::new(ProblemType::Unavailable).retry_after(5),
-            ManageError::Store(error) => error.into(),
+            ManageError::Store(error) | ManageError::Propose(ProposeError::Store(error)) => {
+                error.into()
+            }
             ManageError::Endpoint(error) => match error {
                 EndpointError::NotFound { .. } => Self::new(ProblemType::NotFound),
                 EndpointError::Store(error) => error.into(),
@@ -381,11 +385,16 @@ impl From<ManageError> for Problem {
                 | EndpointError::TooMany => {
                     Self::invalid(vec![FieldError::new("/url", error.to_string())])
                 }
+                EndpointError::Pending | EndpointError::NotPending => {
+                    Self::new(ProblemType::WrongState).detail(error.to_string())
+                }
                 EndpointError::UnknownPortal { .. } | EndpointError::Sealed(_) => {
                     Self::internal(&error)
                 }
             },
-            ManageError::WrongStep(_) | ManageError::Sealed(_) => Self::internal(&error),
+            ManageError::WrongStep(_) | ManageError::Sealed(_) | ManageError::Propose(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ use super::notice_id::{DeliveryKey, StepKey};
 use super::status::{Step, WrongStep};
 use super::store::{self, reads};
 use super::views::{self, EndpointView};
+use crate::approvals::endpoints::{self, AddError};
+use crate::approvals::propose::{Maker, ProposeError};
 use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
 use crate::platform::audit::{self, By};
 use crate::platform::seal::{MasterKeys, OpenError};
@@ -82,6 +84,9 @@ pub enum ManageError {
     /// The endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The approval.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
     /// A stored answer does not open.
     #[error("the stored answer does not open: {0}")]
     Sealed(#[from] OpenError),
@@ -91,6 +96,16 @@ pub enum ManageError {
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
+}
+
+impl From<AddError> for ManageError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Endpoint(error) => Self::Endpoint(error),
+            AddError::Propose(error) => Self::Propose(error),
+            AddError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// What the deeds stand on.
@@ -152,8 +167,10 @@ async fn perform_in(
 ) -> Result<StoredAnswer, ManageError> {
     match deed {
         Deed::Add(url) => {
-            let made = endpoint::add_in(conn, keys, by, portal, url).await?;
-            let view = EndpointView::of(&made).with_secret(secret_text(&made.secret));
+            let maker = Maker::pending(by);
+            let (made, approval) = endpoints::add_in(conn, keys, maker, portal, url).await?;
+            let mut view = EndpointView::of(&made).with_secret(secret_text(&made.secret));
+            view.approval = approval;
             Ok(views::answer(201, &view))
         }
         Deed::Rotate(id) => {
@@ -187,6 +204,7 @@ async fn disable_in(
     let mut view = endpoint_in(conn, portal, id).await?;
     let (to, why) = match view.state {
         EndpointState::Open => (EndpointState::Disabled, "disabled by the portal"),
+        // What waits to be approved, or is disabled already, goes for good.
         _ => (EndpointState::Gone, "taken away by the portal"),
     };
     endpoint::step_in(conn, by, (portal, id), to, why).await?;

@@ -11,7 +11,7 @@ use super::status::DeliveryState;
 use crate::platform::admission::StoredAnswer;
 use crate::portals::endpoint::{Endpoint, EndpointState};
 use crate::portals::store::EndpointRow;
-use crate::vocabulary::ids::EndpointId;
+use crate::vocabulary::ids::{ApprovalId, EndpointId};
 
 /// An address where the portal is told of results.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -22,7 +22,7 @@ pub struct EndpointView {
     /// The address.
     #[schema(example = "https://dichvucong.example.gov.vn/payclear")]
     pub url: String,
-    /// `open`, `disabled` (by the portal, or because it answered 410), or `gone`.
+    /// `pending` (told nothing until an officer of the service has approved it), `open`, `disabled` (by the portal, or because it answered 410), or `gone`.
     #[schema(value_type = String, example = "open")]
     pub state: EndpointState,
     /// Why it is disabled.
@@ -37,6 +37,10 @@ pub struct EndpointView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     pub secret: Option<String>,
+    /// The approval that it waits for, told when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub approval: Option<ApprovalId>,
 }
 
 impl EndpointView {
@@ -50,6 +54,7 @@ impl EndpointView {
             made_at: endpoint.made_at,
             previous_secret_until: endpoint.previous.as_ref().map(|(_, until)| *until),
             secret: None,
+            approval: None,
         }
     }
 
@@ -71,6 +76,7 @@ impl From<EndpointRow> for EndpointView {
             made_at: row.made_at,
             previous_secret_until: row.previous_until,
             secret: None,
+            approval: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use super::dialects::{self, Quirk, SettingsError};
 use super::store::{self, PartnerRow};
@@ -50,27 +50,31 @@ fn context(partner: &str) -> String {
     format!("partner/{partner}")
 }
 
-/// Takes in a dialect's settings (a JSON object), after the dialect itself has read them.
-pub async fn configure(
-    pool: &PgPool,
+/// Seals a dialect's settings (a JSON object), after the dialect itself has read them; the dialect.
+pub async fn seal_in(
+    conn: &mut PgConnection,
     keys: &MasterKeys,
-    by: By<'_>,
     partner: &str,
     settings: &[u8],
-) -> Result<(), ConfigureError> {
+) -> Result<(String, Vec<u8>), ConfigureError> {
     let unknown = || ConfigureError::UnknownPartner { partner: partner.to_owned() };
-    let mut tx = pool.begin().await?;
-    directory_version::raise_in(&mut tx).await?;
-    let dialect = store::partner_dialect(&mut tx, partner).await?.ok_or_else(unknown)?;
+    directory_version::raise_in(conn).await?;
+    let dialect = store::partner_dialect(conn, partner).await?.ok_or_else(unknown)?;
     if let Err(why) = dialects::from_settings(&dialect, settings) {
         return Err(ConfigureError::Settings { dialect, why });
     }
-    let sealed = keys.seal(&context(partner), settings);
-    store::partner_settings_put(&mut tx, partner, &sealed).await?;
+    Ok((dialect, keys.seal(&context(partner), settings)))
+}
+
+/// Puts the settings in force that wait beside those of before.
+pub async fn take_next_in(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    (partner, dialect): (&str, &str),
+) -> Result<(), sqlx::Error> {
+    store::partner_next_settings_take(conn, partner).await?;
     let detail = json!({ "dialect": dialect });
-    audit::record_in(&mut tx, by, "partner.configured", partner, &detail).await?;
-    tx.commit().await?;
-    Ok(())
+    audit::record_in(conn, by, "partner.configured", partner, &detail).await
 }
 
 /// Makes a partner of its row. Settings that do not open or do not fit take away this partner's

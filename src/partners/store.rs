@@ -79,15 +79,42 @@ pub async fn partner_put(
     Ok(())
 }
 
-/// Replaces the sealed settings; `false` when there is no such partner.
-pub async fn partner_settings_put(
+/// The sealed settings that wait to be approved, the partner's row locked.
+pub async fn partner_next_settings(
     conn: &mut PgConnection,
     code: &str,
-    sealed: &[u8],
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!("update partner set settings = $2 where code = $1", code, sealed)
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let row =
+        sqlx::query_scalar!("select next_settings from partner where code = $1 for update", code)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.flatten())
+}
+
+/// Puts sealed settings beside those in force, or takes them away again.
+pub async fn partner_next_settings_put(
+    conn: &mut PgConnection,
+    code: &str,
+    sealed: Option<&[u8]>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("update partner set next_settings = $2 where code = $1", code, sealed)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Puts the waiting settings in force; `false` when none wait.
+pub async fn partner_next_settings_take(
+    conn: &mut PgConnection,
+    code: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "update partner set settings = next_settings, next_settings = null
+          where code = $1 and next_settings is not null",
+        code
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 

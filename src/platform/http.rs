@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{MatchedPath, Query, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -130,6 +130,19 @@ pub fn link_next(response: &mut Response, uri: &Uri, url: &str, cursor: &str) {
     let link = format!("<{url}{}?{}>; rel=\"next\"", uri.path(), query.finish());
     if let Ok(value) = HeaderValue::from_str(&link) {
         response.headers_mut().insert(header::LINK, value);
+    }
+}
+
+/// The address of who calls: of the connection, or what a trusted proxy says in its header.
+pub fn client_address(request: &Request, trusted_header: &str) -> String {
+    let told = request.headers().get(trusted_header).and_then(|v| v.to_str().ok());
+    let told = told.and_then(|v| v.split(',').next_back()).map(str::trim);
+    match told.and_then(|v| v.parse::<std::net::IpAddr>().ok()) {
+        Some(address) if !trusted_header.is_empty() => address.to_string(),
+        _ => request
+            .extensions()
+            .get::<ConnectInfo<std::net::SocketAddr>>()
+            .map_or_else(|| "0.0.0.0".to_owned(), |c| c.0.ip().to_string()),
     }
 }
 

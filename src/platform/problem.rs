@@ -67,6 +67,30 @@ problem_types! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "The signature is missing or does not hold",
         caller: "Sign as the documentation says: key, clock (within 300 s), fresh nonce, address, body digest.",
         operator: "The log line of the request says why; the answer never does.";
+    /// Address, password or code are wrong, or this person may not sign in now.
+    SignInRefused = "sign-in-refused", UNAUTHORIZED, "The sign-in was refused",
+        caller: "Check address, password and one-time code (a code is good once); after some failures wait before the next try.",
+        operator: "The log line of the request and the audit say why; the answer never does.";
+    /// No session, or one that has ended.
+    NotSignedIn = "not-signed-in", UNAUTHORIZED, "Nobody is signed in",
+        caller: "Sign in with `POST /v1/sessions` and send the token.",
+        operator: "Nothing.";
+    /// A write with a cookie that no page of ours made.
+    CrossSite = "cross-site", FORBIDDEN, "This does not come from a page of this service",
+        caller: "Writes with a cookie need the `Origin` of this service; programs use a bearer token.",
+        operator: "Nothing, unless it happens often: somebody may be luring your people.";
+    /// Who made it decides on it.
+    FourEyes = "four-eyes", FORBIDDEN, "Nobody decides on what they made themselves",
+        caller: "Ask somebody else to decide.",
+        operator: "Nothing.";
+    /// The content is not what was looked at.
+    ContentChanged = "content-changed", PRECONDITION_FAILED, "This is not what was proposed",
+        caller: "Read the approval again and decide on what stands there now.",
+        operator: "If what waits was changed behind the approval, find out by whom (audit).";
+    /// Somebody was first, or it is too late.
+    AlreadyDecided = "already-decided", CONFLICT, "This is decided already",
+        caller: "Read the approval again; propose it anew if it is still wanted.",
+        operator: "Nothing.";
     /// Signed well, but not allowed.
     Forbidden = "forbidden", FORBIDDEN, "This caller may not do this",
         caller: "Use a key of a caller that may.",
@@ -244,11 +268,15 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == ProblemType::Unauthenticated {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Signature realm=\"payclear\""),
-            );
+        let challenge = match self.kind {
+            ProblemType::Unauthenticated => Some("Signature realm=\"payclear\""),
+            ProblemType::NotSignedIn | ProblemType::SignInRefused => {
+                Some("Bearer realm=\"payclear\"")
+            }
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

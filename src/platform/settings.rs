@@ -29,6 +29,9 @@ pub struct Settings {
     /// Notices to portals.
     #[serde(default)]
     pub notices: NoticesSettings,
+    /// People who sign in.
+    #[serde(default)]
+    pub people: PeopleSettings,
 }
 
 /// Where this runs.
@@ -190,6 +193,35 @@ impl Default for NoticesSettings {
     }
 }
 
+/// People who sign in.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleSettings {
+    /// A session ends so long after the sign-in (hours).
+    pub session_hours: i64,
+    /// A session that is not used ends after so long (minutes).
+    pub idle_minutes: i64,
+    /// `required`, or `optional`: a sign-in without a one-time code is taken, in development only.
+    pub second_factor: SecondFactor,
+}
+
+impl Default for PeopleSettings {
+    fn default() -> Self {
+        Self { session_hours: 12, idle_minutes: 30, second_factor: SecondFactor::Required }
+    }
+}
+
+/// Whether a one-time code is needed to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// It is.
+    #[default]
+    Required,
+    /// One that is given is checked, one that is missing is not missed.
+    Optional,
+}
+
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -248,6 +280,14 @@ impl Settings {
         if self.cut_off().is_err() {
             return wrong("clearing.cut_off", "must be HH:MM, or empty for midnight");
         }
+        if self.mode == Mode::Production && self.people.second_factor == SecondFactor::Optional {
+            return wrong("people.second_factor", "must be required in production");
+        }
+        if !(1..=24).contains(&self.people.session_hours)
+            || !(1..=24 * 60).contains(&self.people.idle_minutes)
+        {
+            return wrong("people", "session_hours must be 1 to 24, idle_minutes 1 to 1440");
+        }
         if self.clearing.invoice_days < 1 || self.clearing.attempt_minutes < 1 {
             return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");
         }
@@ -267,4 +307,31 @@ impl Settings {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(mode: &str, people: &serde_json::Value) -> Result<(), SettingsError> {
+        let settings = serde_json::json!({
+            "mode": mode, "database": { "url": "" }, "broker": { "url": "" },
+            "http": { "public_url": "https://pay.example.gov.vn" }, "people": people,
+        });
+        serde_json::from_value::<Settings>(settings).expect("settings").check()
+    }
+
+    #[test]
+    fn the_second_factor_is_missed_in_production_alone() {
+        let optional = serde_json::json!({ "second_factor": "optional" });
+        assert!(checked("development", &optional).is_ok());
+        assert!(checked("production", &serde_json::json!({})).is_ok());
+        let told = checked("production", &optional).expect_err("refused").to_string();
+        assert_eq!(told, "settings: people.second_factor: must be required in production");
+        for (field, value) in [("session_hours", 0), ("session_hours", 25), ("idle_minutes", 0)] {
+            let mut people = serde_json::json!({});
+            people[field] = value.into();
+            assert!(checked("development", &people).is_err(), "{field} {value}");
+        }
+    }
 }

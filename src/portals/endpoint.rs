@@ -1,11 +1,11 @@
 //! The addresses where a portal is told of results: made, rotated, disabled, taken away.
 //!
 //! The functions that end in `_in` join the caller's transaction, because the answer to a signed
-//! request is stored in it; [`add`] is for the command line and opens its own.
+//! request is stored in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use url::Url;
 
 use super::store::{self, EndpointRow};
@@ -24,6 +24,8 @@ const SECRET_BYTES: usize = 32;
 text_enum! {
     /// Whether an endpoint is told anything.
     pub enum EndpointState ("endpoint state") {
+        /// It waits to be approved and is told nothing.
+        Pending = "pending",
         /// It is told.
         Open = "open",
         /// It answered 410 or was stopped by hand.
@@ -108,6 +110,12 @@ pub enum EndpointError {
     /// The portal has as many as one may have.
     #[error("a portal has at most {MOST_PER_PORTAL} endpoints: take one away first")]
     TooMany,
+    /// Nobody has approved it yet.
+    #[error("the endpoint waits to be approved: until then it can only be taken away")]
+    Pending,
+    /// It was decided on, or taken away.
+    #[error("the endpoint does not wait to be approved any more")]
+    NotPending,
     /// The secret at hand does not open.
     #[error("the endpoint's secret does not open: {0}")]
     Sealed(#[from] OpenError),
@@ -135,23 +143,23 @@ pub fn address(text: &str, policy: Policy) -> Result<Url, EndpointError> {
     if url.fragment().is_some() { Err(EndpointError::Fragment) } else { Ok(url) }
 }
 
-/// Makes an endpoint and returns it with its secret, which is shown only now.
-pub async fn add_in(
-    conn: &mut PgConnection,
+/// A new endpoint, and its row with the secret sealed.
+#[derive(Debug)]
+pub struct Drawn {
+    /// With its secret, which is shown only now.
+    pub endpoint: Endpoint,
+    /// To be written.
+    pub row: EndpointRow,
+}
+
+/// Draws an endpoint; nothing is written.
+pub fn draw(
     keys: &MasterKeys,
-    by: By<'_>,
-    portal: &str,
-    url: &Url,
-) -> Result<Endpoint, EndpointError> {
-    // The row lock makes two additions wait for each other, so that the count below holds.
-    directory_version::raise_in(conn).await?;
-    if !store::portal_exists(conn, portal).await? {
-        return Err(EndpointError::UnknownPortal { portal: portal.to_owned() });
-    }
-    if store::endpoint_list(conn, Some(portal)).await?.len() >= MOST_PER_PORTAL {
-        return Err(EndpointError::TooMany);
-    }
-    let id = EndpointId::new(by.at);
+    (portal, url): (&str, &Url),
+    state: EndpointState,
+    now: DateTime<Utc>,
+) -> Result<Drawn, EndpointError> {
+    let id = EndpointId::new(now);
     let secret = Secret::draw(SECRET_BYTES, &mut rand::rng());
     let row = EndpointRow {
         endpoint_id: id,
@@ -160,28 +168,50 @@ pub async fn add_in(
         secret: keys.seal(&context(id), secret.expose()),
         previous_secret: None,
         previous_until: None,
-        state: EndpointState::Open.as_str().to_owned(),
+        state: state.as_str().to_owned(),
         state_reason: String::new(),
-        made_at: by.at,
+        made_at: now,
     };
-    store::endpoint_insert(conn, &row).await?;
-    let detail = json!({ "portal": portal, "url": row.url });
-    audit::record_in(conn, by, "endpoint.made", &id.to_string(), &detail).await?;
-    Ok(Endpoint::open(row, keys)?)
+    Ok(Drawn { endpoint: Endpoint::open(row.clone(), keys)?, row })
 }
 
-/// [`add_in`] in a transaction of its own.
-pub async fn add(
-    pool: &PgPool,
-    keys: &MasterKeys,
+/// Enters an endpoint that was drawn.
+pub async fn add_in(
+    conn: &mut PgConnection,
     by: By<'_>,
-    portal: &str,
-    url: &Url,
-) -> Result<Endpoint, EndpointError> {
-    let mut tx = pool.begin().await?;
-    let endpoint = add_in(&mut tx, keys, by, portal, url).await?;
-    tx.commit().await?;
-    Ok(endpoint)
+    row: &EndpointRow,
+) -> Result<(), EndpointError> {
+    // The row lock makes two additions wait for each other, so that the count below holds.
+    directory_version::raise_in(conn).await?;
+    if !store::portal_exists(conn, &row.portal).await? {
+        return Err(EndpointError::UnknownPortal { portal: row.portal.clone() });
+    }
+    if store::endpoint_list(conn, Some(&row.portal)).await?.len() >= MOST_PER_PORTAL {
+        return Err(EndpointError::TooMany);
+    }
+    store::endpoint_insert(conn, row).await?;
+    let detail = json!({ "portal": row.portal, "url": row.url, "state": row.state });
+    audit::record_in(conn, by, "endpoint.made", &row.endpoint_id.to_string(), &detail).await?;
+    Ok(())
+}
+
+/// Opens an endpoint that waits, or takes it away; the address that was decided on.
+pub async fn decided_in(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    (portal, id): (&str, EndpointId),
+    to: EndpointState,
+    why: &str,
+) -> Result<String, EndpointError> {
+    directory_version::raise_in(conn).await?;
+    let row = store::endpoint_lock(conn, portal, id).await?.ok_or(EndpointError::NotPending)?;
+    let pending = EndpointState::Pending.as_str();
+    if !store::endpoint_step(conn, id, pending, to.as_str(), why).await? {
+        return Err(EndpointError::NotPending);
+    }
+    let detail = json!({ "portal": portal, "from": pending, "to": to, "reason": why });
+    audit::record_in(conn, by, "endpoint.state", &id.to_string(), &detail).await?;
+    Ok(row.url)
 }
 
 /// Draws a new secret; the old one signs beside it for `overlap`.
@@ -207,7 +237,7 @@ pub async fn rotate_in(
 }
 
 /// Moves an endpoint to another state: disables it, opens it again, takes it away. `false` when it
-/// already was there.
+/// already was there. One that waits to be approved is opened by nobody here.
 pub async fn step_in(
     conn: &mut PgConnection,
     by: By<'_>,
@@ -220,6 +250,9 @@ pub async fn step_in(
         store::endpoint_lock(conn, portal, id).await?.ok_or(EndpointError::NotFound { id })?;
     if row.state == to.as_str() {
         return Ok(false);
+    }
+    if row.state == EndpointState::Pending.as_str() && to != EndpointState::Gone {
+        return Err(EndpointError::Pending);
     }
     let moved = store::endpoint_step(conn, id, &row.state, to.as_str(), reason).await?;
     let detail = json!({ "portal": portal, "from": row.state, "to": to, "reason": reason });

@@ -2,10 +2,11 @@
 //! where a portal is told of results.
 //!
 //! A portal is entered from the registers; its keys are the room of the callers. An endpoint is a
-//! portal's own: made, changed and taken away by the portal, open until it answers 410 or is taken
-//! away.
+//! portal's own: made, changed and taken away by the portal, told nothing until somebody has approved
+//! its address, then open until it answers 410 or is taken away.
 //!
 //! ```text
+//! pending ──approved──▶ open           pending ──rejected, or taken away──▶ gone
 //! open ──410, or by hand──▶ disabled ──opened again──▶ open
 //! open | disabled ──taken away──▶ gone
 //! ```

@@ -70,7 +70,7 @@ pub async fn portal_put(
 }
 
 /// An endpoint as it lies in the database, secrets sealed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EndpointRow {
     /// Its id.
     pub endpoint_id: EndpointId,
@@ -84,7 +84,7 @@ pub struct EndpointRow {
     pub previous_secret: Option<Vec<u8>>,
     /// Until when the secret before it signs as well.
     pub previous_until: Option<DateTime<Utc>>,
-    /// `open`, `disabled` or `gone`.
+    /// `pending`, `open`, `disabled` or `gone`.
     pub state: String,
     /// Why it is in that state.
     pub state_reason: String,
@@ -130,18 +130,19 @@ pub async fn endpoint_lock(
     .await
 }
 
-/// Enters an endpoint, open.
+/// Enters an endpoint.
 pub async fn endpoint_insert(
     conn: &mut PgConnection,
     row: &EndpointRow,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into endpoint (endpoint_id, portal, url, secret, made_at)
-         values ($1, $2, $3, $4, $5)",
+        "insert into endpoint (endpoint_id, portal, url, secret, state, made_at)
+         values ($1, $2, $3, $4, $5, $6)",
         row.endpoint_id as EndpointId,
         row.portal,
         row.url,
         row.secret,
+        row.state,
         row.made_at,
     )
     .execute(conn)

@@ -255,11 +255,11 @@ pub struct SealedKey {
     pub secret: Vec<u8>,
 }
 
-/// Every living key of every caller. The callers' room, which stands above, writes them.
+/// Every living key of every caller that was approved. The callers' room, which stands above, writes them.
 pub async fn living_keys(conn: &mut PgConnection) -> Result<Vec<SealedKey>, sqlx::Error> {
     let rows = sqlx::query!(
         "select key_id, caller_kind, caller, purpose, secret
-         from caller_key where revoked_at is null"
+         from caller_key where revoked_at is null and usable_since is not null"
     )
     .fetch_all(conn)
     .await?;

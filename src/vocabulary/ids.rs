@@ -39,6 +39,10 @@ id!(/// A difference that somebody must explain.
     BreakId);
 id!(/// An address of a portal that is told of results.
     EndpointId);
+id!(/// Somebody who signs in.
+    PersonId);
+id!(/// What one person proposes and another decides.
+    ApprovalId);
 
 /// A UUID of version 7: 48 bits of milliseconds, the rest at random.
 pub fn uuid_v7(now: DateTime<Utc>) -> Uuid {

@@ -188,6 +188,7 @@ fn every_setting_is_written_down() {
         "secrets": { "master_key": "", "master_key_file": null, "previous_master_keys": [] },
         "clearing": read.clearing,
         "notices": read.notices,
+        "people": read.people,
     });
     let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
     let mut line = |key: &str, default: Option<&Value>, meaning: &str| {

@@ -14,8 +14,10 @@
 
 mod support;
 
+mod approvals;
 mod architecture;
 mod bad_input;
+mod command_line;
 mod compat;
 mod conforms;
 mod crash;
@@ -35,6 +37,7 @@ mod partners_viettel;
 mod partners_vnpay;
 mod partners_zalopay;
 mod pay_page;
+mod people;
 mod registers;
 mod schema;
 mod scratch;

@@ -25,12 +25,6 @@ async fn town(retry_seconds: &[u64]) -> Town {
     .await
 }
 
-/// Registers an endpoint; its id and secret.
-async fn endpoint(caller: &Caller, url: &str) -> (String, String) {
-    let made = caller.post("/v1/endpoints", &json!({ "url": url })).await.expect(201);
-    (text(&made, "id").to_owned(), text(&made, "secret").to_owned())
-}
-
 /// Issues a fee and pays it.
 async fn paid(town: &Town, transaction: &str) -> Value {
     let invoice = town.issue(10_000).await;
@@ -59,7 +53,7 @@ fn verified(got: &Got, secret: &str) -> bool {
 async fn a_portal_is_told_in_a_form_that_others_can_verify() {
     let town = town(&[3600]).await;
     let receiver = Receiver::start().await;
-    let (_, secret) = endpoint(&town.portal, &format!("{}/notices", receiver.url)).await;
+    let (_, secret) = town.endpoint(&town.portal, &format!("{}/notices", receiver.url)).await;
     let invoice = paid(&town, "T1").await;
     until("a notice", || async { !receiver.got().is_empty() }).await;
 
@@ -83,7 +77,7 @@ async fn a_portal_is_told_in_a_form_that_others_can_verify() {
 async fn a_retry_is_the_same_notice_with_a_new_time_and_the_last_one_is_parked() {
     let town = town(&[0, 0]).await;
     let receiver = Receiver::start().await;
-    let (_, secret) = endpoint(&town.portal, &receiver.url).await;
+    let (_, secret) = town.endpoint(&town.portal, &receiver.url).await;
     receiver.answers(500, &[]);
     paid(&town, "T1").await;
 
@@ -110,7 +104,7 @@ async fn a_retry_is_the_same_notice_with_a_new_time_and_the_last_one_is_parked()
 async fn a_wish_to_be_left_alone_for_a_while_is_honoured() {
     let town = town(&[1, 1]).await;
     let receiver = Receiver::start().await;
-    endpoint(&town.portal, &receiver.url).await;
+    town.endpoint(&town.portal, &receiver.url).await;
     receiver.answers(429, &[("retry-after", "7200".to_owned())]);
     paid(&town, "T1").await;
 
@@ -124,7 +118,7 @@ async fn a_wish_to_be_left_alone_for_a_while_is_honoured() {
 async fn a_redirect_is_not_followed_and_410_disables() {
     let town = town(&[3600]).await;
     let receiver = Receiver::start().await;
-    let (id, _) = endpoint(&town.portal, &format!("{}/here", receiver.url)).await;
+    let (id, _) = town.endpoint(&town.portal, &format!("{}/here", receiver.url)).await;
     receiver.answers(307, &[("location", format!("{}/elsewhere", receiver.url))]);
     paid(&town, "T1").await;
     let due = wait_for_delivery(&town.portal, "due").await;
@@ -157,7 +151,7 @@ async fn a_redirect_is_not_followed_and_410_disables() {
 async fn while_a_secret_rotates_both_sign() {
     let town = town(&[3600]).await;
     let receiver = Receiver::start().await;
-    let (id, old) = endpoint(&town.portal, &receiver.url).await;
+    let (id, old) = town.endpoint(&town.portal, &receiver.url).await;
     let path = format!("/v1/endpoints/{id}/rotate");
     let first = town.portal.post_as("rotate-1", &path, &json!({})).await;
     let new = text(&first.clone().expect(200), "secret").to_owned();
@@ -208,9 +202,9 @@ async fn one_dead_portal_delays_no_other() {
     let town = town(&[3600]).await;
     let (dead, healthy) = (Receiver::start().await, Receiver::start().await);
     dead.is_silent();
-    endpoint(&town.portal, &dead.url).await;
+    town.endpoint(&town.portal, &dead.url).await;
     let other = town.caller(CallerKind::Portal, "botp-mau").await;
-    endpoint(&other, &healthy.url).await;
+    town.endpoint(&other, &healthy.url).await;
     for n in 0..40 {
         paid(&town, &format!("T{n}")).await;
     }

@@ -9,7 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use payclear::app::{self, App};
+use payclear::approvals::people::{self, Drawing};
+use payclear::approvals::propose::Maker;
 use payclear::callers::keys;
+use payclear::people::password::Hasher;
 use payclear::platform::audit::By;
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
 use payclear::platform::problem::PROBLEM_JSON;
@@ -89,6 +92,9 @@ pub struct Doors {
     routes: Router,
     pub portal: Signer,
     pub bank: Signer,
+    /// The address and password of somebody who approves, and then their token.
+    approver: (String, String),
+    token: String,
     checked: BTreeSet<(String, String, u16)>,
 }
 
@@ -126,19 +132,22 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
+        let approver = approver(&pool).await;
         pool.close().await;
         let settings = serde_json::from_value(json!({
             "mode": "development",
             "database": { "url": scratch.application_url, "connections": 8 },
             "broker": { "url": "amqp://127.0.0.1:9" },
             "http": { "public_url": URL, "listen": listen },
+            "people": { "second_factor": "optional" },
         }));
         let clock: SharedClock = Arc::new(SystemClock);
         let app =
             App::open(settings.expect("settings"), master_keys(), clock).await.expect("it opens");
         let routes = app.router();
         let checked = BTreeSet::new();
-        Self { document: document(), scratch, app, routes, portal, bank, checked }
+        let token = String::new();
+        Self { document: document(), scratch, app, routes, portal, bank, approver, token, checked }
     }
 
     pub async fn close(self) {
@@ -156,12 +165,28 @@ impl Doors {
     /// Calls an operation and checks the answer, and a request that was taken, against the document.
     async fn call(&mut self, by: Who, call: &str, body: &Value, expected: u16) -> Value {
         let (method, path) = call.split_once(' ').expect("METHOD /path");
-        let signer = if by == Who::Portal { &self.portal } else { &self.bank };
-        let answer = self.send(signer.request(method, path, body)).await;
+        let request = match by {
+            Who::Portal => self.portal.request(method, path, body),
+            Who::Bank => self.bank.request(method, path, body),
+            Who::Approver => self.person_request(method, path, body),
+        };
+        let answer = self.send(request).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, expected, "{call}: {text}");
         self.check(method, path, body, &answer);
         answer.json()
+    }
+
+    fn person_request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        request
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .expect("a request")
     }
 
     fn check(&mut self, method: &str, path: &str, body: &Value, answer: &Answer) {
@@ -211,11 +236,23 @@ impl Doors {
 enum Who {
     Portal,
     Bank,
+    Approver,
+}
+
+/// Enters somebody who approves; their address and password.
+async fn approver(pool: &sqlx::PgPool) -> (String, String) {
+    let maker = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
+    let (hasher, keys) = (Hasher::default(), master_keys());
+    let drawing = Drawing { hasher: &hasher, keys: &keys };
+    let grants = ["approver:*".parse().expect("a grant")];
+    let made = people::add(pool, drawing, maker, ("an@example.vn", "An"), &grants).await;
+    let made = made.expect("a person");
+    (made.email, made.drawn.password.expose().to_owned())
 }
 
 impl Signer {
     async fn make(pool: &sqlx::PgPool, kind: CallerKind, code: &str) -> Self {
-        let by = By { actor: "test", at: SystemClock.now() };
+        let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
         let caller = Caller { kind, code: code.to_owned() };
         let made = keys::make(pool, &master_keys(), by, &caller, KeyPurpose::Sign).await;
         let made = made.expect("a key");
@@ -260,16 +297,26 @@ async fn every_operation_refuses_who_does_not_sign() {
             }
             request.body(Body::from("{}")).expect("a request")
         };
+        let security = doors.document["paths"][&template][&method]["security"].clone();
+        if security == json!([{}]) {
+            // Open to all: what is not in its form is refused.
+            let formless = doors.send(ask(None)).await;
+            assert_eq!(formless.status, 415, "{method} {path}");
+            doors.check(&method, &path, &Value::Null, &formless);
+            continue;
+        }
         let unsigned = doors.send(ask(Some("k1"))).await;
         assert_eq!(unsigned.status, 401, "{method} {path}");
         assert!(unsigned.headers.contains_key("www-authenticate"), "{method} {path}");
         assert!(unsigned.headers.contains_key("x-request-id"), "{method} {path}");
         doors.check(&method, &path, &Value::Null, &unsigned);
-        if method != "get" {
-            let keyless = doors.send(ask(None)).await;
+        let keyless = doors.send(ask(None)).await;
+        if security.is_null() && method != "get" {
             assert_eq!(keyless.status, 400, "{method} {path}");
-            doors.check(&method, &path, &Value::Null, &keyless);
+        } else {
+            assert_eq!(keyless.status, 401, "{method} {path}");
         }
+        doors.check(&method, &path, &Value::Null, &keyless);
     }
     doors.close().await;
 }
@@ -292,7 +339,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 
 #[tokio::test]
 async fn what_is_answered_has_the_documented_form() {
-    use Who::{Bank, Portal};
+    use Who::{Approver, Bank, Portal};
     let mut doors = Doors::open().await;
     let nothing = Value::Null;
 
@@ -367,7 +414,9 @@ async fn what_is_answered_has_the_documented_form() {
     // Endpoints and deliveries.
     let address = json!({ "url": "https://portal.example.vn/payclear" });
     let endpoint = doors.call(Portal, "POST /v1/endpoints", &address, 201).await;
+    let approval = text(&endpoint, "approval").to_owned();
     let endpoint = text(&endpoint, "id").to_owned();
+    people_and_approvals(&mut doors, &approval).await;
     doors.call(Portal, "POST /v1/endpoints", &json!({ "url": "http://10.0.0.1/" }), 422).await;
     let of = |rest: &str| format!("/v1/endpoints/{endpoint}{rest}");
     doors.call(Portal, "GET /v1/endpoints", &nothing, 200).await;
@@ -395,6 +444,9 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements/T-1/reversal", &back, 204).await;
     doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
 
+    doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
+    doors.call(Approver, "GET /v1/session", &nothing, 401).await;
+
     let uncovered: Vec<_> = operations(&doors.document)
         .into_iter()
         .filter(|(method, path)| {
@@ -403,6 +455,44 @@ async fn what_is_answered_has_the_documented_form() {
         .collect();
     assert!(uncovered.is_empty(), "no good answer was looked at: {uncovered:?}");
     doors.close().await;
+}
+
+/// Somebody signs in and approves what waits.
+async fn people_and_approvals(doors: &mut Doors, approval: &str) {
+    use Who::{Approver, Portal};
+    let nothing = Value::Null;
+    let (email, password) = doors.approver.clone();
+    let wrong = json!({ "email": email, "password": "not the password" });
+    doors.call(Approver, "POST /v1/sessions", &wrong, 401).await;
+    let formless = json!({ "email": "nobody", "password": "x", "totp": "1" });
+    doors.call(Approver, "POST /v1/sessions", &formless, 422).await;
+    let right = json!({ "email": email, "password": password });
+    let session = doors.call(Approver, "POST /v1/sessions", &right, 201).await;
+    text(&session, "token").clone_into(&mut doors.token);
+    doors.call(Approver, "GET /v1/session", &nothing, 200).await;
+    let weak = json!({ "old": password, "new": "short" });
+    doors.call(Approver, "POST /v1/session/password", &weak, 422).await;
+    let change = json!({ "old": password, "new": "a longer password" });
+    doors.call(Approver, "POST /v1/session/password", &change, 204).await;
+
+    doors.call(Approver, "GET /v1/approvals?status=pending&limit=1", &nothing, 200).await;
+    doors.call(Approver, "GET /v1/approvals?status=lost", &nothing, 422).await;
+    doors.call(Portal, "GET /v1/approvals", &nothing, 401).await;
+    let path = format!("/v1/approvals/{approval}");
+    let seen = doors.call(Approver, &format!("GET {path}"), &nothing, 200).await;
+    doors.call(Approver, "GET /v1/approvals/none", &nothing, 404).await;
+    let approve = format!("POST {path}/approve");
+    doors.call(Approver, &approve, &json!({ "content_hash": "x" }), 422).await;
+    doors.call(Approver, &approve, &json!({ "content_hash": "0".repeat(64) }), 412).await;
+    let hash = json!({ "content_hash": seen["content_hash"] });
+    doors.call(Approver, &approve, &hash, 200).await;
+    doors.call(Approver, &format!("POST {path}/reject"), &hash, 409).await;
+    let address = json!({ "url": "https://portal.example.vn/second" });
+    let second = doors.call(Portal, "POST /v1/endpoints", &address, 201).await;
+    let path = format!("/v1/approvals/{}", text(&second, "approval"));
+    let seen = doors.call(Approver, &format!("GET {path}"), &nothing, 200).await;
+    let no = json!({ "content_hash": seen["content_hash"], "reason": "unknown address" });
+    doors.call(Approver, &format!("POST {path}/reject"), &no, 200).await;
 }
 
 /// A notice of the payment that nobody took.

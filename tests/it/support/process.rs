@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use payclear::approvals::propose::Making;
 use payclear::commands::verify;
 use payclear::platform::database;
 use payclear::platform::settings::BrokerSettings;
@@ -45,8 +46,14 @@ impl Site {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let (http, clock) = (http(), Arc::new(TurnedClock::default()));
-        let maker =
-            Maker { pool: &pool, keys: master_keys(), http: &http, url: &url, clock: &clock };
+        let maker = Maker {
+            pool: &pool,
+            keys: master_keys(),
+            http: &http,
+            url: &url,
+            clock: &clock,
+            making: Making::Bootstrap,
+        };
         let portal = maker.caller(CallerKind::Portal, PORTAL).await;
         let bank = maker.caller(CallerKind::Partner, "directbank").await;
         // Callbacks are tried again for long enough to meet the service after its death.

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use payclear::app::{App, Role};
+use payclear::approvals::propose::{self, Making};
+use payclear::approvals::{endpoints, partners};
 use payclear::callers::keys;
 use payclear::commands::verify;
-use payclear::partners::register;
 use payclear::platform::audit::By;
 use payclear::platform::broker;
 use payclear::platform::database;
@@ -22,14 +23,17 @@ use payclear::platform::settings::{BrokerSettings, Settings};
 use payclear::portals::endpoint;
 use payclear::registers::caller::{Caller as Whose, CallerKind, KeyPurpose};
 use payclear::vocabulary::clock::Clock;
+use payclear::vocabulary::ids::ApprovalId;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::caller::{Answer, Caller, TurnedClock, answer, http};
 use super::cluster::{at, cluster, drop_database, fresh_database};
+use super::people::Person;
 use super::simulators::{Simulators, dong};
 use super::wait::until;
 
@@ -61,6 +65,7 @@ pub struct Town {
     pub portal: Caller,
     pub bank: Caller,
     pub http: reqwest::Client,
+    pub approver: OnceCell<Person>,
     simulators: Option<Simulators>,
     relays: bool,
     parked: AtomicU32,
@@ -99,8 +104,14 @@ impl Town {
         let clock = Arc::new(TurnedClock::default());
         let http = http();
         let pool = database::open(&database_url, 4).await.expect("the application's database");
-        let maker =
-            Maker { pool: &pool, keys: master_keys(), http: &http, url: &url, clock: &clock };
+        let maker = Maker {
+            pool: &pool,
+            keys: master_keys(),
+            http: &http,
+            url: &url,
+            clock: &clock,
+            making: Making::Bootstrap,
+        };
         let portal = maker.caller(CallerKind::Portal, PORTAL).await;
         let bank = maker.caller(CallerKind::Partner, "directbank").await;
         let mut simulators = None;
@@ -148,6 +159,7 @@ impl Town {
             portal,
             bank,
             http,
+            approver: OnceCell::new(),
             simulators,
             relays: plan.roles.contains(&Role::Relay),
             parked: AtomicU32::new(0),
@@ -159,10 +171,23 @@ impl Town {
 
     /// Another caller of this town.
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
-        let maker = self.maker();
-        let made = maker.caller(kind, code).await;
+        let mut maker = self.maker();
+        // From the first approval on a key needs one too.
+        if self.approver.initialized() {
+            maker.making = Making::Pending;
+        }
+        let (made, approval) = maker.caller_that_waits(kind, code).await;
+        if let Some(approval) = approval {
+            self.approve(&approval.to_string()).await;
+        }
         self.app.directory.refresh().await.expect("the registers");
         made
+    }
+
+    /// This town's database, as who may do anything.
+    pub async fn owner(&self) -> PgPool {
+        let url = at(&cluster().owner_url, &self.name);
+        PgPool::connect(&url).await.expect("the owner's database")
     }
 
     fn maker(&self) -> Maker<'_> {
@@ -172,6 +197,7 @@ impl Town {
             http: &self.http,
             url: &self.url,
             clock: &self.clock,
+            making: Making::Bootstrap,
         }
     }
 
@@ -366,29 +392,41 @@ pub struct Maker<'t> {
     pub http: &'t reqwest::Client,
     pub url: &'t str,
     pub clock: &'t Arc<TurnedClock>,
+    pub making: Making,
 }
 
 impl Maker<'_> {
-    fn by(&self) -> By<'static> {
-        By { actor: "tests", at: self.clock.now() }
+    fn by(&self) -> propose::Maker<'static> {
+        let by = By { actor: "tests", at: self.clock.now() };
+        propose::Maker { by, making: self.making }
     }
 
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
+        self.caller_that_waits(kind, code).await.0
+    }
+
+    /// A caller, and the approval that its key waits for.
+    pub async fn caller_that_waits(
+        &self,
+        kind: CallerKind,
+        code: &str,
+    ) -> (Caller, Option<ApprovalId>) {
         let whose = Whose { kind, code: code.to_owned() };
         let made = keys::make(self.pool, &self.keys, self.by(), &whose, KeyPurpose::Sign);
         let made = made.await.expect("a key");
-        Caller {
+        let caller = Caller {
             http: self.http.clone(),
             url: self.url.to_owned(),
             key_id: made.key_id,
             secret: made.secret.expose().to_vec(),
             clock: Arc::clone(self.clock),
-        }
+        };
+        (caller, made.approval)
     }
 
     pub async fn configure(&self, partner: &str, settings: &Value) {
         let settings = settings.to_string();
-        register::configure(self.pool, &self.keys, self.by(), partner, settings.as_bytes())
+        partners::configure(self.pool, &self.keys, self.by(), partner, settings.as_bytes())
             .await
             .expect("the partner's settings");
     }
@@ -397,8 +435,8 @@ impl Maker<'_> {
     pub async fn endpoint(&self, simulators: &Simulators) {
         let url = format!("{}/portal/{PORTAL}/notices", simulators.url);
         let url = url.parse().expect("an address");
-        let made = endpoint::add(self.pool, &self.keys, self.by(), PORTAL, &url);
-        let secret = endpoint::secret_text(&made.await.expect("an endpoint").secret);
+        let made = endpoints::add(self.pool, &self.keys, self.by(), PORTAL, &url);
+        let secret = endpoint::secret_text(&made.await.expect("an endpoint").0.secret);
         let given = json!({ "secrets": [secret] });
         let answer = simulators.post(&format!("/portal/{PORTAL}/secrets"), &given).await;
         assert_eq!(answer.status, 204);
