@@ -26,6 +26,7 @@ mod ledger;
 mod money;
 mod notices;
 mod openapi;
+mod partner_calls;
 mod partners_payos;
 mod partners_vnpay;
 mod pay_page;

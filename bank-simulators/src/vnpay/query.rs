@@ -38,7 +38,9 @@ pub fn querydr(world: &World, body: &Value) -> Told {
     let Some(order) = found else { return Told::no("91", "Transaction not found") };
     let number = value_of(body, "vnp_TransactionNo");
     let asked = order.transactions.iter().find(|it| it.number == number && number != "0");
-    let fields = match asked.or(order.result()) {
+    // Without a number the newest word counts: after a refund that is the refund [unverified].
+    let refund = || order.transactions.iter().rfind(|it| it.kind != "01");
+    let fields = match asked.or_else(refund).or(order.result()) {
         Some(done) => fields(done, status(world, done)),
         None => untouched(order),
     };

@@ -83,3 +83,15 @@ impl Town {
         answer["RspCode"].as_str().expect("a code").to_owned()
     }
 }
+
+/// Chooses a partner on the pay page, as a browser without scripts would; the way to its page.
+pub async fn choose(town: &Town, invoice: &Value, partner: &str) -> String {
+    let request = town
+        .http
+        .post(invoice["pay_url"].as_str().expect("a pay page"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("partner={partner}"));
+    let answer = answer(request).await.expect("the pay page answers");
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.headers["location"].to_str().expect("an address").to_owned()
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use payclear::partners::dialects::Call;
 use serde_json::{Value, json};
 
 use super::caller::{Answer, Caller, answer};
@@ -109,6 +110,17 @@ impl Simulators {
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.http.post(format!("{}{path}", self.url)).json(body);
         answer(request).await.expect("the simulators answer")
+    }
+
+    /// Makes a dialect's own call; status and body.
+    pub async fn call(&self, call: Call) -> (u16, Vec<u8>) {
+        let method = call.method.parse().expect("a method");
+        let mut request = self.http.request(method, call.url).body(call.body);
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.expect("the simulators answer");
+        (response.status().as_u16(), response.bytes().await.expect("a body").to_vec())
     }
 
     pub async fn get(&self, path: &str) -> Value {

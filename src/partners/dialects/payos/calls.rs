@@ -1,5 +1,4 @@
-//! The calls that no order needs but an operator may: naming the webhook, taking an order back,
-//! paying money out.
+//! The calls beside making and asking: naming the webhook, taking an order back, paying money out.
 
 use serde::Serialize;
 
@@ -20,7 +19,7 @@ impl Payos {
     }
 
     /// Takes an order back; the answer reads like that of a query.
-    pub fn ask_cancel(&self, order: &Order, reason: &str) -> Call {
+    pub(super) fn cancel_call(&self, order: &Order, reason: &str) -> Call {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Body<'a> {

@@ -9,8 +9,8 @@ use super::signature::create_text;
 use super::wire::Envelope;
 use crate::partners::dialects::json::Object;
 use crate::partners::dialects::{
-    Answer, Ask, Call, Callback, Channel, Created, Dialect, Instruction, Order, PayeeAccount,
-    Report, Said, Standing, Unheard, Verdict,
+    Answer, Ask, Call, Callback, Cancelled, Channel, Created, Dialect, Instruction, Order,
+    PayeeAccount, Report, Said, Standing, Unheard, Verdict,
 };
 use crate::vocabulary::codes::InvoiceCode;
 
@@ -110,6 +110,30 @@ impl Dialect for Payos {
                 Standing::Unknown { why: format!("the question was refused with {code}") }
             }
             Err(Unsaid::Unknown { why }) => Standing::Unknown { why },
+        }
+    }
+
+    fn ask_cancel(&self, order: &Order) -> Option<Call> {
+        Some(self.cancel_call(order, "Huy khoan thu"))
+    }
+
+    fn hear_cancel(&self, order: &Order, answer: Answer<'_>) -> Cancelled {
+        match self.hear(order, answer) {
+            Ok(data) => match data.filled("status").as_deref() {
+                Some("CANCELLED") => Cancelled::Done,
+                Some("PAID" | "UNDERPAID" | "PROCESSING" | "EXPIRED") => Cancelled::TooLate,
+                status => Cancelled::Unknown { why: format!("status {status:?}") },
+            },
+            // The order itself may still be on its way there.
+            Err(Unsaid::Refused { code }) if code == NO_SUCH_ORDER || answer.status == 404 => {
+                Cancelled::Unknown { why: "the order is not known there".to_owned() }
+            }
+            Err(Unsaid::Refused { code }) if matches!(answer.status, 401 | 403) => {
+                Cancelled::Unknown { why: format!("not allowed to ask: {code}") }
+            }
+            // What refuses is not in any public table; asking after the order tells [unverified].
+            Err(Unsaid::Refused { .. }) => Cancelled::TooLate,
+            Err(Unsaid::Unknown { why }) => Cancelled::Unknown { why },
         }
     }
 

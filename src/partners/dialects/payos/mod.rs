@@ -19,8 +19,9 @@
 //! reported like money, to an account that is not ours or for an order that is not there: a real
 //! credit mistaken for an example would be worse.
 //!
-//! Not verified against payOS itself: the codes 101 (no such order) and 231 (order code taken), the
-//! times in the answer to a query, retries of webhooks.
+//! Not verified against payOS itself: the codes 101 (no such order) and 231 (order code taken), with
+//! which code a paid order refuses to be cancelled, the times in the answer to a query, retries of
+//! webhooks.
 
 mod calls;
 mod dialect;

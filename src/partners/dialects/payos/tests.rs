@@ -1,7 +1,7 @@
 use super::*;
 use crate::partners::dialects::{
-    Answer, Ask, Call, Callback, CounterAccount, Created, Dialect, Order, Outcome, Report,
-    Standing, Unheard, Verdict,
+    Answer, Ask, Call, Callback, Cancelled, CounterAccount, Created, Dialect, Order, Outcome,
+    Report, Standing, Unheard, Verdict,
 };
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
@@ -208,6 +208,33 @@ fn an_order_without_money_waits_fails_or_is_not_there() {
 }
 
 #[test]
+fn an_order_is_cancelled_too_late_or_nobody_knows() {
+    let hear = |status: u16, body: &[u8]| payos().hear_cancel(&order(), Answer { status, body });
+    let data = |status: &str, order: u32| {
+        signed(&format!(r#"{{"id":"l1","orderCode":{order},"status":"{status}"}}"#))
+    };
+    assert_eq!(hear(200, &data("CANCELLED", 1001)), Cancelled::Done);
+    for status in ["PAID", "UNDERPAID", "PROCESSING", "EXPIRED"] {
+        assert_eq!(hear(200, &data(status, 1001)), Cancelled::TooLate, "{status}");
+    }
+    assert_eq!(hear(200, br#"{"code":"20","desc":"paid"}"#), Cancelled::TooLate);
+    let forged = String::from_utf8(data("PAID", 1001)).expect("text").replace("PAID", "CANCELLED");
+    for (status, body) in [
+        (200, data("CANCELLED", 1002)),
+        (200, data("PENDING", 1001)),
+        (200, forged.into_bytes()),
+        (200, br#"{"code":"101"}"#.to_vec()),
+        (404, br#"{"code":"404"}"#.to_vec()),
+        (401, br#"{"code":"401"}"#.to_vec()),
+        (500, data("CANCELLED", 1001)),
+        (200, Vec::new()),
+    ] {
+        let heard = hear(status, &body);
+        assert!(matches!(heard, Cancelled::Unknown { .. }), "{status}: {heard:?}");
+    }
+}
+
+#[test]
 fn each_verdict_has_its_answer() {
     for (verdict, status) in [
         (Verdict::Recorded, 200),
@@ -248,8 +275,8 @@ fn the_other_calls_go_to_their_addresses() {
         "http://bank.test/confirm-webhook"
     );
     assert_eq!(
-        url(payos.ask_cancel(&order(), "expired")),
-        "http://bank.test/v2/payment-requests/1001/cancel"
+        payos.ask_cancel(&order()).map(url).as_deref(),
+        Some("http://bank.test/v2/payment-requests/1001/cancel")
     );
     assert!(payos.payout_signature("[]").is_none());
 }

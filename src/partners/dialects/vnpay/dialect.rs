@@ -6,8 +6,8 @@ use super::codes::IpnCode;
 use super::signature::signed_query;
 use super::{VERSION, Vnpay, date, hundredfold, plain};
 use crate::partners::dialects::{
-    Answer, Ask, Call, Callback, Channel, Created, Dialect, Instruction, Order, Report, Returned,
-    Said, Standing, Unheard, Verdict,
+    Answer, Ask, Call, Callback, Channel, Created, Dialect, Instruction, Order, RefundOrder,
+    Refunding, Report, Returned, Said, Standing, Unheard, Verdict,
 };
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
@@ -71,6 +71,27 @@ impl Dialect for Vnpay {
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {
         self.read_standing(order, answer)
+    }
+
+    fn ask_refund(&self, refund: &RefundOrder) -> Option<Call> {
+        Some(self.refund_call(refund))
+    }
+
+    fn hear_refund(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {
+        self.read_refund(refund, answer)
+    }
+
+    fn ask_refund_query(
+        &self,
+        refund: &RefundOrder,
+        now: DateTime<Utc>,
+        request: u64,
+    ) -> Option<Call> {
+        Some(self.refund_query_call(refund, now, request))
+    }
+
+    fn hear_refund_query(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {
+        self.read_refund_query(refund, answer)
     }
 
     fn hear_callback(&self, callback: &Callback<'_>) -> Result<Report, Unheard> {

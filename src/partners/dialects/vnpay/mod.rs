@@ -24,7 +24,7 @@ mod callback;
 pub mod codes;
 mod dialect;
 mod query;
-pub mod refund;
+mod refund;
 pub mod signature;
 
 use chrono::{DateTime, NaiveDateTime, Utc};

@@ -1,10 +1,10 @@
 use super::codes::{ApiCode, TransactionStatus};
-use super::refund::{Refund, Refunded};
 use super::signature::{QUERY_ANSWER, REFUND_ANSWER, REFUND_CALL, query_text, signed_query};
 use super::*;
 use crate::partners::dialects::json::Object;
 use crate::partners::dialects::{
-    Answer, Ask, Callback, Dialect, Instruction, Order, Outcome, Report, Standing, Unheard, Verdict,
+    Answer, Ask, Callback, Dialect, Instruction, Order, Outcome, RefundOrder, Refunding, Report,
+    Standing, Unheard, Verdict,
 };
 use crate::vocabulary::codes::InvoiceCode;
 use rand::SeedableRng;
@@ -282,65 +282,126 @@ fn a_query_names_the_order_by_reference_and_time() {
     );
 }
 
-fn refund(transaction_no: Option<&str>) -> Refund {
-    Refund {
-        reference: "HS1".to_owned(),
-        ordered_at: order().created_at,
-        transaction_no: transaction_no.map(str::to_owned),
-        amount: Money::vnd(2_500),
-        whole: false,
-        by: "ketoan01".to_owned(),
-        reason: "Hoàn tiền (HS1)".to_owned(),
+fn refund(whole: bool, transaction_id: &str) -> RefundOrder {
+    RefundOrder {
+        reference: "RF00000000000000FF".to_owned(),
+        order: order(),
+        transaction_id: transaction_id.to_owned(),
+        amount: if whole { Money::vnd(10_000) } else { Money::vnd(2_500) },
+        whole,
+        created_at: "2026-11-22T03:00:00Z".parse().expect("a time"),
+        requested_by: "ketoan01".to_owned(),
     }
 }
 
 #[test]
-fn a_refund_without_a_number_signs_a_nought_and_sends_none() {
-    let now = "2026-11-22T03:00:00Z".parse().expect("a time");
-    for (number, signed) in [(None, "0"), (Some("14226112"), "14226112")] {
-        let call = vnpay().ask_refund(&refund(number), now, 1);
-        let text = String::from_utf8(call.body).expect("text");
-        let body = Object::read(&text).expect("json");
-        assert_eq!(body.text("vnp_TransactionNo").as_deref(), number);
-        assert!(REFUND_CALL.is_genuine(&body, &Key::new(SECRET)));
-        assert_eq!(
-            REFUND_CALL.text(&body),
-            format!(
-                "0000000000000001|2.1.0|refund|SIMTMN01|03|HS1|250000|{signed}|20261122090000\
-                 |ketoan01|20261122100000|127.0.0.1|Hon tin HS1"
-            )
-        );
+fn a_refund_is_the_same_call_each_time_and_signs_a_nought_for_no_number() {
+    for (number, sent, signed) in [("0", None, "0"), ("14226112", Some("14226112"), "14226112")] {
+        for (whole, kind, amount) in [(true, "02", "1000000"), (false, "03", "250000")] {
+            let ask = || vnpay().ask_refund(&refund(whole, number)).expect("a call").body;
+            let text = String::from_utf8(ask()).expect("text");
+            assert_eq!(ask(), text.as_bytes());
+            let body = Object::read(&text).expect("json");
+            assert_eq!(body.text("vnp_TransactionNo").as_deref(), sent);
+            assert!(REFUND_CALL.is_genuine(&body, &Key::new(SECRET)));
+            assert_eq!(
+                REFUND_CALL.text(&body),
+                format!(
+                    "RF00000000000000FF|2.1.0|refund|SIMTMN01|{kind}|HS1|{amount}|{signed}\
+                     |20261122090000|ketoan01|20261122100000|127.0.0.1|Hoan tien RF00000000000000FF"
+                )
+            );
+        }
     }
+}
+
+#[test]
+fn a_new_refund_has_a_request_id_that_vnpay_takes() {
+    let reference = vnpay().refund_reference(order().created_at, u64::MAX);
+    assert!((1..=32).contains(&reference.len()));
+    assert!(reference.bytes().all(|b| b.is_ascii_alphanumeric()));
 }
 
 #[test]
 fn a_refund_answer_says_how_far_it_is() {
-    let heard = |code: &str, status: &str, key: &str| {
+    let heard = |code: &str, status: &str, amount: &str, key: &str| {
         let fields = [
             ("vnp_ResponseId", "f1"),
             ("vnp_Command", "refund"),
             ("vnp_ResponseCode", code),
             ("vnp_TmnCode", "SIMTMN01"),
             ("vnp_TxnRef", "HS1"),
+            ("vnp_Amount", amount),
             ("vnp_TransactionNo", "14226999"),
             ("vnp_TransactionStatus", status),
         ];
         let body = REFUND_ANSWER.body(&fields, &Key::new(key));
-        vnpay().hear_refund(&refund(None), Answer { status: 200, body: &body })
+        vnpay().hear_refund(&refund(false, "0"), Answer { status: 200, body: &body })
     };
-    assert_eq!(
-        heard("00", "05", SECRET),
-        Refunded::Taken {
-            transaction_no: Some("14226999".to_owned()),
-            status: TransactionStatus::RefundInProgress,
-        }
-    );
-    assert_eq!(heard("94", "", SECRET), Refunded::AskedBefore);
+    let told = |status: &str| heard("00", status, "250000", SECRET);
+    let confirmed = Refunding::Confirmed { partner_refund: Some("14226999".to_owned()) };
+    assert_eq!(told("05"), Refunding::Processing);
+    assert_eq!(told("06"), confirmed);
+    assert_eq!(told("00"), confirmed);
+    assert_eq!(told("09"), Refunding::Refused { code: "09".to_owned() });
+    assert_eq!(heard("94", "", "", SECRET), Refunding::Processing);
     for code in ["02", "03", "91", "95", "97"] {
-        assert!(matches!(heard(code, "", SECRET), Refunded::Refused { .. }), "{code}");
+        let refused = Refunding::Refused { code: code.to_owned() };
+        assert_eq!(heard(code, "", "", SECRET), refused, "{code}");
     }
-    for unknown in [heard("99", "", SECRET), heard("00", "", SECRET), heard("00", "05", "other")] {
-        assert!(matches!(unknown, Refunded::Unknown { .. }), "{unknown:?}");
+    for unknown in [
+        heard("99", "", "", SECRET),
+        heard("98", "", "", SECRET),
+        told(""),
+        told("02"),
+        told("04"),
+        told("07"),
+        heard("00", "06", "250000", "other"),
+        heard("00", "06", "240000", SECRET),
+    ] {
+        assert!(matches!(unknown, Refunding::Unknown { .. }), "{unknown:?}");
+    }
+}
+
+#[test]
+fn an_answer_about_another_refund_says_nothing_of_this_one() {
+    let asked = |whole: bool, changes: &[(&'static str, &'static str)]| {
+        let mut fields = params(&[
+            ("vnp_ResponseId", "r1"),
+            ("vnp_Command", "querydr"),
+            ("vnp_TransactionNo", "14226999"),
+            ("vnp_OrderInfo", "Hoan tien RF00000000000000FF"),
+        ]);
+        for (name, value) in changes {
+            fields.retain(|(known, _)| known != name);
+            fields.push((name, value));
+        }
+        let body = QUERY_ANSWER.body(&fields, &Key::new(SECRET));
+        let refund = refund(whole, "14226112");
+        vnpay().hear_refund_query(&refund, Answer { status: 200, body: &body })
+    };
+    let full = ("vnp_TransactionType", "02");
+    let part = [("vnp_TransactionType", "03"), ("vnp_Amount", "250000")];
+    let status = |code| ("vnp_TransactionStatus", code);
+    assert_eq!(asked(true, &[full, status("05")]), Refunding::Processing);
+    assert!(matches!(asked(true, &[full, status("06")]), Refunding::Confirmed { .. }));
+    assert!(matches!(
+        asked(true, &[full, status("06"), ("vnp_OrderInfo", "another text")]),
+        Refunding::Confirmed { .. }
+    ));
+    assert!(matches!(asked(true, &[full, status("09")]), Refunding::Refused { .. }));
+    assert!(matches!(asked(false, &[part[0], part[1], status("06")]), Refunding::Confirmed { .. }));
+    assert_eq!(asked(true, &[("vnp_ResponseCode", "91")]), Refunding::NotFound);
+    for unknown in [
+        asked(true, &[]),
+        asked(true, &[("vnp_TransactionType", "01"), status("00")]),
+        asked(true, &[part[0], part[1], status("06")]),
+        asked(true, &[full, status("06"), ("vnp_Amount", "900000")]),
+        asked(true, &[full, status("06"), ("vnp_TxnRef", "HS2")]),
+        asked(true, &[full, status("06"), ("vnp_ResponseCode", "94")]),
+        asked(false, &[part[0], part[1], status("06"), ("vnp_OrderInfo", "Hoan tien RF1")]),
+    ] {
+        assert!(matches!(unknown, Refunding::Unknown { .. }), "{unknown:?}");
     }
 }
 
