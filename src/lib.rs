@@ -14,6 +14,7 @@ pub mod notices;
 pub mod partners;
 pub mod platform;
 pub mod portals;
+pub mod refunds;
 pub mod registers;
 pub mod settlements;
 pub mod vocabulary;

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod partner;
 pub mod partner_vectors;
 pub mod portal;
+pub mod refunds;
 pub mod registers;
 pub mod request;
 pub mod verify;

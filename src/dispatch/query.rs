@@ -4,11 +4,11 @@
 use chrono::Duration;
 use sqlx::PgPool;
 
-use super::call::NoAnswer;
 use super::consumer::{Answer, DispatchError, Dispatching};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::partners::call::NoAnswer;
 use crate::partners::dialects::{Standing, Verdict};
 use crate::platform::due;
 use crate::settlements::partner_http::PartnerDoors;
