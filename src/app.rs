@@ -23,7 +23,6 @@ use crate::approvals::people::PersonKind;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
-use crate::dispatch::call::Caller;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
@@ -36,6 +35,7 @@ use crate::ledger::accounts::Accounts;
 use crate::ledger::chart::AccountKind;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
+use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
 use crate::people::officer::PeopleDoor;
 use crate::people::password::Hasher;
@@ -48,13 +48,16 @@ use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
 };
+use crate::refunds::consumer::Refunds;
+use crate::refunds::door::Refunding;
+use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::{
-    approvals, compat, counter, dispatch, invoices, ledger, notices, people, settlements,
+    approvals, compat, counter, dispatch, invoices, ledger, notices, people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -312,8 +315,12 @@ impl App {
             people: self.people.clone(),
             kinds: self.kinds.clone(),
         });
+        let refunds = refunds::http::routes().with_state(refunds::http::RefundDoors {
+            doors: self.doors.clone(),
+            refunding: self.refunding(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        api.merge(people).merge(approvals).into()
+        api.merge(refunds).merge(people).merge(approvals).into()
     }
 
     /// Runs roles until `stop`, then lets what is under way finish.
@@ -410,20 +417,27 @@ impl App {
         let until = now - self.lost_after();
         let since = search.reach.map(|reach| until - reach);
         let empty = &search.queues;
-        let partners: Vec<String> = self
-            .partners()
-            .into_iter()
-            .filter(|p| empty.contains(&broker::collect_queue(p)))
-            .collect();
+        let of = |queue: fn(&str) -> String| -> Vec<String> {
+            self.partners().into_iter().filter(|p| empty.contains(&queue(p))).collect()
+        };
+        let partners = of(broker::collect_queue);
         let orders =
             dispatch::recover::resend_lost(&self.pool, &partners, (since, until), now).await?;
+        let partners = of(broker::refund_queue);
+        let refunds =
+            refunds::recover::resend_lost(&self.pool, &partners, (since, until), now).await?;
         let told = if empty.iter().any(|queue| queue == broker::NOTICES_QUEUE) {
             notices::recover::resend_lost(&self.pool, (since, until), now).await?
         } else {
             0
         };
-        if orders > 0 || told > 0 {
-            tracing::warn!(orders, notices = told, "messages were lost and are sent again");
+        if orders > 0 || told > 0 || refunds > 0 {
+            tracing::warn!(
+                orders,
+                refunds,
+                notices = told,
+                "messages were lost and are sent again"
+            );
         }
         Ok(())
     }
@@ -448,6 +462,14 @@ impl App {
                     self.partners(),
                     self.stop.clone(),
                 ));
+                running.spawn(broker::consume(
+                    self.settings.broker.clone(),
+                    broker::refund_queue(&partner),
+                    8,
+                    Arc::new(Refunds { carrying: self.carrying() }),
+                    self.partners(),
+                    self.stop.clone(),
+                ));
                 known.push(partner);
             }
             tokio::select! {
@@ -457,6 +479,26 @@ impl App {
         }
         running.close();
         running.wait().await;
+    }
+
+    /// Carrying refunds out.
+    pub fn carrying(&self) -> Carrying {
+        Carrying {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            caller: self.dispatching.caller.clone(),
+            orders: refunds::send::Orders {
+                directory: self.directory.clone(),
+                public_url: self.settings.http.public_url.clone(),
+            },
+        }
+    }
+
+    /// What portals do with refunds.
+    pub fn refunding(&self) -> Refunding {
+        let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
+        Refunding { pool, clock, accounts, orders }
     }
 
     /// Asking partners after orders.
@@ -523,6 +565,19 @@ impl App {
         if let Err(error) = expire_overdue(&self.pool, &self.kinds, &self.clock).await {
             heard("approvals", &error);
         }
+        let carrying = self.carrying();
+        if let Err(error) = carrying.sweep_due_back().await {
+            heard("refunds of what is due back", &error);
+        }
+        if let Err(error) = carrying.sweep_reversed().await {
+            heard("refunds of what was taken back", &error);
+        }
+        if let Err(error) = refunds::recover::resend_due(&self.pool, now).await {
+            heard("refunds put off", &error);
+        }
+        if let Err(error) = carrying.sweep_queries().await {
+            heard("asking after refunds", &error);
+        }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
         }
@@ -548,8 +603,14 @@ impl App {
         Ok(())
     }
 
-    /// Snapshots of balances, once an hour, and the gauge of suspense.
+    /// Snapshots of balances, once an hour, and the gauges of suspense and of refunds that wait.
     async fn balances(&self) -> Result<(), sqlx::Error> {
+        let waiting = refunds::store::reads::refunds_waiting(&self.pool).await?;
+        for status in ["requested", "approved", "sent"] {
+            let of = waiting.iter().find(|(of, _)| of == status).map_or(0, |(_, n)| *n);
+            metrics::gauge!("payclear_refunds_waiting", "status" => status)
+                .set(f64::from(i32::try_from(of).unwrap_or(i32::MAX)));
+        }
         let now = self.clock.now();
         if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
@@ -599,6 +660,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(notices::http::routes().into_openapi());
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
+    document.merge(refunds::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }

@@ -17,6 +17,7 @@ pub mod partners;
 pub mod people;
 pub mod platform;
 pub mod portals;
+pub mod refunds;
 pub mod registers;
 pub mod settlements;
 pub mod vocabulary;

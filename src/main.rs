@@ -6,9 +6,12 @@ use std::sync::Arc;
 use clap::Parser;
 use payclear::app::{self, App, Role};
 use payclear::commands;
+use payclear::ledger::accounts::Accounts;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
+use payclear::refunds::export::Exporting;
+use payclear::registers::live::LiveDirectory;
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
 
 /// Online payment clearing for government fees.
@@ -40,6 +43,9 @@ enum Command {
     /// People who sign in, and their roles.
     #[command(subcommand)]
     Officer(commands::officer::Officer),
+    /// Files of refunds, and what became of them.
+    #[command(subcommand)]
+    Refunds(commands::refunds::Refunds),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
     /// Recomputes ledger and chain, and says what it found.
@@ -118,6 +124,20 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             let keys = master_keys(&settings)?;
             let pool = database::open(&settings.database.url, 2).await?;
             commands::officer::run(&command, &pool, &keys, &*clock, &actor()).await?;
+        }
+        Command::Refunds(command) => {
+            let settings = Settings::read()?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 2).await?;
+            let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+            let exporting = Exporting {
+                pool: pool.clone(),
+                clock: clock.clone(),
+                accounts: Arc::new(Accounts::new(settings.cut_off().unwrap_or(None))),
+                keys,
+                directory: directory.current(),
+            };
+            commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

@@ -27,6 +27,8 @@ text_enum! {
         Unknown = "B07",
         /// Two invoices could be meant.
         Ambiguous = "B08",
+        /// A refund that nobody can vouch for.
+        RefundUnmatched = "B12",
         /// Money taken back by the bank.
         Reversed = "B13",
     }

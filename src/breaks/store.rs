@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Break, BreakCode};
-use crate::vocabulary::ids::InvoiceId;
+use crate::vocabulary::ids::{InvoiceId, SettlementId};
 
 /// Opens cases, all in one statement.
 pub async fn breaks_insert(conn: &mut PgConnection, breaks: &[Break]) -> Result<(), sqlx::Error> {
@@ -119,4 +119,25 @@ pub async fn break_open_once(conn: &mut PgConnection, case: &Break) -> Result<()
     .fetch_one(&mut *conn)
     .await?;
     if open { Ok(()) } else { breaks_insert(conn, std::slice::from_ref(case)).await }
+}
+
+/// Adds a sentence to the open case of a settlement; a sentence that stands there is not repeated.
+pub async fn break_tell(
+    conn: &mut PgConnection,
+    code: BreakCode,
+    settlement: SettlementId,
+    told: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update break_case
+            set detail = case when detail = '' then $3 else detail || '; ' || $3 end
+          where settlement_id = $1 and code = $2 and state = 'open'
+            and position($3 in detail) = 0",
+        settlement.0,
+        code.as_str(),
+        told
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -76,6 +76,24 @@ impl Doors {
         request: Request,
         most: usize,
     ) -> Result<SignedWrite, Problem> {
+        self.signed(request, most, KeyPurpose::Sign).await
+    }
+
+    /// The same for an approval: only a key of that purpose will do.
+    pub async fn signed_approval(
+        &self,
+        request: Request,
+        most: usize,
+    ) -> Result<SignedWrite, Problem> {
+        self.signed(request, most, KeyPurpose::Approve).await
+    }
+
+    async fn signed(
+        &self,
+        request: Request,
+        most: usize,
+        purpose: KeyPurpose,
+    ) -> Result<SignedWrite, Problem> {
         let path = path_and_query(&request);
         let (parts, body) = request.into_parts();
         let key = message_signature::idempotency_key(&parts.headers).map_err(|error| {
@@ -92,7 +110,7 @@ impl Doors {
             headers: &parts.headers,
         };
         // Strangers send no bodies: who it is is known before one is read.
-        let (caller, presented) = self.authenticate(signed)?;
+        let (caller, presented) = self.authenticate(signed, purpose)?;
         self.allow(&caller)?;
         let body = read_body(body, &parts.headers, most).await?;
         presented.covers(&body).map_err(|error| refused(&error))?;
@@ -125,7 +143,7 @@ impl Doors {
             path_and_query: &path,
             headers: request.headers(),
         };
-        let (caller, _) = self.authenticate(signed)?;
+        let (caller, _) = self.authenticate(signed, KeyPurpose::Sign)?;
         self.allow(&caller)?;
         Ok(caller)
     }
@@ -133,11 +151,14 @@ impl Doors {
     fn authenticate<'a>(
         &self,
         signed: SignedRequest<'a>,
+        purpose: KeyPurpose,
     ) -> Result<(Caller, Presented<'a>), Problem> {
         let presented =
             Presented::read(signed, self.clock.now()).map_err(|error| refused(&error))?;
         let directory = self.directory();
-        let key = directory.key(presented.key_id).filter(|key| key.purpose == KeyPurpose::Sign);
+        // A key that signs may learn that approving takes another; one that approves does nothing else.
+        let may = |of: KeyPurpose| of == purpose || of == KeyPurpose::Sign;
+        let key = directory.key(presented.key_id).filter(|key| may(key.purpose));
         let mut origins = vec![self.public_url.to_string()];
         let Some(key) = key else {
             // The same work as for a key that is known.
@@ -156,6 +177,9 @@ impl Doors {
         }
         if !presented.verify(key.secret.expose(), &origins) {
             return Err(refused(&"the signature does not hold"));
+        }
+        if key.purpose != purpose {
+            return Err(Problem::new(ProblemType::Forbidden).detail("this takes an approval key"));
         }
         Ok((key.caller.clone(), presented))
     }

@@ -13,6 +13,7 @@ pub mod officer;
 pub mod partner;
 pub mod partner_vectors;
 pub mod portal;
+pub mod refunds;
 pub mod registers;
 pub mod request;
 pub mod verify;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::Duration;
 use sqlx::PgPool;
 
-use super::call::{Caller, NoAnswer};
 use super::find::{Finder, NotRead};
 use super::query::Querying;
 use super::steps::{Stepping, Taken};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::partners::call::{Caller, NoAnswer};
 use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
 use crate::platform::broker::{Consumer, Fate, Pointer};
 use crate::platform::group::Writer;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::Duration;
 use sqlx::PgPool;
 
-use super::call::NoAnswer;
 use super::consumer::{Answer, DispatchError, Dispatching};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
 use crate::partners::Partner;
+use crate::partners::call::NoAnswer;
 use crate::partners::dialects::{Dialect, Standing, Verdict};
 use crate::platform::due;
 use crate::settlements::partner_http::PartnerDoors;

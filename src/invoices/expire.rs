@@ -191,7 +191,7 @@ async fn give_up_parts(
     let ids = ledger::entry_numbers(conn, 1).await?;
     ledger::entries_insert(conn, &[(ids[0], &entry)], &numbers).await?;
     invoice.held = Money::zero(invoice.amount.currency());
-    Ok(())
+    due::put_if_none_in(conn, due::REFUND_OPEN, invoice.id.0, now).await
 }
 
 /// Attempts of ended invoices that nobody waits for any more.

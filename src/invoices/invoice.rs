@@ -139,8 +139,10 @@ pub struct Invoice {
     pub held: Money,
     /// Those parts.
     pub parts: Vec<Part>,
-    /// What was given back.
+    /// What was given back of what was paid in this cycle.
     pub refunded: Money,
+    /// What is asked back or was given back of it: no more can be asked than what is left.
+    pub refunding: Money,
     /// When it was paid.
     pub paid_at: Option<DateTime<Utc>>,
     /// Through whom.
@@ -210,6 +212,15 @@ impl Invoice {
             sequence: None,
             actor: actor.to_owned(),
             body: serde_json::to_string(&body).unwrap_or_default(),
+        }
+    }
+
+    /// What can still be asked back.
+    pub fn refundable(&self) -> Money {
+        let left = self.amount.checked_sub(self.refunding);
+        match (self.status, left) {
+            (Status::Paid, Ok(left)) => left,
+            _ => Money::zero(self.amount.currency()),
         }
     }
 

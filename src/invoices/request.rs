@@ -224,6 +224,7 @@ impl Checker<'_> {
             held: Money::zero(amount.currency()),
             parts: Vec::new(),
             refunded: Money::zero(amount.currency()),
+            refunding: Money::zero(amount.currency()),
             paid_at: None,
             paid_via: None,
         };

@@ -34,6 +34,7 @@ pub struct InvoiceRow {
     pub held: Decimal,
     pub parts: String,
     pub refunded: Decimal,
+    pub refunding: Decimal,
     pub paid_at: Option<DateTime<Utc>>,
     pub paid_via: Option<String>,
 }
@@ -54,6 +55,7 @@ impl TryFrom<InvoiceRow> for Invoice {
             amount: money(row.amount)?,
             held: money(row.held)?,
             refunded: money(row.refunded)?,
+            refunding: money(row.refunding)?,
             payer: serde_json::from_str(&row.payer).map_err(undecodable)?,
             parts: serde_json::from_str(&row.parts).map_err(undecodable)?,
             lines: serde_json::from_str(&row.lines).map_err(undecodable)?,

@@ -143,7 +143,8 @@ pub async fn invoices_read(
         r#"select invoice_id, code, portal, agency, procedure, fee, dossier, amount, currency,
                   payer::text as "payer!", payer_id_sealed, lines::text as "lines!",
                   terms::text as "terms!", issued_at, expires_at, status, status_since, sequence,
-                  cycle, held, parts::text as "parts!", refunded, paid_at, paid_via
+                  cycle, held, parts::text as "parts!", refunded, refunding, paid_at,
+                  paid_via
              from invoice where invoice_id = any($1) order by issued_at desc, invoice_id desc"#,
         ids
     )
@@ -195,15 +196,19 @@ pub async fn invoices_update(
     let held: Vec<Decimal> = changed.iter().map(|i| i.held.amount()).collect();
     let parts: Vec<String> = changed.iter().map(|i| json(&i.parts)).collect();
     let refunded: Vec<Decimal> = changed.iter().map(|i| i.refunded.amount()).collect();
+    let refunding: Vec<Decimal> = changed.iter().map(|i| i.refunding.amount()).collect();
     let paid_at: Vec<Option<DateTime<Utc>>> = changed.iter().map(|i| i.paid_at).collect();
     let paid_via: Vec<Option<String>> = changed.iter().map(|i| i.paid_via.clone()).collect();
     let done = sqlx::query!(
         "update invoice i
             set status = c.status, status_since = c.since, sequence = c.sequence, cycle = c.cycle,
-                held = c.held, parts = c.parts::jsonb, refunded = c.refunded, paid_at = c.paid_at, paid_via = c.paid_via
+                held = c.held, parts = c.parts::jsonb, refunded = c.refunded,
+                refunding = c.refunding, paid_at = c.paid_at, paid_via = c.paid_via
            from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::integer[], $5::integer[],
-                       $6::numeric[], $7::text[], $8::numeric[], $9::timestamptz[], $10::text[])
-                c(id, status, since, sequence, cycle, held, parts, refunded, paid_at, paid_via)
+                       $6::numeric[], $7::text[], $8::numeric[], $9::numeric[], $10::timestamptz[],
+                       $11::text[])
+                c(id, status, since, sequence, cycle, held, parts, refunded, refunding, paid_at,
+                  paid_via)
           where i.invoice_id = c.id and i.sequence < c.sequence",
         &ids,
         &statuses,
@@ -213,6 +218,7 @@ pub async fn invoices_update(
         &held,
         &parts,
         &refunded,
+        &refunding,
         &paid_at as &[Option<DateTime<Utc>>],
         &paid_via as &[Option<String>],
     )

@@ -49,6 +49,9 @@ pub struct Links {
     /// POST here to cancel, while that is possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
+    /// Its refunds; POST here to ask for one, while something can be asked back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<String>,
 }
 
 /// What one dossier owes for one fee.
@@ -84,6 +87,9 @@ pub struct InvoiceView<'a> {
     /// What was given back.
     #[schema(value_type = MoneySchema)]
     refunded: Money,
+    /// What can still be asked back; a refund carries it as its guard.
+    #[schema(value_type = MoneySchema)]
+    refundable: Money,
     /// How far the money has come: `reported` by the partner; absent before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cash: Option<&'static str>,
@@ -140,6 +146,7 @@ impl<'a> InvoiceView<'a> {
             amount: invoice.amount,
             held: invoice.held,
             refunded: invoice.refunded,
+            refundable: invoice.refundable(),
             cash: (invoice.status == Status::Paid).then_some("reported"),
             issued_at: invoice.issued_at,
             expires_at: invoice.expires_at,
@@ -151,6 +158,7 @@ impl<'a> InvoiceView<'a> {
                 events: format!("{this}/events"),
                 pay: invoice.status.is_open().then(|| pay_url.clone()),
                 cancel: can(Step::Cancel).then(|| format!("{this}/cancel")),
+                refunds: (!invoice.refundable().is_zero()).then(|| format!("{this}/refunds")),
                 this,
             },
             pay_url,

@@ -4,6 +4,7 @@
 //! dialect (addresses, keys) are the partner's secret: configured from a file, sealed in the
 //! database, opened in memory only.
 
+pub mod call;
 pub mod dialects;
 pub mod exchange;
 pub mod register;

@@ -44,11 +44,21 @@ pub fn collect_queue(partner: &str) -> String {
     format!("collect.{partner}.v1")
 }
 
+/// The queue of refunds that one partner is to carry out.
+pub fn refund_queue(partner: &str) -> String {
+    format!("refund.{partner}.v1")
+}
+
 /// The queues and what is routed to each: the whole topology, besides the parked queue.
 pub fn topology(partners: &[String]) -> Vec<(String, String)> {
     let mut queues: Vec<_> = partners
         .iter()
-        .map(|p| (collect_queue(p), routing_key(MessageKind::CollectionRequested, p)))
+        .flat_map(|p| {
+            [
+                (collect_queue(p), routing_key(MessageKind::CollectionRequested, p)),
+                (refund_queue(p), routing_key(MessageKind::RefundApproved, p)),
+            ]
+        })
         .collect();
     queues.push((NOTICES_QUEUE.to_owned(), routing_key(MessageKind::NoticeDue, "")));
     queues

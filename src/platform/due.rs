@@ -10,6 +10,12 @@ pub const QUERY: &str = "attempt.query";
 /// The kind of the row that has an order taken back at its partner.
 pub const CANCEL: &str = "attempt.cancel";
 
+/// The kind of the row that has refunds opened for what is due back; the subject is the invoice.
+pub const REFUND_OPEN: &str = "refund.open";
+
+/// The kind of the row that has the refunds of a settlement looked at that was taken back.
+pub const REFUND_REVERSED: &str = "refund.reversed";
+
 /// How long a taken row stays away: when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;
 

@@ -17,6 +17,8 @@ crate::text_enum! {
         CollectionRequested = "collection.requested",
         /// A portal shall be told of a step; the subject is the invoice, with the step's sequence.
         NoticeDue = "notice.due",
+        /// A refund shall be carried out by a partner's call; the subject is the refund.
+        RefundApproved = "refund.approved",
     }
 }
 

@@ -115,6 +115,14 @@ problem_types! {
     WrongState = "wrong-state", CONFLICT, "The invoice is not in a state for this",
         caller: "Read the invoice again: `links` names what can be done now.",
         operator: "Nothing.";
+    /// The refund's guard is not what can still be asked back.
+    RefundableChanged = "refundable-changed", PRECONDITION_FAILED, "What can be refunded has changed",
+        caller: "Read the invoice again and ask with its `refundable`, if the refund is still wanted.",
+        operator: "Nothing.";
+    /// Something that must come before an approval has not.
+    NotReleased = "not-released", CONFLICT, "The refund cannot be approved yet",
+        caller: "Do what `detail` names first, or have another person approve.",
+        operator: "Confirm the settlement once it is seen in the bank, or see to an account to transfer to.";
     /// The same transaction was reported with other content.
     TransactionDiffers = "transaction-differs", CONFLICT, "This transaction was reported with other content",
         caller: "Check the transaction id; a correction needs an id of its own.",

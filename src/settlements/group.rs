@@ -1,7 +1,7 @@
 //! Settling, in groups: settlement, invoice and attempt steps, ledger entry, events and the notice's
 //! message are one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -153,6 +153,8 @@ struct Group {
     paid_another_way: Vec<Uuid>,
     events: Vec<Event>,
     messages: Vec<Message>,
+    /// Invoices with money that is due back.
+    due_back: BTreeSet<InvoiceId>,
 }
 
 impl Group {
@@ -213,6 +215,7 @@ impl Group {
             paid_another_way: Vec::new(),
             events: Vec::new(),
             messages: Vec::new(),
+            due_back: BTreeSet::new(),
         })
     }
 
@@ -471,6 +474,9 @@ impl Group {
             let detail = format!("{} of invoice {}", decision.outcome, invoice.code);
             self.cases.push(self.case(settlement, code, amount, state, detail));
         }
+        if !decision.surplus.is_zero() {
+            self.due_back.insert(invoice.id);
+        }
         let actor = format!("partner/{}", settlement.partner);
         let more = json!({
             "settlement": settlement.id, "outcome": decision.outcome, "partner": settlement.partner,
@@ -550,6 +556,9 @@ impl Group {
         )
         .await?;
         breaks::store::breaks_insert(conn, &self.cases).await?;
+        for invoice in &self.due_back {
+            due::put_if_none_in(conn, due::REFUND_OPEN, invoice.0, self.now).await?;
+        }
         event::record_in(conn, &self.events).await?;
         outbox::record_in(conn, &self.messages, self.now).await?;
         for settlement in &self.settlements {

@@ -8,6 +8,7 @@
 //! Locks are always taken in this order: invoices by id, attempts by id, then inserts room by room
 //! (settlements, ledger, cases, events, outbox), rows sorted by key.
 
+pub mod bank;
 pub mod decide;
 pub mod group;
 pub mod http;

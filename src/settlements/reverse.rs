@@ -177,6 +177,7 @@ impl Reversing {
             detail: reversal.reason.clone(),
         };
         breaks::store::breaks_insert(tx, &[case]).await?;
+        due::put_in(tx, due::REFUND_REVERSED, settlement.id.0, now).await?;
         if let Some((event, message)) = told {
             event::record_in(tx, &[event]).await?;
             outbox::record_in(tx, message.as_slice(), now).await?;
@@ -251,6 +252,9 @@ fn reopen(
         invoice.paid_at = None;
         invoice.paid_via = None;
         invoice.cycle += 1;
+        // What was given back is of the cycle that ends here; its refunds tell of it.
+        invoice.refunded = Money::zero(invoice.amount.currency());
+        invoice.refunding = invoice.refunded;
         // The parts that had completed it are held again.
         invoice.parts = lines
             .iter()

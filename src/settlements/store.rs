@@ -188,3 +188,59 @@ pub async fn reversal_of(
     .fetch_optional(conn)
     .await
 }
+
+/// What is known of a settlement that is booked.
+#[derive(Debug)]
+pub struct Booked {
+    /// Who said it.
+    pub partner: String,
+    /// The account that was credited.
+    pub account: String,
+    /// How much.
+    pub amount: Money,
+    /// The invoice that was meant.
+    pub invoice: Option<InvoiceId>,
+}
+
+/// A settlement that is booked.
+pub async fn settlement_booked(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Booked>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select partner, account, amount, currency, invoice_id from settlement
+          where settlement_id = $1 and entry_id is not null",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        let currency: Currency = row.currency.parse().map_err(undecodable)?;
+        let amount = Money::new(row.amount, currency).map_err(undecodable)?;
+        let invoice = row.invoice_id.map(InvoiceId);
+        Ok(Booked { partner: row.partner, account: row.account, amount, invoice })
+    })
+    .transpose()
+}
+
+/// Writes that a settlement was seen in the bank; `false` when that was written before.
+pub async fn settlement_banked_insert(
+    conn: &mut PgConnection,
+    id: SettlementId,
+    by: &str,
+    now: DateTime<Utc>,
+    entry: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "insert into settlement_banked (settlement_id, confirmed_by, at, entry_id)
+         values ($1, $2, $3, $4)
+         on conflict on constraint settlement_banked_pkey do nothing",
+        id.0,
+        by,
+        now,
+        entry
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

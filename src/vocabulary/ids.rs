@@ -37,6 +37,8 @@ id!(/// One partner's word that it collected money.
     SettlementId);
 id!(/// A difference that somebody must explain.
     BreakId);
+id!(/// One amount that is given back.
+    RefundId);
 id!(/// An address of a portal that is told of results.
     EndpointId);
 id!(/// Somebody who signs in.

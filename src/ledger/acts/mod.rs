@@ -10,8 +10,9 @@
 //! | banked | bank account | partner receivable |
 //! | partner fee | claim on agency | partner receivable |
 //! | refund approved | refund due, agency payable, or claim on the Treasury | refunds in transit |
-//! | refund confirmed | refunds in transit | partner receivable, or bank account |
+//! | refund confirmed | refunds in transit | partner receivable, bank account, or claim on the Treasury |
 //! | pay-over | agency payable | bank account |
+//! | refund failed | the mirror of its approval | |
 //! | reversal | the mirror of the entry it takes back | |
 
 mod mirror;

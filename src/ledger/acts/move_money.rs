@@ -64,25 +64,32 @@ pub fn partner_fee(
 
 /// A refund is approved: out of what is due back, what is owed to the agency, or, when that was
 /// already paid over, as a claim on the Treasury.
+///
+/// `out_of` names each account with its share of the refund.
 pub fn refund_approved(
     occasion: Occasion,
-    out_of: AccountKey,
+    out_of: &[(AccountKey, Money)],
     partner: &str,
-    amount: Money,
 ) -> Result<Entry, NotAnEntry> {
-    let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, amount.currency());
-    between(occasion, out_of, transit, amount)
+    let lines = out_of.iter().flat_map(|(account, share)| {
+        let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, share.currency());
+        [Line::debit(account.clone(), *share), Line::credit(transit, *share)]
+    });
+    Entry::new(occasion, lines.collect())
 }
 
-/// A refund has reached the payer, out of the partner's own or out of the bank account.
+/// A refund has reached the payer: out of the partner's own, out of the bank account, or out of
+/// what the Treasury owed for it.
 pub fn refund_confirmed(
     occasion: Occasion,
     partner: &str,
-    paid_from: AccountKey,
-    amount: Money,
+    paid_from: &[(AccountKey, Money)],
 ) -> Result<Entry, NotAnEntry> {
-    let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, amount.currency());
-    between(occasion, transit, paid_from, amount)
+    let lines = paid_from.iter().flat_map(|(account, share)| {
+        let transit = AccountKey::of(AccountKind::RefundsInTransit, partner, share.currency());
+        [Line::debit(transit, *share), Line::credit(account.clone(), *share)]
+    });
+    Entry::new(occasion, lines.collect())
 }
 
 /// An agency's money goes to the Treasury.

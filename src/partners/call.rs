@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::partners::dialects::{Answer, Call};
+use super::dialects::{Answer, Call};
 use crate::platform::telemetry;
 
 /// Calls under way to one partner at once.

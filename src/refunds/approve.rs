@@ -1,0 +1,155 @@
+//! A second person agrees to a refund, or does not. What is approved is booked at once and goes out.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::refund::{Refund, RefundKind, RefundMethod, Step};
+use super::status::{RefundStep, WrongRefundStep};
+use super::store::{self, reads};
+use super::{accounts, book_in, occasion};
+use crate::invoices::invoice::Invoice;
+use crate::invoices::store as invoice_store;
+use crate::ledger::accounts::Accounts;
+use crate::ledger::acts;
+use crate::platform::{event, outbox};
+use crate::vocabulary::ids::RefundId;
+
+/// Why a refund is not approved, or not refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApproveError {
+    /// There is none.
+    #[error("there is no such refund")]
+    NotFound,
+    /// It is past that.
+    #[error(transparent)]
+    WrongStep(#[from] WrongRefundStep),
+    /// Who asked does not approve.
+    #[error("who asked for a refund does not approve it")]
+    SamePerson,
+    /// The money has not been seen in the bank.
+    #[error("settlement {0} has not been confirmed as seen in the bank")]
+    NotBanked(crate::vocabulary::ids::SettlementId),
+    /// Who has seen it in the bank does not release it.
+    #[error("who confirmed a settlement does not release what is due back of it")]
+    BankedBySame,
+    /// Nobody knows where to transfer it to.
+    #[error(
+        "no account to transfer to is known: the payer must name one, and a second person approve it"
+    )]
+    NoAccount,
+    /// The bank took the money back.
+    #[error("the settlement was taken back")]
+    TakenBack,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// Locks a refund with its invoice.
+pub(super) async fn lock_in(
+    conn: &mut PgConnection,
+    id: RefundId,
+) -> Result<Option<(Refund, Invoice)>, sqlx::Error> {
+    let Some(known) = store::refund_read(conn, id).await? else { return Ok(None) };
+    let invoice = invoice_store::invoices_lock(conn, &[known.invoice.0]).await?.pop();
+    let refund = store::refunds_lock(conn, &[id.0]).await?.pop();
+    Ok(refund.zip(invoice))
+}
+
+/// Approves a refund, in the caller's transaction: books it and has it sent. The one way in for
+/// portals' approval keys and for officers; `by` names the key or the login.
+pub async fn approve_in(
+    conn: &mut PgConnection,
+    books: &Accounts,
+    id: RefundId,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(Refund, Invoice), ApproveError> {
+    let (mut refund, invoice) = lock_in(conn, id).await?.ok_or(ApproveError::NotFound)?;
+    let from = refund.status;
+    let to = from.after(RefundStep::Approve)?;
+    if refund.requested_by == by {
+        return Err(ApproveError::SamePerson);
+    }
+    let facts = reads::settlement_facts(conn, refund.settlement).await?;
+    let facts = facts.ok_or(ApproveError::NotFound)?;
+    if facts.reversed {
+        return Err(ApproveError::TakenBack);
+    }
+    if refund.kind == RefundKind::Surplus {
+        match facts.banked_by.as_deref() {
+            None => return Err(ApproveError::NotBanked(refund.settlement)),
+            Some(confirmed) if confirmed == by => return Err(ApproveError::BankedBySame),
+            Some(_) => {}
+        }
+    }
+    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund).await? {
+        return Err(ApproveError::NoAccount);
+    }
+    let occasion = occasion(&refund, books, "refund_approved", by, now);
+    let entry = acts::refund_approved(occasion, &refund.out_of(), &refund.partner);
+    refund.approval_entry = Some(book_in(conn, entry).await?);
+    refund.approved_by = Some(by.to_owned());
+    step_in(conn, &mut refund, &invoice, (from, to), (by, now)).await?;
+    if refund.method == RefundMethod::Partner {
+        outbox::record_in(conn, &[refund.message()], now).await?;
+    }
+    Ok((refund, invoice))
+}
+
+/// Refuses a refund that nobody has approved, in the caller's transaction; what it had claimed is
+/// left again.
+pub async fn refuse_in(
+    conn: &mut PgConnection,
+    id: RefundId,
+    why: &str,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<Refund, ApproveError> {
+    let (mut refund, mut invoice) = lock_in(conn, id).await?.ok_or(ApproveError::NotFound)?;
+    let from = refund.status;
+    let to = from.after(RefundStep::Refuse)?;
+    let counted = refund.counts_for(&invoice);
+    refund.last_code = Some(why.to_owned());
+    if counted {
+        let rest = invoice.refunding.checked_sub(refund.amount);
+        invoice.refunding = rest.map_err(super::defect)?;
+        invoice.sequence += 1;
+        invoice_store::invoices_update(conn, &[&invoice]).await?;
+    }
+    refund.status = to;
+    refund.status_since = now;
+    if !store::refund_step(conn, &refund, from, None).await? {
+        return Err(WrongRefundStep { from, step: RefundStep::Refuse }.into());
+    }
+    let at = if counted { Step::OfInvoice(now) } else { Step::Beside(now) };
+    event::record_in(conn, &[refund.event(&invoice, "refund.refused", by, at)]).await?;
+    count(&refund);
+    Ok(refund)
+}
+
+/// Takes a step beside the invoice's own: the row is locked, so it stands where it was read.
+pub(super) async fn step_in(
+    conn: &mut PgConnection,
+    refund: &mut Refund,
+    invoice: &Invoice,
+    (from, to): (super::status::RefundStatus, super::status::RefundStatus),
+    (by, now): (&str, DateTime<Utc>),
+) -> Result<(), sqlx::Error> {
+    use super::status::RefundStatus;
+    refund.status = to;
+    refund.status_since = now;
+    if !store::refund_step(conn, refund, from, None).await? {
+        return Err(sqlx::Error::Protocol("defect: a locked refund moved".to_owned()));
+    }
+    let kind = if to == RefundStatus::Approved { "refund.approved" } else { "refund.sent" };
+    event::record_in(conn, &[refund.event(invoice, kind, by, Step::Beside(now))]).await?;
+    count(refund);
+    Ok(())
+}
+
+pub(super) fn count(refund: &Refund) {
+    metrics::counter!("payclear_refunds_total",
+        "partner" => refund.partner.clone(), "status" => refund.status.as_str())
+    .increment(1);
+}

@@ -1,0 +1,122 @@
+//! The end of a refund: the payer has the money, or does not get it this way. By the partner's word,
+//! or by a person's where a partner has none.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::approve::{count, lock_in};
+use super::refund::{Refund, RefundKind, Step};
+use super::status::{RefundStep, WrongRefundStep};
+use super::store::{self, reads};
+use super::{book_in, defect, occasion};
+use crate::breaks::{self, BreakCode};
+use crate::invoices::store as invoice_store;
+use crate::ledger::accounts::Accounts;
+use crate::ledger::acts;
+use crate::ledger::store as ledger;
+use crate::platform::outbox::{self, Message, MessageKind};
+use crate::platform::{due, event, telemetry};
+use crate::vocabulary::ids::RefundId;
+
+/// The kind of the row that has a refund asked after.
+pub const QUERY: &str = "refund.query";
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The payer has the money.
+    Confirmed {
+        /// The partner's own id of the refund.
+        partner_refund: Option<String>,
+    },
+    /// No money moved, and none will.
+    Failed {
+        /// The partner's code, or a person's reason.
+        code: String,
+    },
+}
+
+/// Why a refund does not end so.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishError {
+    /// There is none.
+    #[error("there is no such refund")]
+    NotFound,
+    /// It is not on its way.
+    #[error(transparent)]
+    WrongStep(#[from] WrongRefundStep),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+/// Ends a refund that was sent, in the caller's transaction: books it, tells the portal, closes the
+/// case. `by` is the partner, or the person who decides.
+pub async fn finish_in(
+    conn: &mut PgConnection,
+    books: &Accounts,
+    id: RefundId,
+    end: &End,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<Refund, FinishError> {
+    let (mut refund, mut invoice) = lock_in(conn, id).await?.ok_or(FinishError::NotFound)?;
+    let from = refund.status;
+    let counted = refund.counts_for(&invoice);
+    let (entry, kind) = match end {
+        End::Confirmed { partner_refund } => {
+            refund.status = from.after(RefundStep::Confirm)?;
+            refund.partner_refund.clone_from(partner_refund);
+            let facts = reads::settlement_facts(conn, refund.settlement).await?;
+            let account = facts.map(|facts| facts.account).unwrap_or_default();
+            let occasion = occasion(&refund, books, "refund_confirmed", by, now);
+            if counted {
+                let sum = invoice.refunded.checked_add(refund.amount);
+                invoice.refunded = sum.map_err(defect)?;
+            }
+            let paid_from = refund.paid_from(&account);
+            (acts::refund_confirmed(occasion, &refund.partner, &paid_from), "refund.confirmed")
+        }
+        End::Failed { code } => {
+            refund.status = from.after(RefundStep::Fail)?;
+            refund.last_code = Some(code.chars().take(200).collect());
+            let approval = refund.approval_entry.ok_or(FinishError::NotFound)?;
+            let mut occasion = occasion(&refund, books, "refund_failed", by, now);
+            occasion.reverses = Some(approval);
+            if counted {
+                let rest = invoice.refunding.checked_sub(refund.amount);
+                invoice.refunding = rest.map_err(defect)?;
+            }
+            let lines = ledger::entry_lines(conn, approval).await?;
+            (acts::mirror(occasion, lines), "refund.failed")
+        }
+    };
+    refund.status_since = now;
+    let entry = book_in(conn, entry).await?;
+    invoice.sequence += 1;
+    invoice_store::invoices_update(conn, &[&invoice]).await?;
+    if !store::refund_step(conn, &refund, from, Some(entry)).await? {
+        return Err(WrongRefundStep { from, step: RefundStep::Confirm }.into());
+    }
+    due::done_in(conn, QUERY, &[id.0]).await?;
+    let others = store::refunds_of_invoice(conn, invoice.id).await?;
+    let still = |r: &Refund| r.id != id && r.status == super::status::RefundStatus::Sent;
+    if !others.iter().any(still) {
+        let code = BreakCode::RefundUnmatched;
+        breaks::store::breaks_close_of_invoices(conn, code, &[invoice.id], now).await?;
+    }
+    event::record_in(conn, &[refund.event(&invoice, kind, by, Step::OfInvoice(now))]).await?;
+    let told = Message {
+        kind: MessageKind::NoticeDue,
+        route: String::new(),
+        subject: invoice.id.0,
+        sequence: invoice.sequence,
+        trace: telemetry::current_trace(),
+    };
+    outbox::record_in(conn, &[told], now).await?;
+    if refund.kind == RefundKind::Surplus && matches!(end, End::Failed { .. }) {
+        tracing::warn!(refund = %refund.id, "what is due back did not reach the payer");
+    }
+    count(&refund);
+    Ok(refund)
+}

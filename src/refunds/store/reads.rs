@@ -1,0 +1,179 @@
+//! Reads that decide about refunds: how settlements stand, what is released, what is unsent.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::undecodable;
+use crate::invoices::invoice::Invoice;
+use crate::invoices::status::Status;
+use crate::refunds::refund::Source;
+use crate::settlements::outcome::Outcome;
+use crate::vocabulary::ids::{InvoiceId, SettlementId};
+use crate::vocabulary::money::{Currency, Money};
+
+/// How the settlements of an invoice stand, those that were taken back left out. The invoice is
+/// locked, so none of it changes.
+///
+/// A held part is due back when the invoice has ended since it came: the steps' own numbers say
+/// which came first. A part that was not given up has paid with the settlement that completed it.
+pub async fn sources(
+    conn: &mut PgConnection,
+    invoice: &Invoice,
+) -> Result<Vec<Source>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select s.settlement_id, s.partner, s.amount, s.currency, s.outcome, s.attempt_id,
+                  s.applied_cycle,
+                  coalesce((select -sum(p.amount) from ledger.posting p
+                              join ledger.account a on a.account_id = p.account_id
+                             where p.entry_id = s.entry_id and a.kind = 'refund_due'), 0) as "back!",
+                  exists (select from event came
+                            join event ended on ended.invoice_id = came.invoice_id
+                                 and ended.sequence > came.sequence
+                                 and ended.kind in ('invoice.expired', 'invoice.cancelled')
+                           where came.invoice_id = s.invoice_id
+                             and came.kind = 'payment.part_received'
+                             and came.body::jsonb #>> '{detail,settlement}' = s.settlement_id::text
+                         ) as "given_up!"
+             from settlement s
+            where s.invoice_id = $1 and s.entry_id is not null
+              and not exists (select from reversal r where r.settlement_id = s.settlement_id)
+            order by s.settlement_id"#,
+        invoice.id.0
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut sources = Vec::with_capacity(rows.len());
+    for row in rows {
+        let currency: Currency = row.currency.parse().map_err(undecodable)?;
+        let amount = Money::new(row.amount, currency).map_err(undecodable)?;
+        let back = Money::new(row.back, currency).map_err(undecodable)?;
+        let outcome: Outcome = row.outcome.parse().map_err(undecodable)?;
+        let zero = Money::zero(currency);
+        let is_paid = invoice.status == Status::Paid;
+        let (due_back, paid) = match outcome {
+            Outcome::RefundDue => (amount, zero),
+            Outcome::Held if row.given_up => (amount, zero),
+            Outcome::Held if is_paid => (zero, amount),
+            outcome if outcome.is_applied() => {
+                let current = is_paid && row.applied_cycle == Some(invoice.cycle);
+                let paid = amount.checked_sub(back).map_err(undecodable)?;
+                (back, if current { paid } else { zero })
+            }
+            _ => (zero, zero),
+        };
+        sources.push(Source {
+            settlement: SettlementId(row.settlement_id),
+            partner: row.partner,
+            amount,
+            due_back,
+            paid,
+            attempt: row.attempt_id,
+        });
+    }
+    Ok(sources)
+}
+
+/// What a settlement still says when it is given back.
+#[derive(Debug)]
+pub struct SettlementFacts {
+    /// The invoice it came for.
+    pub invoice: Option<Uuid>,
+    /// The account that was credited.
+    pub account: String,
+    /// The partner's own id of it.
+    pub transaction_id: String,
+    /// How much, as a number.
+    pub amount: rust_decimal::Decimal,
+    /// The attempt it came through.
+    pub attempt: Option<Uuid>,
+    /// The account that paid, sealed.
+    pub counter_account: Option<Vec<u8>>,
+    /// Who has seen it in the bank.
+    pub banked_by: Option<String>,
+    /// Was it taken back?
+    pub reversed: bool,
+}
+
+/// The facts of one settlement.
+pub async fn settlement_facts(
+    conn: &mut PgConnection,
+    settlement: SettlementId,
+) -> Result<Option<SettlementFacts>, sqlx::Error> {
+    sqlx::query_as!(
+        SettlementFacts,
+        r#"select s.invoice_id as invoice, s.account, s.transaction_id, s.amount,
+                  s.attempt_id as attempt, s.counter_account, b.confirmed_by as "banked_by?",
+                  exists (select from reversal r where r.settlement_id = s.settlement_id)
+                      as "reversed!"
+             from settlement s left join settlement_banked b on b.settlement_id = s.settlement_id
+            where s.settlement_id = $1"#,
+        settlement.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The newest account of an invoice that a second person approved: its id and what is sealed.
+pub async fn approved_account(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Option<(Uuid, Vec<u8>)>, sqlx::Error> {
+    sqlx::query!(
+        "select refund_account_id, sealed from refund_account
+          where invoice_id = $1 and approved_by is not null
+          order by refund_account_id desc limit 1",
+        invoice.0
+    )
+    .map(|row| (row.refund_account_id, row.sealed))
+    .fetch_optional(conn)
+    .await
+}
+
+/// The lines of an invoice that were paid over.
+pub async fn lines_paid_over(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select line from line_paid_over where invoice_id = $1 order by line",
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Refunds for these partners' calls that were approved in a span of time, not sent, and have no
+/// message in the outbox.
+pub async fn refunds_unsent(
+    pool: &PgPool,
+    partners: &[String],
+    (since, until): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select r.refund_id from refund r
+          where r.status = 'approved' and r.method = 'partner' and r.partner = any($1)
+            and r.status_since >= $2 and r.status_since < $3
+            and not exists (select from outbox o
+                             where o.kind = 'refund.approved' and o.subject = r.refund_id)
+          order by r.refund_id limit $4",
+        partners,
+        since,
+        until,
+        most
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// How many refunds wait in each state that is not final; a state without any is left out.
+pub async fn refunds_waiting(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sqlx::query!(
+        r#"select status, count(*) as "waiting!" from refund
+            where status in ('requested', 'approved', 'sent') group by status"#
+    )
+    .map(|row| (row.status, row.waiting))
+    .fetch_all(pool)
+    .await
+}
