@@ -335,9 +335,8 @@ impl Drop for Site {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let partners =
-                    ["samplebank", "vnpay", "momo", "zalopay", "sepay", "directbank"]
-                        .map(str::to_owned);
+                let partners = ["samplebank", "vnpay", "momo", "zalopay", "sepay", "directbank"]
+                    .map(str::to_owned);
                 let broker =
                     BrokerSettings { url: cluster().amqp_url.clone(), prefix: format!("{name}.") };
                 let parked = clear_queues(&broker, &partners).await;

@@ -28,7 +28,7 @@ impl Dialect for Onepay {
     }
 
     /// Twenty characters; OnePay takes 34.
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         crate::partners::dialects::reference_of_code(code, random)
     }
 

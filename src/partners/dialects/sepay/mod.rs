@@ -101,7 +101,7 @@ impl Dialect for Sepay {
         Channel::BankTransfer
     }
 
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         super::reference_of_code(code, random)
     }
 

@@ -19,7 +19,7 @@ impl Dialect for Viettel {
         Some(&self.payment_url)
     }
 
-    fn reference(&self, code: &InvoiceCode, random: u64) -> String {
+    fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         crate::partners::dialects::reference_of_code(code, random)
     }
 
