@@ -389,7 +389,8 @@ mod tests {
         let code = one("portals.csv", &format!("{head}DVC,N,\n"));
         assert!(code.contains("code: \"DVC\" is not in the form"), "{code}");
         let dialect = one("partners.csv", "code,name,dialect\nbank,N,swift\n");
-        assert!(dialect.contains("not spoken here; use one of payos"), "{dialect}");
+        assert!(dialect.contains("not spoken here; use one of "), "{dialect}");
+        assert!(dialect.contains("payos, plain"), "{dialect}");
         let head = "partner,number,valid_from,bin,holder,settling_source\n";
         let account =
             one("collecting_accounts.csv", &format!("{head}b,1 2,2026-01-01,97041,H,fax\n"));
