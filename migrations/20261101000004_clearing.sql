@@ -212,7 +212,7 @@ create table delivery (
     constraint delivery_tries check (tries >= 0),
     constraint delivery_due_has_time check ((state = 'due') = (next_at is not null))
 ) with (fillfactor = 90);
-create index delivery_due_idx on delivery (next_at) where state = 'due';
+create index delivery_due_idx on delivery (endpoint_id, next_at) where state = 'due';
 create index delivery_parked_idx on delivery (portal, last_at) where state = 'parked';
 
 -- Every exchange with a partner that did not go as it should, masked, for disputes.

@@ -33,11 +33,11 @@ use crate::notices::room::{Notices, Parts};
 use crate::partners::exchange::exchange_prune;
 use crate::platform::egress::{self, Egress, Policy};
 use crate::platform::group::Writer;
-use crate::platform::relay::Relay;
+use crate::platform::relay::{Relay, Search};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
-    admission, broker, database, due, http, lease, openapi, outbox, sequencer, telemetry,
+    admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
 };
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -85,9 +85,6 @@ pub enum StartError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// Serving.
-    #[error("serving: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Everything that a process is made of.
@@ -325,18 +322,7 @@ impl App {
             .await
             .map_err(|error| StartError::Listen { address, error })?;
         tracing::info!(%address, "serving");
-        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // Answers are small and waited for.
-            drop(stream.set_nodelay(true));
-        });
-        // Returns when every request under way is answered, and so every group that one waits for
-        // is committed.
-        axum::serve(listener, service)
-            .with_graceful_shutdown(self.stop.clone().cancelled_owned())
-            .await
-            .map_err(StartError::Serve)?;
-        self.stop.cancelled().await;
+        serve::serve(listener, routes, self.stop.clone()).await;
         work.close();
         work.wait().await;
         tracing::info!("stopped");
@@ -367,10 +353,10 @@ impl App {
             lost_after: self.lost_after(),
         };
         let (app, stop) = (self.clone(), self.stop.clone());
-        let recovered = move |empty: Vec<String>| {
+        let recovered = move |search: Search| {
             let app = app.clone();
             async move {
-                if let Err(error) = app.recover(&empty).await {
+                if let Err(error) = app.recover(&search).await {
                     tracing::warn!(%error, "lost messages could not be looked for");
                 }
             }
@@ -383,18 +369,21 @@ impl App {
     }
 
     /// What should have had an effect and had none is sent again, where the queue is empty.
-    async fn recover(&self, empty: &[String]) -> Result<(), sqlx::Error> {
+    async fn recover(&self, search: &Search) -> Result<(), sqlx::Error> {
         // What is younger may still be on its way.
         let now = self.clock.now();
         let until = now - self.lost_after();
+        let since = search.reach.map(|reach| until - reach);
+        let empty = &search.queues;
         let partners: Vec<String> = self
             .partners()
             .into_iter()
             .filter(|p| empty.contains(&broker::collect_queue(p)))
             .collect();
-        let orders = dispatch::recover::resend_lost(&self.pool, &partners, until, now).await?;
+        let orders =
+            dispatch::recover::resend_lost(&self.pool, &partners, (since, until), now).await?;
         let told = if empty.iter().any(|queue| queue == broker::NOTICES_QUEUE) {
-            notices::recover::resend_lost(&self.pool, until, now).await?
+            notices::recover::resend_lost(&self.pool, (since, until), now).await?
         } else {
             0
         };
@@ -419,7 +408,7 @@ impl App {
                 running.spawn(broker::consume(
                     self.settings.broker.clone(),
                     broker::collect_queue(&partner),
-                    64,
+                    16,
                     orders,
                     self.partners(),
                     self.stop.clone(),
@@ -493,6 +482,9 @@ impl App {
         if let Err(error) = self.querying().sweep(&self.pool).await {
             heard("asking partners", &error);
         }
+        if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
+            heard("taking orders back", &error);
+        }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
         }
@@ -548,6 +540,12 @@ impl App {
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
+        for due in due::waiting(&self.pool, self.clock.now()).await? {
+            metrics::gauge!("payclear_due_waiting", "kind" => due.kind.clone())
+                .set(gauge(due.waiting));
+            metrics::gauge!("payclear_due_overdue_seconds", "kind" => due.kind)
+                .set(gauge(due.overdue));
+        }
         Ok(())
     }
 }

@@ -78,7 +78,6 @@ impl Doors {
     ) -> Result<SignedWrite, Problem> {
         let path = path_and_query(&request);
         let (parts, body) = request.into_parts();
-        let body = read_body(body, &parts.headers, most).await?;
         let key = message_signature::idempotency_key(&parts.headers).map_err(|error| {
             Problem::new(ProblemType::IdempotencyKeyMissing).detail(match error {
                 BadIdempotencyKey::Missing => "the header is missing",
@@ -91,9 +90,12 @@ impl Doors {
             method: parts.method.as_str(),
             path_and_query: &path,
             headers: &parts.headers,
-            body: &body,
         };
+        // Strangers send no bodies: who it is is known before one is read.
         let (caller, presented) = self.authenticate(signed)?;
+        self.allow(&caller)?;
+        let body = read_body(body, &parts.headers, most).await?;
+        presented.covers(&body).map_err(|error| refused(&error))?;
         let nonce = Nonce {
             key_id: presented.key_id.to_owned(),
             created: presented.created,
@@ -105,7 +107,6 @@ impl Doors {
             key: key.to_owned(),
             fingerprint: fingerprint(parts.method.as_str(), &path, &body),
         };
-        self.allow(&caller)?;
         let directory = self.directory();
         // A partner that is switched off is offered to nobody; what it collected is still taken in.
         if caller.kind == CallerKind::Portal
@@ -123,7 +124,6 @@ impl Doors {
             method: request.method().as_str(),
             path_and_query: &path,
             headers: request.headers(),
-            body: &[],
         };
         let (caller, _) = self.authenticate(signed)?;
         self.allow(&caller)?;
@@ -134,11 +134,6 @@ impl Doors {
         &self,
         signed: SignedRequest<'a>,
     ) -> Result<(Caller, Presented<'a>), Problem> {
-        let refused = |why: &dyn std::fmt::Display| {
-            tracing::info!(%why, "signature refused");
-            metrics::counter!("payclear_signatures_refused_total").increment(1);
-            Problem::new(ProblemType::Unauthenticated)
-        };
         let presented =
             Presented::read(signed, self.clock.now()).map_err(|error| refused(&error))?;
         let directory = self.directory();
@@ -210,6 +205,12 @@ impl Limits {
             Problem::new(ProblemType::TooManyRequests).retry_after(wait.as_secs() + 1)
         })
     }
+}
+
+fn refused(why: &dyn std::fmt::Display) -> Problem {
+    tracing::info!(%why, "signature refused");
+    metrics::counter!("payclear_signatures_refused_total").increment(1);
+    Problem::new(ProblemType::Unauthenticated)
 }
 
 /// The path and query bytes as received, also inside nested routers.

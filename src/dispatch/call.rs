@@ -95,6 +95,10 @@ impl Caller {
         }
         let silent = |error: &dyn std::fmt::Display| NoAnswer::Silent(error.to_string());
         let _place = line.at_once.acquire().await.map_err(|e| silent(&e))?;
+        // Those that had a place before may have found the partner dead.
+        if !self.is_open(partner) {
+            return Err(NoAnswer::LeftAlone);
+        }
         let began = Instant::now();
         let outcome = tokio::time::timeout(self.timeout, self.send(call)).await;
         metrics::histogram!("payclear_partner_call_seconds", "partner" => partner.to_owned())

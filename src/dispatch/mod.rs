@@ -10,6 +10,7 @@
 //! `sent` is a repeat, or comes after a crash; it asks the partner and never orders twice.
 
 pub mod call;
+pub mod cancel;
 pub mod consumer;
 pub mod find;
 pub mod query;

@@ -31,11 +31,12 @@ pub async fn resend_due(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, sqlx
     Ok(sent)
 }
 
-/// Sends again what should have reached these partners by `until` and did not.
+/// Sends again what should have reached these partners in a span of time and did not; without a
+/// beginning, as far back as it matters.
 pub async fn resend_lost(
     pool: &PgPool,
     partners: &[String],
-    until: DateTime<Utc>,
+    (since, until): (Option<DateTime<Utc>>, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<usize, sqlx::Error> {
     // Ids of attempts begin with their time: the range walks the primary key.
@@ -43,7 +44,7 @@ pub async fn resend_lost(
         let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
     };
-    let (mut after, until) = (bound(until - LOOK_BACK), bound(until));
+    let (mut after, until) = (bound(since.unwrap_or(until - LOOK_BACK)), bound(until));
     let mut sent = 0;
     loop {
         let (ids, last) = reads::attempts_unsent(pool, (after, until), partners, PAGE).await?;

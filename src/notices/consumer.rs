@@ -10,7 +10,7 @@ use super::notice::NoticeKind;
 use super::notice_id::{DeliveryKey, StepKey};
 use super::record::Before;
 use super::room::Notices;
-use crate::platform::broker::{Consumer, Envelope, Fate};
+use crate::platform::broker::{Consumer, Fate, Pointer};
 use crate::platform::group::GroupError;
 use crate::platform::telemetry;
 use crate::portals::endpoint::{Endpoint, EndpointState};
@@ -25,9 +25,9 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl Consumer for Notices {
-    async fn handle(&self, envelope: Envelope) -> Fate {
-        let trace = Some(envelope.trace.clone());
-        telemetry::within_trace(trace, self.tell(envelope)).await
+    async fn handle(&self, pointer: Pointer) -> Fate {
+        let trace = Some(pointer.trace.clone());
+        telemetry::within_trace(trace, self.tell(pointer)).await
     }
 }
 
@@ -35,10 +35,10 @@ impl Notices {
     #[tracing::instrument(
         name = "consume.notice",
         skip_all,
-        fields(invoice.id = %envelope.subject, sequence = envelope.sequence)
+        fields(invoice.id = %pointer.subject, sequence = pointer.sequence)
     )]
-    async fn tell(&self, envelope: Envelope) -> Fate {
-        let key = StepKey { invoice: envelope.subject, sequence: envelope.sequence };
+    async fn tell(&self, pointer: Pointer) -> Fate {
+        let key = StepKey { invoice: pointer.subject, sequence: pointer.sequence };
         let found = match patiently(|| self.finder.find(key)).await {
             Ok(Some(found)) => found,
             // Messages are published after the commit of what they tell of.

@@ -11,17 +11,18 @@ const LAST: TimeDelta = TimeDelta::days(4);
 /// Steps of one transaction.
 const PAGE: i64 = 5_000;
 
-/// Writes messages again whose steps, made before `until`, have an open endpoint without a delivery and that do not wait
-/// in the outbox; how many. Called when the queue of notices was found empty or new: otherwise
+/// Writes messages again whose steps, made in a span of time, have an open endpoint without a
+/// delivery and that do not wait in the outbox; how many. Without a beginning it looks as far back
+/// as it matters. Called when the queue of notices was found empty or new: otherwise
 /// everything that waits in it would be sent twice.
 pub async fn resend_lost(
     pool: &PgPool,
-    until: DateTime<Utc>,
+    (since, until): (Option<DateTime<Utc>>, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<u64, sqlx::Error> {
     let first = {
         let mut conn = pool.acquire().await?;
-        reads::transaction_at(&mut conn, now - LAST).await?
+        reads::transaction_at(&mut conn, since.unwrap_or(now - LAST)).await?
     };
     // Places are (transaction, event); nothing has event 0.
     let mut from = (first, 0);

@@ -24,8 +24,8 @@ use crate::portals::endpoint::Endpoint;
 use crate::registers::directory::Directory;
 use crate::vocabulary::ids::EndpointId;
 
-/// Rows of one claim.
-const CLAIM: i64 = 500;
+/// Rows of one claim, for each endpoint.
+const CLAIM: i64 = 250;
 /// How long a claim holds: longer than the wait for a place, a try and the commit together.
 const CLAIMED_FOR: TimeDelta = TimeDelta::seconds(60);
 const WAIT: Duration = Duration::from_secs(30);

@@ -34,7 +34,9 @@ pub async fn steps(conn: &mut PgConnection, keys: &[StepKey]) -> Result<Vec<Foun
                          where d.invoice_id = e.invoice_id and d.sequence = e.sequence)
                       as "handled!"
              from (select distinct * from unnest($1::uuid[], $2::integer[])) k(invoice_id, sequence)
-             join event e on e.invoice_id = k.invoice_id and e.sequence = k.sequence"#,
+            cross join lateral (
+                  select * from event e
+                   where e.invoice_id = k.invoice_id and e.sequence = k.sequence offset 0) e"#,
         &invoices,
         &sequences,
     )
@@ -93,8 +95,10 @@ pub async fn delivery_insert(
     Ok(())
 }
 
-/// Claims deliveries that are due, oldest first, by moving their next time to `until`; none of
-/// the endpoints `but`. Rows that another replica claims at this moment are passed over.
+/// Claims deliveries that are due by moving their next time to `until`: of each endpoint the
+/// oldest, at most `most`, and none of the endpoints `but`. The index is walked endpoint by
+/// endpoint, so that the backlog of one is never read for another. Rows that another replica claims
+/// at this moment are passed over.
 pub async fn delivery_claim(
     conn: &mut PgConnection,
     (now, until): (DateTime<Utc>, DateTime<Utc>),
@@ -103,11 +107,22 @@ pub async fn delivery_claim(
 ) -> Result<Vec<Claimed>, sqlx::Error> {
     let but: Vec<Uuid> = but.iter().map(|endpoint| endpoint.0).collect();
     let rows = sqlx::query!(
-        "with taken as materialized (
-             select invoice_id, sequence, endpoint_id from delivery
-              where state = 'due' and next_at <= $1 and endpoint_id <> all($3)
-              order by next_at limit $4
-                for no key update skip locked)
+        "with recursive waiting(endpoint_id) as (
+             (select endpoint_id from delivery where state = 'due' order by endpoint_id limit 1)
+             union all
+             select (select d.endpoint_id from delivery d
+                      where d.state = 'due' and d.endpoint_id > w.endpoint_id
+                      order by d.endpoint_id limit 1)
+               from waiting w where w.endpoint_id is not null),
+         taken as materialized (
+             select due.invoice_id, due.sequence, due.endpoint_id
+               from waiting w
+              cross join lateral (
+                    select invoice_id, sequence, endpoint_id from delivery
+                     where state = 'due' and endpoint_id = w.endpoint_id and next_at <= $1
+                     order by next_at limit $4
+                       for no key update skip locked) due
+              where w.endpoint_id <> all($3))
          update delivery d set next_at = $2
            from taken t
           where d.invoice_id = t.invoice_id and d.sequence = t.sequence

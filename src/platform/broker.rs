@@ -4,6 +4,7 @@
 //! is dropped, made again, and the topology declared again. Every publish and confirm has a
 //! time-out, because a blocked broker does not answer at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const HANDLER_DEADLINE: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries of one message before it is parked.
 const DELIVERY_LIMIT: i32 = 5;
+/// Pointers of one message.
+const MOST_POINTERS: usize = 32;
 
 const EXCHANGE: &str = "payclear.events";
 const PARKED_EXCHANGE: &str = "payclear.parked";
@@ -180,20 +183,51 @@ async fn bind(
     .await
 }
 
-/// The words of a message on the wire. Old versions keep a reader until their queues are drained.
+/// The words of a message on the wire: pointers of one kind and route that were written at about
+/// the same time. A quorum queue works for a message, not for its bytes. Old versions keep a reader
+/// until their queues are drained.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Envelope {
+struct Envelope {
     /// Version of this form.
-    pub version: u8,
-    /// What the message says.
-    pub kind: String,
-    /// What it is about.
+    version: u8,
+    /// What the pointers say.
+    kind: String,
+    /// What they point to.
+    pointers: Vec<Pointer>,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pointer {
+    /// The row that it points to.
     pub subject: uuid::Uuid,
     /// The step of the subject; 0 when it has none.
     pub sequence: i32,
     /// The trace to go on with.
     #[serde(default)]
     pub trace: String,
+}
+
+/// The rows of each message: of one kind and route, in the order of the outbox.
+fn messages(rows: &[Row]) -> Vec<Vec<&Row>> {
+    let mut by_key: BTreeMap<(&str, &str), Vec<Vec<&Row>>> = BTreeMap::new();
+    for row in rows {
+        let messages = by_key.entry((&row.kind, &row.route)).or_default();
+        match messages.last_mut() {
+            Some(message) if message.len() < MOST_POINTERS => message.push(row),
+            _ => messages.push(vec![row]),
+        }
+    }
+    by_key.into_values().flatten().collect()
+}
+
+/// What became of rows that were published. What is in neither list was refused: a queue is full.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Stored by the broker.
+    pub stored: Vec<i64>,
+    /// No queue takes them.
+    pub returned: Vec<i64>,
 }
 
 /// A channel that publishes with confirms. One per task, never shared: returned messages are told
@@ -224,28 +258,29 @@ impl Publisher {
         Ok((Self { connection, channel, exchange }, empty))
     }
 
-    /// Publishes rows and waits until the broker has confirmed each; tells which it has stored.
-    pub async fn publish(&self, rows: &[Row]) -> Result<Vec<i64>, BrokerError> {
-        let mut confirms = Vec::with_capacity(rows.len());
-        for row in rows {
-            let envelope = Envelope {
-                version: 1,
-                kind: row.kind.clone(),
+    /// Publishes rows and waits until the broker has confirmed each; tells what became of them.
+    pub async fn publish(&self, rows: &[Row]) -> Result<Published, BrokerError> {
+        let mut confirms = Vec::new();
+        for rows in messages(rows) {
+            let Some(first) = rows.first().copied() else { continue };
+            let pointers = rows.iter().map(|row| Pointer {
                 subject: row.subject,
                 sequence: row.sequence,
                 trace: row.trace.clone(),
-            };
+            });
+            let envelope =
+                Envelope { version: 1, kind: first.kind.clone(), pointers: pointers.collect() };
             let body = serde_json::to_vec(&envelope).unwrap_or_default();
-            let key = if row.route.is_empty() {
-                row.kind.clone()
+            let key = if first.route.is_empty() {
+                first.kind.clone()
             } else {
-                format!("{}.{}", row.kind, row.route)
+                format!("{}.{}", first.kind, first.route)
             };
             let properties = BasicProperties::default()
                 .with_content_type("application/json".into())
                 .with_delivery_mode(2)
-                .with_type(row.kind.as_str().into())
-                .with_message_id(format!("{}-{}", row.subject, row.sequence).into());
+                .with_type(first.kind.as_str().into())
+                .with_message_id(format!("{}-{}", first.subject, first.sequence).into());
             let options = BasicPublishOptions { mandatory: true, immediate: false };
             let confirm = within(self.channel.basic_publish(
                 self.exchange.as_str().into(),
@@ -255,26 +290,30 @@ impl Publisher {
                 properties,
             ))
             .await?;
-            confirms.push((row, confirm));
+            confirms.push((rows, confirm));
         }
         faults::point("relay.published");
-        let mut stored = Vec::with_capacity(rows.len());
-        for (row, confirm) in confirms {
+        let mut published = Published::default();
+        for (rows, confirm) in confirms {
+            let Some(first) = rows.first().copied() else { continue };
+            let ids = rows.iter().map(|row| row.outbox_id);
             // An acknowledgement alone does not mean "stored": a message that no queue takes is
             // returned and acknowledged all the same.
             match within(confirm).await? {
-                lapin::Confirmation::Ack(None) => stored.push(row.outbox_id),
+                lapin::Confirmation::Ack(None) => published.stored.extend(ids),
                 lapin::Confirmation::Ack(Some(_)) => {
-                    tracing::error!(kind = row.kind, route = row.route, "no queue takes a message");
+                    let (kind, route) = (&first.kind, &first.route);
+                    tracing::error!(kind, route, "no queue takes a message");
                     metrics::counter!("payclear_messages_returned_total").increment(1);
+                    published.returned.extend(ids);
                 }
                 _ => {
-                    tracing::warn!(kind = row.kind, "the broker refused a message");
+                    tracing::warn!(kind = first.kind, "the broker refused a message");
                     metrics::counter!("payclear_messages_refused_total").increment(1);
                 }
             }
         }
-        Ok(stored)
+        Ok(published)
     }
 
     /// Which queues hold no message now.
@@ -310,8 +349,8 @@ pub enum Fate {
 
 /// A room that takes messages.
 pub trait Consumer: Send + Sync + 'static {
-    /// Handles one message; its effect is committed before this returns.
-    fn handle(&self, envelope: Envelope) -> impl Future<Output = Fate> + Send;
+    /// Handles what one pointer points to; its effect is committed before this returns.
+    fn handle(&self, pointer: Pointer) -> impl Future<Output = Fate> + Send;
 }
 
 /// Takes messages from a queue until `stop`, reconnecting for ever; then lets what is under way
@@ -372,6 +411,9 @@ impl<C: Consumer> Take<'_, C> {
             FieldTable::default(),
         ))
         .await?;
+        within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        let exchange = named(settings, PARKED_EXCHANGE);
+        let parking = Arc::new(Parking { channel: channel.clone(), exchange });
         tracing::info!(queue, prefetch, "consuming");
         let outcome = loop {
             let next = tokio::select! {
@@ -387,7 +429,8 @@ impl<C: Consumer> Take<'_, C> {
             };
             match next {
                 Some(Ok(delivery)) => {
-                    self.under_way.spawn(handle(Arc::clone(self.consumer), delivery));
+                    let (consumer, parking) = (Arc::clone(self.consumer), Arc::clone(&parking));
+                    self.under_way.spawn(handle(consumer, delivery, parking));
                 }
                 Some(Err(error)) => break Err(error.into()),
                 None => break Err(BrokerError::Silent),
@@ -402,11 +445,74 @@ impl<C: Consumer> Take<'_, C> {
     }
 }
 
-async fn handle<C: Consumer>(consumer: Arc<C>, delivery: Delivery) {
+/// Hands every pointer of a message over, all at once: what becomes of the message, and the
+/// pointers that can never be handled while others of it can.
+///
+/// One that must come again decides for the whole message: the others' effects absorb the repeat.
+async fn hand_over<C: Consumer>(consumer: &C, envelope: Envelope) -> (Fate, Vec<Pointer>) {
+    let handled = envelope.pointers.into_iter().map(async |pointer| {
+        let fate = consumer.handle(pointer.clone()).await;
+        (pointer, fate)
+    });
+    let handled = futures_util::future::join_all(handled).await;
+    let again = handled.iter().find(|(_, fate)| matches!(fate, Fate::Again(_)));
+    if let Some((_, fate)) = again {
+        return (fate.clone(), Vec::new());
+    }
+    if let [(_, fate)] = handled.as_slice() {
+        return (fate.clone(), Vec::new());
+    }
+    let hopeless = handled.into_iter().filter_map(|(pointer, fate)| match fate {
+        Fate::Park(why) => {
+            tracing::error!(subject = %pointer.subject, why, "a part of a message is parked");
+            Some(pointer)
+        }
+        Fate::Done | Fate::Again(_) => None,
+    });
+    (Fate::Done, hopeless.collect())
+}
+
+/// Where consumers put what can never be handled.
+struct Parking {
+    channel: Channel,
+    exchange: String,
+}
+
+impl Parking {
+    /// Parks some pointers of a message whose others were handled.
+    async fn park(&self, like: &Delivery, pointers: Vec<Pointer>) -> Result<(), BrokerError> {
+        if pointers.is_empty() {
+            return Ok(());
+        }
+        let kind = like.routing_key.as_str().to_owned();
+        let body = serde_json::to_vec(&Envelope { version: 1, kind, pointers }).unwrap_or_default();
+        let confirm = within(self.channel.basic_publish(
+            self.exchange.as_str().into(),
+            like.routing_key.clone(),
+            BasicPublishOptions { mandatory: true, immediate: false },
+            &body,
+            like.properties.clone(),
+        ))
+        .await?;
+        match within(confirm).await? {
+            lapin::Confirmation::Ack(None) => {
+                metrics::counter!("payclear_messages_parked_total").increment(1);
+                Ok(())
+            }
+            lapin::Confirmation::Ack(Some(_)) => Err(BrokerError::Returned(self.exchange.clone())),
+            _ => Err(BrokerError::Refused),
+        }
+    }
+}
+
+async fn handle<C: Consumer>(consumer: Arc<C>, delivery: Delivery, parking: Arc<Parking>) {
     let fate = match serde_json::from_slice::<Envelope>(&delivery.data) {
         Ok(envelope) if envelope.version == 1 => {
-            match tokio::time::timeout(HANDLER_DEADLINE, consumer.handle(envelope)).await {
-                Ok(fate) => fate,
+            match tokio::time::timeout(HANDLER_DEADLINE, hand_over(&*consumer, envelope)).await {
+                Ok((fate, hopeless)) => match parking.park(&delivery, hopeless).await {
+                    Ok(()) => fate,
+                    Err(_) => Fate::Again("a part could not be parked"),
+                },
                 Err(_) => Fate::Again("the handler took too long"),
             }
         }

@@ -11,8 +11,10 @@
 
 use std::future::Future;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
@@ -272,7 +274,13 @@ async fn run_once<W: Work>(
             return Err(error.into());
         }
     };
-    match work.run(&mut conn, items).await {
+    // A panic is a defect of one item: it must not take the writer with it.
+    let worked = AssertUnwindSafe(work.run(&mut conn, items)).catch_unwind().await;
+    let Ok(worked) = worked else {
+        drop_connection(conn);
+        return Err(Failure::Refused("a defect: the writer panicked".to_owned()));
+    };
+    match worked {
         Ok(outcomes) => {
             faults::point_of(W::NAME, "before_commit");
             match sqlx::raw_sql("commit").execute(&mut *conn).await {

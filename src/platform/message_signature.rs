@@ -98,14 +98,12 @@ pub struct SignedRequest<'a> {
     pub path_and_query: &'a str,
     /// All headers.
     pub headers: &'a HeaderMap,
-    /// The raw body, before anything parsed it.
-    pub body: &'a [u8],
 }
 
-/// Names the request and its size; a body and a header may hold what no log should.
+/// Names the request; a header may hold what no log should.
 impl std::fmt::Debug for SignedRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} ({} bytes)", self.method, self.path_and_query, self.body.len())
+        write!(f, "{} {}", self.method, self.path_and_query)
     }
 }
 
@@ -138,8 +136,9 @@ fn is_read(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-/// A signature as presented: well formed, fresh and over the right components and body, but not
-/// yet known to be genuine. Until [`Presented::verify`] said yes, everything in it is a claim.
+/// A signature as presented: well formed, fresh and over the right components, but not yet known to
+/// be genuine. Until [`Presented::verify`] said yes, everything in it is a claim; the body, which
+/// comes later and can be large, is what was signed once [`Presented::covers`] said yes too.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
     /// The key that the caller claims to hold.
@@ -159,8 +158,8 @@ pub struct Presented<'a> {
 }
 
 impl<'a> Presented<'a> {
-    /// Reads the signature of a request and checks all that needs no secret: form, components,
-    /// time, nonce, and that the digest is that of the body.
+    /// Reads the signature of a request and checks all that needs neither secret nor body: form,
+    /// components, time, nonce.
     pub fn read(request: SignedRequest<'a>, now: DateTime<Utc>) -> Result<Self, Refused> {
         let input = fields::only(request.headers, "signature-input")?;
         let signature = fields::only(request.headers, "signature")?;
@@ -178,9 +177,6 @@ impl<'a> Presented<'a> {
         if covered != wanted || !READ.iter().all(|c| input.components.contains(&Some(*c))) {
             return Err(Refused::Components);
         }
-        if read && !request.body.is_empty() {
-            return Err(Refused::UnsignedBody);
-        }
         let (mut content_digest, mut idempotency_key) = (&b""[..], &b""[..]);
         if !read {
             if input.nonce.is_none() {
@@ -188,7 +184,6 @@ impl<'a> Presented<'a> {
             }
             content_digest = fields::only(request.headers, "content-digest")?;
             idempotency_key = fields::only(request.headers, "idempotency-key")?;
-            digest::check(content_digest, request.body)?;
         }
         Ok(Self {
             key_id: input.key_id,
@@ -201,6 +196,14 @@ impl<'a> Presented<'a> {
             parameters: input.parameters,
             signature,
         })
+    }
+
+    /// Checks that the digest is that of the body; a request without effect has no body.
+    pub fn covers(&self, body: &[u8]) -> Result<(), Refused> {
+        if !is_read(self.request.method) {
+            return digest::check(self.content_digest, body);
+        }
+        if body.is_empty() { Ok(()) } else { Err(Refused::UnsignedBody) }
     }
 
     /// Whether the holder of `secret` signed this request for one of `origins`

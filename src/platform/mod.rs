@@ -23,6 +23,7 @@ pub mod problem;
 pub mod relay;
 pub mod seal;
 pub mod sequencer;
+pub mod serve;
 pub mod settings;
 pub mod telemetry;
 pub mod webhook_signature;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::broker::{BrokerError, Publisher};
+use super::broker::{BrokerError, Published, Publisher};
 use super::settings::BrokerSettings;
 use super::{faults, lease, outbox};
 
@@ -22,6 +22,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const MARGIN: Duration = Duration::from_secs(2);
 /// After that, for what was parked or lost one by one.
 const RECOVER_EVERY: Duration = Duration::from_mins(10);
+/// So far back is looked then: what is older was looked for before.
+const RECENT: Duration = Duration::from_hours(1);
+
+/// Where messages may have been lost.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// These queues are empty: what should have passed them and had no effect is lost.
+    pub queues: Vec<String>,
+    /// How far back to look; none is as far as it can matter.
+    pub reach: Option<Duration>,
+}
+
+/// What no queue takes is tried again after so long.
+const ASIDE_FOR: Duration = Duration::from_mins(1);
 
 /// What the relay is made of.
 #[derive(Debug)]
@@ -39,11 +53,11 @@ pub struct Relay {
 impl Relay {
     /// Runs until `stop`. `partners` names those that have a queue now; `recovered` is started with
     /// the queues that are found empty after each (re)connect, a little later, and then now and
-    /// again: what should have had an effect and had none is sent again from there.
+    /// again over the last hour: what should have had an effect and had none is sent again from there.
     pub async fn run<P, R, F>(self, partners: P, recovered: R, stop: CancellationToken)
     where
         P: Fn() -> Vec<String>,
-        R: Fn(Vec<String>) -> F,
+        R: Fn(Search) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
         let mut pause = Duration::from_millis(200);
@@ -71,14 +85,18 @@ impl Relay {
     ) -> Result<(), RelayError>
     where
         P: Fn() -> Vec<String>,
-        R: Fn(Vec<String>) -> F,
+        R: Fn(Search) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
         let known = partners();
         let (publisher, empty) = Publisher::open(&self.broker, &known).await?;
         tracing::info!("relaying");
         let mut led_until = tokio::time::Instant::now();
-        tokio::spawn(recovered(empty));
+        // What no queue takes must not keep the rest waiting.
+        let (mut aside, mut aside_until) = (Vec::new(), led_until + ASIDE_FOR);
+        let mut reader = Reader::default();
+        tokio::spawn(recovered(Search { queues: empty, reach: None }));
+        let mut reach = None;
         // What was confirmed just before may be lost and still too young to tell.
         let mut recover_at = led_until + self.lost_after + MARGIN;
         while !stop.is_cancelled() {
@@ -92,8 +110,15 @@ impl Relay {
                 }
                 led_until = now + lease::HOLDS / 3;
             }
+            if now >= aside_until {
+                aside.clear();
+                reader = Reader::default();
+                aside_until = now + ASIDE_FOR;
+            }
             if now >= recover_at {
-                tokio::spawn(recovered(publisher.empty_queues(&self.broker, &known).await?));
+                let queues = publisher.empty_queues(&self.broker, &known).await?;
+                tokio::spawn(recovered(Search { queues, reach }));
+                reach = Some(RECENT);
                 recover_at = now + RECOVER_EVERY;
             }
             if partners() != known {
@@ -103,7 +128,7 @@ impl Relay {
             }
             let rows = {
                 let mut conn = self.pool.acquire().await?;
-                outbox::oldest(&mut conn, ROUND).await?
+                outbox::oldest(&mut conn, reader.after(now), &aside, ROUND).await?
             };
             if rows.is_empty() {
                 if !publisher.is_open() {
@@ -116,14 +141,17 @@ impl Relay {
                 }
                 continue;
             }
-            let stored = publisher.publish(&rows).await?;
+            let Published { stored, returned } = publisher.publish(&rows).await?;
             faults::point("relay.confirmed");
-            if stored.is_empty() {
+            let stuck = stored.is_empty() && returned.is_empty();
+            aside.extend(returned);
+            if stuck {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }
             let mut conn = self.pool.acquire().await?;
             outbox::delete(&mut conn, &stored).await?;
+            reader.deleted(&stored);
             metrics::counter!("payclear_messages_relayed_total")
                 .increment(u64::try_from(stored.len()).unwrap_or(0));
         }
@@ -135,10 +163,59 @@ impl Relay {
     }
 }
 
+/// Where reading begins. What was deleted stays in the index until it is vacuumed, and a reader from
+/// the beginning would walk over all of it; but numbers are not committed in their order, so reading
+/// begins a few seconds behind, and from the beginning now and again.
+#[derive(Debug, Default)]
+struct Reader {
+    /// Everything up to here was deleted some seconds ago.
+    floor: i64,
+    /// The highest number deleted so far.
+    highest: i64,
+    /// The highest at the last look.
+    last: i64,
+    looked_at: Option<tokio::time::Instant>,
+}
+
+/// Longer than a transaction lasts.
+const BEHIND: Duration = Duration::from_secs(3);
+
+impl Reader {
+    fn deleted(&mut self, ids: &[i64]) {
+        self.highest = ids.iter().copied().fold(self.highest, i64::max);
+    }
+
+    fn after(&mut self, now: tokio::time::Instant) -> i64 {
+        if self.looked_at.is_none_or(|at| now >= at + BEHIND) {
+            self.floor = self.last;
+            self.last = self.highest;
+            self.looked_at = Some(now);
+        }
+        self.floor
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum RelayError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_begins_behind_what_was_deleted_lately() {
+        let (mut reader, began) = (Reader::default(), tokio::time::Instant::now());
+        assert_eq!(reader.after(began), 0);
+        reader.deleted(&[7, 3]);
+        assert_eq!(reader.after(began + BEHIND), 0, "7 was deleted a moment ago");
+        reader.deleted(&[9]);
+        assert_eq!(reader.after(began + BEHIND), 0, "looked at lately");
+        assert_eq!(reader.after(began + 2 * BEHIND), 7);
+        assert_eq!(reader.after(began + 3 * BEHIND), 9);
+    }
 }

@@ -94,6 +94,14 @@ async fn publish(town: &Town, key: &str, body: &[u8]) {
     connection.close(200, "bye".into()).await.expect("it closes");
 }
 
+fn message(kind: &str, pointers: &[(serde_json::Value, i32)]) -> serde_json::Value {
+    let pointers: Vec<_> = pointers
+        .iter()
+        .map(|(subject, sequence)| json!({ "subject": subject, "sequence": sequence }))
+        .collect();
+    json!({ "version": 1, "kind": kind, "pointers": pointers })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_comes_three_times_has_one_effect() {
     let town = Town::whole().await;
@@ -110,9 +118,9 @@ async fn a_message_that_comes_three_times_has_one_effect() {
     .expect("the attempt");
     let sequence = 2;
     for _ in 0..3 {
-        let order = json!({ "version": 1, "kind": "collection.requested", "subject": attempt, "sequence": 0 });
+        let order = message("collection.requested", &[(json!(attempt), 0)]);
         publish(&town, "collection.requested.samplebank", order.to_string().as_bytes()).await;
-        let notice = json!({ "version": 1, "kind": "notice.due", "subject": invoice["id"], "sequence": sequence });
+        let notice = message("notice.due", &[(invoice["id"].clone(), sequence)]);
         publish(&town, "notice.due", notice.to_string().as_bytes()).await;
     }
     // A later fee is told of: by then the copies before it have been handled.
@@ -132,8 +140,8 @@ async fn a_message_that_comes_three_times_has_one_effect() {
 async fn what_makes_no_sense_is_parked_and_holds_up_nothing() {
     let town = Town::whole().await;
     let nobody = uuid::Uuid::nil();
-    let strange = json!({ "version": 1, "kind": "notice.due", "subject": nobody, "sequence": 1 });
-    let future = json!({ "version": 9, "kind": "notice.due", "subject": nobody, "sequence": 1 });
+    let strange = message("notice.due", &[(json!(nobody), 1)]);
+    let future = json!({ "version": 9, "kind": "notice.due", "pointers": [] });
     until("the queues to be there", || async {
         town.count("lease where name = 'relay'").await == 1
     })
@@ -143,10 +151,17 @@ async fn what_makes_no_sense_is_parked_and_holds_up_nothing() {
     {
         publish(&town, "notice.due", poison).await;
     }
-    let order =
-        json!({ "version": 1, "kind": "collection.requested", "subject": nobody, "sequence": 0 });
+    let order = message("collection.requested", &[(json!(nobody), 0)]);
     publish(&town, "collection.requested.samplebank", order.to_string().as_bytes()).await;
-    town.parks(5);
+
+    // Of a message with several pointers only the hopeless are parked.
+    let told = town.issue(10_000).await;
+    town.simulators().pay(text(&told, "qr"), "paid").await;
+    town.wait_until_told(&told, &["invoice.paid"]).await;
+    let mixed = [(json!(nobody), 1), (told["id"].clone(), 2), (json!(nobody), 2)];
+    let mixed = message("notice.due", &mixed);
+    publish(&town, "notice.due", mixed.to_string().as_bytes()).await;
+    town.parks(6);
 
     let invoice = town.issue(10_000).await;
     town.simulators().pay(text(&invoice, "qr"), "paid").await;

@@ -49,10 +49,10 @@ async fn service(status: &'static str) -> (String, tokio::task::JoinHandle<bool>
                     method: words.next().expect("a method"),
                     path_and_query: words.next().expect("a path"),
                     headers: &headers,
-                    body,
                 };
-                let genuine = Presented::read(request, SystemClock.now())
-                    .is_ok_and(|presented| presented.verify(&[7; 32], &[&at]));
+                let genuine = Presented::read(request, SystemClock.now()).is_ok_and(|presented| {
+                    presented.covers(body).is_ok() && presented.verify(&[7; 32], &[&at])
+                });
                 let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
                 stream.write_all(answer.as_bytes()).await.expect("sent");
                 return genuine;

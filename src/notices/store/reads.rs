@@ -289,6 +289,7 @@ pub async fn deliveries_due(
                 last_status, last_error
            from delivery
           where state = 'due' and portal = $1 and ($2::uuid is null or endpoint_id = $2)
+            and endpoint_id in (select n.endpoint_id from endpoint n where n.portal = $1)
             and (next_at, invoice_id, sequence, endpoint_id)
                 > (coalesce($3, '-infinity'::timestamptz), $4, $5, $6)
           order by next_at, invoice_id, sequence, endpoint_id limit $7",

@@ -23,18 +23,14 @@ struct Sent {
 
 impl Sent {
     fn request(&self) -> SignedRequest<'_> {
-        SignedRequest {
-            method: self.method,
-            path_and_query: &self.path,
-            headers: &self.headers,
-            body: &self.body,
-        }
+        SignedRequest { method: self.method, path_and_query: &self.path, headers: &self.headers }
     }
 
     /// `Ok(genuine)` once it is well formed.
     fn check_at(&self, now: i64) -> Result<bool, Refused> {
         let now = DateTime::from_timestamp(now, 0).expect("a time");
         let presented = Presented::read(self.request(), now)?;
+        presented.covers(&self.body)?;
         Ok(presented.verify(SECRET, &["https://other.example", ORIGIN]))
     }
 
