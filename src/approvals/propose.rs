@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::approval::{Approval, ApprovalStatus, canonical, hash_of};
+use super::approval::{Approval, canonical, hash_of};
+use super::status::ApprovalStatus;
 use super::store;
 use crate::platform::audit::{self, By};
 use crate::vocabulary::ids::ApprovalId;
