@@ -121,7 +121,8 @@ pub async fn bootstrap_in(
     if !store::bootstrap_is_open(conn).await? {
         return Err(ProposeError::BootstrapOver);
     }
-    let detail = json!({ "kind": proposal.kind, "content": proposal.content });
+    let hash = hash_of(&canonical(proposal.content));
+    let detail = json!({ "kind": proposal.kind, "content_hash": hex::encode(hash) });
     audit::record_in(conn, by, "bootstrap", proposal.subject, &detail).await?;
     Ok(())
 }
