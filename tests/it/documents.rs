@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use payclear::approvals::status::{ApprovalStatus, ApprovalStep};
 use payclear::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
 use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
@@ -128,6 +129,13 @@ fn the_life_cycles_are_written_down() {
     };
     let delivery = life(DeliveryState::ALL, &steps, named, |from, step| from.after(step).ok());
     says(&path, "delivery", &delivery);
+    let approval = life(
+        ApprovalStatus::ALL,
+        ApprovalStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "approval", &approval);
 }
 
 /// The prose of a doc comment, in one line.
