@@ -30,6 +30,7 @@ mod partner_calls;
 mod partners_payos;
 mod partners_vnpay;
 mod pay_page;
+mod refunds;
 mod registers;
 mod schema;
 mod scratch;

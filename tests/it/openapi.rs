@@ -89,6 +89,7 @@ pub struct Doors {
     routes: Router,
     pub portal: Signer,
     pub bank: Signer,
+    approver: Signer,
     checked: BTreeSet<(String, String, u16)>,
 }
 
@@ -126,6 +127,8 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
+        let approve = KeyPurpose::Approve;
+        let approver = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         pool.close().await;
         let settings = serde_json::from_value(json!({
             "mode": "development",
@@ -138,7 +141,7 @@ impl Doors {
             App::open(settings.expect("settings"), master_keys(), clock).await.expect("it opens");
         let routes = app.router();
         let checked = BTreeSet::new();
-        Self { document: document(), scratch, app, routes, portal, bank, checked }
+        Self { document: document(), scratch, app, routes, portal, bank, approver, checked }
     }
 
     pub async fn close(self) {
@@ -156,7 +159,11 @@ impl Doors {
     /// Calls an operation and checks the answer, and a request that was taken, against the document.
     async fn call(&mut self, by: Who, call: &str, body: &Value, expected: u16) -> Value {
         let (method, path) = call.split_once(' ').expect("METHOD /path");
-        let signer = if by == Who::Portal { &self.portal } else { &self.bank };
+        let signer = match by {
+            Who::Portal => &self.portal,
+            Who::Bank => &self.bank,
+            Who::Approver => &self.approver,
+        };
         let answer = self.send(signer.request(method, path, body)).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, expected, "{call}: {text}");
@@ -211,13 +218,18 @@ impl Doors {
 enum Who {
     Portal,
     Bank,
+    Approver,
 }
 
 impl Signer {
     async fn make(pool: &sqlx::PgPool, kind: CallerKind, code: &str) -> Self {
+        Self::with(pool, kind, code, KeyPurpose::Sign).await
+    }
+
+    async fn with(pool: &sqlx::PgPool, kind: CallerKind, code: &str, purpose: KeyPurpose) -> Self {
         let by = By { actor: "test", at: SystemClock.now() };
         let caller = Caller { kind, code: code.to_owned() };
-        let made = keys::make(pool, &master_keys(), by, &caller, KeyPurpose::Sign).await;
+        let made = keys::make(pool, &master_keys(), by, &caller, purpose).await;
         let made = made.expect("a key");
         Self { key_id: made.key_id, secret: made.secret.expose().to_vec() }
     }
@@ -346,6 +358,30 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements", &json!({}), 422).await;
     doors.call(Portal, &cancel.replace(text(&priced, "id"), &id), &json!({}), 409).await;
 
+    // Refunds.
+    let money = |amount: &str| json!({ "amount": amount, "currency": "VND" });
+    let wanted = |amount: &str, refundable: &str| json!({ "amount": money(amount), "reason": "withdrawn", "refundable": money(refundable) });
+    let refunds = format!("/v1/invoices/{id}/refunds");
+    let ask = format!("POST {refunds}");
+    let refund = doors.call(Portal, &ask, &wanted("1000", "150000"), 201).await;
+    doors.call(Portal, &ask, &wanted("1000", "150000"), 412).await;
+    doors.call(Portal, &ask, &wanted("200000", "149000"), 422).await;
+    doors.call(Bank, &ask, &wanted("1000", "149000"), 403).await;
+    let lines = json!({
+        "lines": [{ "line": 1, "amount": money("2000") }], "reason": "withdrawn",
+        "refundable": money("149000"),
+    });
+    doors.call(Portal, &ask, &lines, 201).await;
+    doors.call(Portal, &format!("GET {refunds}"), &nothing, 200).await;
+    let one = format!("/v1/refunds/{}", text(&refund, "id"));
+    doors.call(Portal, &format!("GET {one}"), &nothing, 200).await;
+    doors.call(Portal, "GET /v1/refunds/none", &nothing, 404).await;
+    doors.call(Portal, &format!("POST {one}/approve"), &nothing, 403).await;
+    let approve = format!("POST {one}/approve");
+    doors.call(Who::Approver, &approve, &nothing, 409).await;
+    name_account(&doors, &id).await;
+    doors.call(Who::Approver, &approve, &nothing, 200).await;
+
     // History and feed.
     let history = format!("GET /v1/invoices/{id}/events");
     let history = doors.call(Portal, &history, &nothing, 200).await;
@@ -403,6 +439,23 @@ async fn what_is_answered_has_the_documented_form() {
         .collect();
     assert!(uncovered.is_empty(), "no good answer was looked at: {uncovered:?}");
     doors.close().await;
+}
+
+/// An account to transfer to, named by the payer and approved by another.
+async fn name_account(doors: &Doors, invoice: &str) {
+    let account = payclear::partners::dialects::CounterAccount {
+        bank: "970436".to_owned(),
+        number: "0099887766".to_owned(),
+        name: "NGUYEN THI MAU".to_owned(),
+    };
+    let invoice = payclear::vocabulary::ids::InvoiceId(invoice.parse().expect("an id"));
+    let (keys, now) = (&doors.app.keys, SystemClock.now());
+    let mut conn = doors.app.pool.acquire().await.expect("a connection");
+    let named = payclear::refunds::accounts::name_in(&mut conn, keys, invoice, &account, now).await;
+    let named = named.expect("an account");
+    let approved =
+        payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
+    assert!(approved.expect("looked at"));
 }
 
 /// A notice of the payment that nobody took.

@@ -159,8 +159,13 @@ impl Town {
 
     /// Another caller of this town.
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
+        self.caller_with(kind, code, KeyPurpose::Sign).await
+    }
+
+    /// A caller with a key of that purpose.
+    pub async fn caller_with(&self, kind: CallerKind, code: &str, purpose: KeyPurpose) -> Caller {
         let maker = self.maker();
-        let made = maker.caller(kind, code).await;
+        let made = maker.caller_with(kind, code, purpose).await;
         self.app.directory.refresh().await.expect("the registers");
         made
     }
@@ -374,8 +379,12 @@ impl Maker<'_> {
     }
 
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
+        self.caller_with(kind, code, KeyPurpose::Sign).await
+    }
+
+    pub async fn caller_with(&self, kind: CallerKind, code: &str, purpose: KeyPurpose) -> Caller {
         let whose = Whose { kind, code: code.to_owned() };
-        let made = keys::make(self.pool, &self.keys, self.by(), &whose, KeyPurpose::Sign);
+        let made = keys::make(self.pool, &self.keys, self.by(), &whose, purpose);
         let made = made.await.expect("a key");
         Caller {
             http: self.http.clone(),
