@@ -19,6 +19,7 @@ use payclear::vocabulary::clock::Clock;
 use payclear::vocabulary::ids::{InvoiceId, RefundId, SettlementId};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::cluster::{at, cluster};
@@ -147,6 +148,18 @@ impl Town {
         let page = choose(self, &invoice, "vnpay").await;
         self.simulators().pay(&page, "paid").await;
         self.wait_for(&invoice, "paid").await;
+        invoice
+    }
+
+    /// The same in a town whose orders nobody carries out afterwards.
+    async fn paid_by_vnpay_in_passing(&self, amount: u64) -> Value {
+        let mut app = self.app.clone();
+        app.stop = CancellationToken::new();
+        let stop = app.stop.clone();
+        let dispatch = tokio::spawn(app.run(&[Role::Dispatch]));
+        let invoice = self.paid_by_vnpay(amount).await;
+        stop.cancel();
+        dispatch.await.expect("it ends").expect("it worked");
         invoice
     }
 
@@ -351,6 +364,8 @@ async fn nobody_approves_what_they_asked_for_neither_here_nor_in_the_database() 
     town.approve(&approver, &refund).await.expect(200);
 
     // Another portal's refund is not there.
+    let another = "insert into portal (code, name, load_id) select 'dvc-khac', name, load_id from portal limit 1";
+    town.as_owner(another).await.expect("another portal");
     let other = town.caller(CallerKind::Portal, "dvc-khac").await;
     other.get(&format!("/v1/refunds/{id}")).await.problem(404, "not-found");
     other.get(&path).await.problem(404, "not-found");
@@ -386,7 +401,7 @@ async fn a_death_after_sent_is_asked_after_becomes_a_case_and_is_decided_by_a_pe
     })
     .await;
     let approver = town.approver().await;
-    let invoice = town.paid_by_vnpay(100_000).await;
+    let invoice = town.paid_by_vnpay_in_passing(100_000).await;
     let refund = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
     town.approve(&approver, &refund).await.expect(200);
     // Sent was committed, and the process died before it called.
@@ -407,6 +422,8 @@ async fn a_death_after_sent_is_asked_after_becomes_a_case_and_is_decided_by_a_pe
     })
     .await;
 
+    // The reference portal takes no notice of another day.
+    town.clock.turn(-Duration::hours(25));
     town.ends(&refund, End::Failed { code: "chưa hoàn".to_owned() }).await;
     town.wait_until_told(&invoice, &["invoice.paid", "refund.failed"]).await;
     town.books(&[("partner_receivable vnpay", 100_000), ("agency_payable G01.A", -100_000)]).await;
@@ -416,11 +433,15 @@ async fn a_death_after_sent_is_asked_after_becomes_a_case_and_is_decided_by_a_pe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_carry_out_one_refund_call_once() {
-    let town =
-        Town::of(Plan { roles: &[], with_simulators: true, amqp_url: None, settings: json!({}) })
-            .await;
+    let town = Town::of(Plan {
+        roles: &[Role::Relay],
+        with_simulators: true,
+        amqp_url: None,
+        settings: json!({}),
+    })
+    .await;
     let approver = town.approver().await;
-    let invoice = town.paid_by_vnpay(50_000).await;
+    let invoice = town.paid_by_vnpay_in_passing(50_000).await;
     let refund = town.ask_back(&invoice, 20_000, 50_000).await.expect(201);
     town.approve(&approver, &refund).await.expect(200);
     let carrying = town.app.carrying();
