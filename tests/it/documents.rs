@@ -13,6 +13,7 @@ use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
 use payclear::platform::problem::ProblemType;
 use payclear::platform::settings::Settings;
+use payclear::refunds::status::{RefundStatus, RefundStep};
 use serde_json::{Value, json};
 
 fn file(name: &str) -> PathBuf {
@@ -116,6 +117,13 @@ fn the_life_cycles_are_written_down() {
         |from, step| from.after(step).ok(),
     );
     says(&path, "attempt", &attempt);
+    let refund = life(
+        RefundStatus::ALL,
+        RefundStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "refund", &refund);
     let steps =
         [DeliveryStep::Take, DeliveryStep::Wait, DeliveryStep::GiveUp, DeliveryStep::Redeliver];
     let named = |step| {
