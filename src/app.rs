@@ -101,6 +101,9 @@ pub enum StartError {
     },
 }
 
+/// Groups of settlements that are with the database at once: with one alone a core is idle.
+const SETTLING_LANES: usize = 2;
+
 /// Everything that a process is made of.
 #[derive(Clone)]
 pub struct App {
@@ -163,9 +166,10 @@ impl App {
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
-        let settling = Writer::start(
+        let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
+            SETTLING_LANES,
         );
         let issuing = Writer::start(
             pool.clone(),
