@@ -101,9 +101,6 @@ pub enum StartError {
     },
 }
 
-/// Groups of settlements that are with the database at once: with one alone a core is idle.
-const SETTLING_LANES: usize = 2;
-
 /// Everything that a process is made of.
 #[derive(Clone)]
 pub struct App {
@@ -169,7 +166,7 @@ impl App {
         let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
-            SETTLING_LANES,
+            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),

@@ -14,6 +14,10 @@ use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
 
+/// A sixth of a settlement's CPU went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Online payment clearing for government fees.
 #[expect(clippy::large_enum_variant, reason = "one is read from the arguments, once")]
 #[derive(Debug, Parser)]

@@ -485,6 +485,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Does the partner want to know of an order before it is paid? When not, the account on the
+    /// invoice is all that a payer needs.
+    fn wants_orders(&self) -> bool {
+        true
+    }
+
     /// The call that makes an order known.
     fn ask_create(&self, order: &Order) -> Ask;
 

@@ -40,6 +40,10 @@ impl Dialect for Plain {
         super::reference_of_code(code, random)
     }
 
+    fn wants_orders(&self) -> bool {
+        false
+    }
+
     fn ask_create(&self, _order: &Order) -> Ask {
         Ask::Done(Instruction::default())
     }

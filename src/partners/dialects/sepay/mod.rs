@@ -105,6 +105,10 @@ impl Dialect for Sepay {
         super::reference_of_code(code, random)
     }
 
+    fn wants_orders(&self) -> bool {
+        false
+    }
+
     fn ask_create(&self, _order: &Order) -> Ask {
         Ask::Done(Instruction::default())
     }
