@@ -89,6 +89,9 @@ pub enum StartError {
     },
 }
 
+/// Groups of settlements that are with the database at once: with one alone a core is idle.
+const SETTLING_LANES: usize = 2;
+
 /// Everything that a process is made of.
 #[derive(Clone)]
 pub struct App {
@@ -146,9 +149,10 @@ impl App {
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
-        let settling = Writer::start(
+        let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
+            SETTLING_LANES,
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -504,6 +508,9 @@ impl App {
         if let Err(error) = self.querying().sweep(&self.pool).await {
             heard("asking partners", &error);
         }
+        if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
+            heard("taking orders back", &error);
+        }
         let carrying = self.carrying();
         if let Err(error) = carrying.sweep_due_back().await {
             heard("refunds of what is due back", &error);
@@ -578,6 +585,12 @@ impl App {
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
+        for due in due::waiting(&self.pool, self.clock.now()).await? {
+            metrics::gauge!("payclear_due_waiting", "kind" => due.kind.clone())
+                .set(gauge(due.waiting));
+            metrics::gauge!("payclear_due_overdue_seconds", "kind" => due.kind)
+                .set(gauge(due.overdue));
+        }
         Ok(())
     }
 }

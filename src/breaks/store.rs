@@ -126,3 +126,18 @@ pub async fn break_tell(
     .await?;
     Ok(())
 }
+
+/// Opens a case unless the same is open already for its invoice and partner.
+pub async fn break_open_once(conn: &mut PgConnection, case: &Break) -> Result<(), sqlx::Error> {
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from break_case
+                           where invoice_id = $1 and code = $2 and partner = $3
+                             and state in ('open', 'assigned', 'waiting')) as "open!""#,
+        case.invoice.map(|id| id.0),
+        case.code.as_str(),
+        case.partner
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if open { Ok(()) } else { breaks_insert(conn, std::slice::from_ref(case)).await }
+}

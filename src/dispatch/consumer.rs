@@ -133,8 +133,10 @@ impl Dispatching {
         let order = attempt.order(&invoice, &self.public_url);
         let call = match dialect.ask_create(&order) {
             Ask::Done(instruction) => {
-                let answer =
-                    Answer { ask_after: ask_later(&attempt, now), ..Answer::of(instruction) };
+                let answer = Answer {
+                    ask_after: ask_later(&attempt, &*dialect, now),
+                    ..Answer::of(instruction)
+                };
                 self.step(attempt, invoice, AttemptStep::Await, answer).await?;
                 return Ok(Fate::Done);
             }
@@ -162,7 +164,7 @@ impl Dispatching {
         crate::platform::faults::point("dispatch.called");
         let (step, answer) = match heard {
             Created::Ready(instruction) => {
-                let ask_after = ask_later(&attempt, now);
+                let ask_after = ask_later(&attempt, &*dialect, now);
                 (AttemptStep::Await, Answer { ask_after, ..Answer::of(instruction) })
             }
             Created::Refused { code } => {
@@ -230,7 +232,13 @@ impl Answer {
 
 /// An order that lives for minutes, at a partner's own page, is asked after when its time is over:
 /// the callback may have been lost. A standing order ends with its invoice.
-fn ask_later(attempt: &Attempt, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+/// Some partners want to be asked while it lives.
+fn ask_later(
+    attempt: &Attempt,
+    dialect: &dyn Dialect,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Option<Duration> {
     let left = attempt.expires_at - now;
-    (left < Duration::hours(2)).then(|| left + Duration::seconds(5))
+    let at_its_end = (left < Duration::hours(2)).then(|| left + Duration::seconds(5));
+    dialect.polls_every().or(at_its_end)
 }

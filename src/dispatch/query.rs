@@ -1,18 +1,22 @@
 //! Asking partners what became of an order. A time-out is "unknown", never "failed": it is left by a
 //! partner's word, or by a person.
 
+use std::sync::Arc;
+
 use chrono::Duration;
 use sqlx::PgPool;
 
 use super::consumer::{Answer, DispatchError, Dispatching};
+use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::partners::Partner;
 use crate::partners::call::NoAnswer;
-use crate::partners::dialects::{Standing, Verdict};
+use crate::partners::dialects::{Dialect, Standing, Verdict};
 use crate::platform::due;
 use crate::settlements::partner_http::PartnerDoors;
-use crate::vocabulary::ids::AttemptId;
+use crate::vocabulary::ids::{AttemptId, BreakId};
 
 /// Attempts of one sweep.
 const SWEEP: i64 = 100;
@@ -22,7 +26,10 @@ const PAUSES: [i64; 7] = [5, 15, 60, 300, 900, 3600, 21_600];
 const LAST_STEP: Duration = Duration::minutes(10);
 /// A call that was made has arrived, or never will.
 const CALL_ARRIVES: Duration = Duration::minutes(2);
-/// After so many questions without an answer a person has to look.
+/// An attempt that nobody can say anything of for so long gets a case: a person has to look. It is
+/// asked after all the same.
+pub const CASE_AFTER: Duration = Duration::hours(8);
+/// After so many questions without an answer it is asked after no more.
 const QUESTIONS: i32 = 40;
 
 /// What asking needs.
@@ -66,33 +73,19 @@ impl Querying {
         }
         let directory = this.directory.current();
         let Some(partner) = directory.partner(&attempt.partner).cloned() else {
-            return self.later(attempt).await;
+            return self.later(attempt, invoice).await;
         };
-        let Some(dialect) = partner.dialect.clone() else { return self.later(attempt).await };
-        let order = attempt.order(invoice, &this.public_url);
-        let now = this.clock.now();
-        let Some(call) = dialect.ask_query(&order, now, rand::random()) else {
+        let Some(dialect) = partner.dialect.clone() else {
+            return self.later(attempt, invoice).await;
+        };
+        let standing = match self.hear(&partner, &dialect, attempt, invoice).await {
+            Heard::Standing(standing) => standing,
             // A partner that cannot be asked is settled by its own report.
-            return self.leave(attempt).await;
+            Heard::NotAskable => return self.not_askable(attempt, invoice).await,
+            Heard::Later => return self.later(attempt, invoice).await,
         };
-        let standing = match this.caller.call(&attempt.partner, call).await {
-            Ok(answered) => {
-                let standing = dialect.hear_query(&order, answered.as_answer());
-                if let Standing::Collected(reports) = &standing {
-                    for report in reports {
-                        let verdict =
-                            self.doors.take(&directory, &partner, report, &answered.body).await;
-                        if verdict == Verdict::TryLater {
-                            return self.later(attempt).await;
-                        }
-                    }
-                }
-                standing
-            }
-            // It was not even asked: nothing is learnt.
-            Err(NoAnswer::LeftAlone) => return self.later(attempt).await,
-            Err(why) => Standing::Unknown { why: why.to_string() },
-        };
+        let now = this.clock.now();
+        let polled = dialect.polls_every();
         metrics::counter!("payclear_queries_total", "partner" => attempt.partner.clone())
             .increment(1);
         // A payer may be in the last step when the time ends, and the word of it on its way.
@@ -100,7 +93,7 @@ impl Querying {
         match standing {
             // Part of it may be missing yet: look again while the order lives.
             Standing::Collected(_) if over => self.leave(attempt).await,
-            Standing::Collected(_) => self.later(attempt).await,
+            Standing::Collected(_) => self.look_again(attempt, polled).await,
             Standing::Waiting(_) if over => {
                 self.end(attempt, invoice, AttemptStep::Expire, None).await
             }
@@ -111,20 +104,20 @@ impl Querying {
                         Answer { instruction: known.then_some(instruction), ..Answer::nothing() };
                     this.step(attempt.clone(), invoice.clone(), AttemptStep::Await, answer).await?;
                 }
-                self.later(attempt).await
+                self.look_again(attempt, polled).await
             }
             Standing::Failed { code } => {
                 self.end(attempt, invoice, AttemptStep::Fail, Some(code)).await
             }
             // Not known there: a call may still be on its way, a payer may not have gone there yet.
             Standing::NotFound if now < attempt.created_at + CALL_ARRIVES => {
-                self.later(attempt).await
+                self.later(attempt, invoice).await
             }
             Standing::NotFound if attempt.status == AttemptStatus::AwaitingPayer => {
                 if now > attempt.expires_at {
                     self.end(attempt, invoice, AttemptStep::Expire, None).await
                 } else {
-                    self.later(attempt).await
+                    self.look_again(attempt, polled).await
                 }
             }
             Standing::NotFound => {
@@ -139,7 +132,7 @@ impl Querying {
                     this.step(attempt.clone(), invoice.clone(), AttemptStep::LoseSight, answer)
                         .await?;
                 }
-                self.later(attempt).await
+                self.later(attempt, invoice).await
             }
         }
     }
@@ -163,9 +156,60 @@ impl Querying {
         Ok(())
     }
 
-    /// Asked again, with growing pauses.
-    async fn later(&self, attempt: &Attempt) -> Result<(), DispatchError> {
+    /// Nothing is wrong, only nothing has happened yet: asked again as often as the partner wants
+    /// to be, or once the order's time is over.
+    async fn look_again(
+        &self,
+        attempt: &Attempt,
+        polled: Option<Duration>,
+    ) -> Result<(), DispatchError> {
+        let now = self.dispatching.clock.now();
+        let end = attempt.expires_at + Duration::seconds(5);
+        let soon = polled.unwrap_or(Duration::seconds(PAUSES[4]));
+        let at = if now < end { end.min(now + soon) } else { now + Duration::minutes(1) };
         let mut conn = self.dispatching.pool.acquire().await?;
+        due::put_afresh_in(&mut conn, due::QUERY, attempt.id.0, at).await?;
+        Ok(())
+    }
+
+    /// A partner that cannot be asked is settled by its report; until then a person is told of what
+    /// nobody knows.
+    async fn not_askable(&self, attempt: &Attempt, invoice: &Invoice) -> Result<(), DispatchError> {
+        match attempt.status {
+            AttemptStatus::Sent | AttemptStatus::Unknown => self.later(attempt, invoice).await,
+            _ => self.leave(attempt).await,
+        }
+    }
+
+    /// Asked again, with growing pauses; after a time a person is told too.
+    async fn later(&self, attempt: &Attempt, invoice: &Invoice) -> Result<(), DispatchError> {
+        let now = self.dispatching.clock.now();
+        let mut conn = self.dispatching.pool.acquire().await?;
+        let lost = matches!(attempt.status, AttemptStatus::Sent | AttemptStatus::Unknown);
+        if lost && now - attempt.created_at > CASE_AFTER {
+            let detail = format!(
+                "attempt {} through {} ({}) is {}, made at {}: {}",
+                attempt.id,
+                attempt.partner,
+                attempt.reference,
+                attempt.status,
+                attempt.created_at.format("%Y-%m-%d %H:%M UTC"),
+                attempt.last_code.as_deref().unwrap_or("no word"),
+            );
+            let case = Break {
+                id: BreakId::new(now),
+                code: BreakCode::StatusDiffers,
+                state: BreakState::Open,
+                opened_at: now,
+                partner: attempt.partner.clone(),
+                agency: invoice.agency.clone(),
+                invoice: Some(invoice.id),
+                settlement: None,
+                amount: attempt.amount,
+                detail,
+            };
+            breaks::store::break_open_once(&mut conn, &case).await?;
+        }
         let tries = due::tries(&mut conn, due::QUERY, attempt.id.0).await?;
         if tries >= QUESTIONS {
             tracing::error!(attempt = %attempt.id, "nobody can say what became of an attempt");
@@ -178,8 +222,59 @@ impl Querying {
             .or(PAUSES.last())
             .copied()
             .unwrap_or(60);
-        let at = self.dispatching.clock.now() + Duration::seconds(pause);
-        due::put_in(&mut conn, due::QUERY, attempt.id.0, at).await?;
+        due::put_in(&mut conn, due::QUERY, attempt.id.0, now + Duration::seconds(pause)).await?;
         Ok(())
     }
+
+    /// Asks, and books what the partner says it has collected.
+    async fn hear(
+        &self,
+        partner: &Partner,
+        dialect: &Arc<dyn Dialect>,
+        attempt: &Attempt,
+        invoice: &Invoice,
+    ) -> Heard {
+        let this = &self.dispatching;
+        let order = attempt.order(invoice, &this.public_url);
+        let Some(call) = dialect.ask_query(&order, this.clock.now(), rand::random()) else {
+            return Heard::NotAskable;
+        };
+        let answered = match this.caller.call(&attempt.partner, call).await {
+            Ok(answered) => answered,
+            // It was not even asked: nothing is learnt.
+            Err(NoAnswer::LeftAlone) => return Heard::Later,
+            Err(why) => return Heard::Standing(Standing::Unknown { why: why.to_string() }),
+        };
+        let standing = dialect.hear_query(&order, answered.as_answer());
+        if let Standing::Collected(reports) = &standing {
+            let directory = this.directory.current();
+            for report in reports {
+                let verdict = self.doors.take(&directory, partner, report, &answered.body).await;
+                if verdict == Verdict::TryLater {
+                    return Heard::Later;
+                }
+            }
+        }
+        Heard::Standing(standing)
+    }
+
+    /// Asks after an attempt that has ended here, only to book what came in.
+    pub(super) async fn collect(
+        &self,
+        attempt: &Attempt,
+        invoice: &Invoice,
+    ) -> Result<(), DispatchError> {
+        let directory = self.dispatching.directory.current();
+        let Some(partner) = directory.partner(&attempt.partner) else { return Ok(()) };
+        let Some(dialect) = partner.dialect.clone() else { return Ok(()) };
+        self.hear(partner, &dialect, attempt, invoice).await;
+        Ok(())
+    }
+}
+
+/// What came of a question.
+enum Heard {
+    Standing(Standing),
+    NotAskable,
+    Later,
 }

@@ -47,7 +47,9 @@ pub async fn claims_read(
     let rows = sqlx::query!(
         r#"select l.place as "place!", c.invoice_id
              from unnest($1::text[], $2::text[], $3::text[]) with ordinality l(p, d, f, place)
-             join claim c on c.portal = l.p and c.dossier = l.d and c.fee = l.f"#,
+            cross join lateral (
+                  select * from claim c
+                   where c.portal = l.p and c.dossier = l.d and c.fee = l.f offset 0) c"#,
         &portals,
         &dossiers,
         &fees

@@ -200,20 +200,25 @@ async fn end_attempts(
     invoices: &[&Invoice],
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let mut changes = Vec::new();
+    let (mut changes, mut held_open) = (Vec::new(), Vec::new());
     for invoice in invoices {
         for attempt in store::attempts_of_invoice(conn, invoice.id).await? {
-            if matches!(attempt.status, AttemptStatus::Created | AttemptStatus::AwaitingPayer) {
-                changes.push(AttemptChange {
-                    id: attempt.id,
-                    from: attempt.status,
-                    to: AttemptStatus::Expired,
-                    instruction: None,
-                    code: None,
-                });
+            if !matches!(attempt.status, AttemptStatus::Created | AttemptStatus::AwaitingPayer) {
+                continue;
             }
+            if attempt.instruction.as_ref().is_some_and(|i| i.partner_order.is_some()) {
+                held_open.push(attempt.id.0);
+            }
+            changes.push(AttemptChange {
+                id: attempt.id,
+                from: attempt.status,
+                to: AttemptStatus::Expired,
+                instruction: None,
+                code: None,
+            });
         }
     }
     store::attempts_step(conn, &changes, now).await?;
-    Ok(())
+    // What nobody is to pay any more shall not be payable at the partner either.
+    due::put_many_in(conn, due::CANCEL, &held_open, now).await
 }

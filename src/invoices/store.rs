@@ -34,28 +34,31 @@ pub async fn attempts_lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<(), 
     Ok(())
 }
 
-/// Ends the orders that stood at banks from the start, of invoices that were paid another way.
+/// Ends the orders that stood at banks from the start, of invoices that were paid another way;
+/// which of them their partners hold open under an id of their own.
 pub async fn standing_orders_end(
     conn: &mut PgConnection,
     invoices: &[Uuid],
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<Uuid>, sqlx::Error> {
     if invoices.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query!(
-        "update attempt set status = 'expired', status_since = $2
+    let ended = sqlx::query!(
+        r#"update attempt set status = 'expired', status_since = $2
           where attempt_id in (
                 select attempt_id from attempt
                  where invoice_id = any($1) and payer_ip = '0.0.0.0'
                    and status in ('created', 'awaiting_payer')
-                 order by attempt_id for no key update)",
+                 order by attempt_id for no key update)
+         returning attempt_id,
+                   coalesce(instruction ->> 'partner_order', '') <> '' as "held_open!""#,
         invoices,
         now
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    Ok(ended.into_iter().filter(|row| row.held_open).map(|row| row.attempt_id).collect())
 }
 
 /// Writes invoices, all in one statement.
@@ -292,6 +295,9 @@ pub async fn attempts_read(
     conn: &mut PgConnection,
     ids: &[Uuid],
 ) -> Result<Vec<Attempt>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query_as!(
         AttemptRow,
         r#"select attempt_id, invoice_id, partner, reference, amount, currency, payer_ip, language,
@@ -330,7 +336,9 @@ pub async fn attempts_of_references(
     let ids = sqlx::query_scalar!(
         "select a.attempt_id
            from unnest($1::text[], $2::text[]) r(partner, reference)
-           join attempt a on a.partner = r.partner and a.reference = r.reference",
+          cross join lateral (
+                select attempt_id from attempt a
+                 where a.partner = r.partner and a.reference = r.reference offset 0) a",
         partners,
         references
     )

@@ -34,7 +34,9 @@ pub async fn steps(conn: &mut PgConnection, keys: &[StepKey]) -> Result<Vec<Foun
                          where d.invoice_id = e.invoice_id and d.sequence = e.sequence)
                       as "handled!"
              from (select distinct * from unnest($1::uuid[], $2::integer[])) k(invoice_id, sequence)
-             join event e on e.invoice_id = k.invoice_id and e.sequence = k.sequence"#,
+            cross join lateral (
+                  select * from event e
+                   where e.invoice_id = k.invoice_id and e.sequence = k.sequence offset 0) e"#,
         &invoices,
         &sequences,
     )

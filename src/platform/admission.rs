@@ -120,7 +120,9 @@ pub async fn admit_in(
     let rows = sqlx::query!(
         "select a.caller, a.key, a.fingerprint, a.status, a.body
            from unnest($1::text[], $2::text[]) asked(caller, key)
-           join answer a on a.caller = asked.caller and a.key = asked.key",
+          cross join lateral (
+                select * from answer a
+                 where a.caller = asked.caller and a.key = asked.key offset 0) a",
         &callers,
         &keys
     )

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 /// The kind of the row that has an attempt asked after.
 pub const QUERY: &str = "attempt.query";
+/// The kind of the row that has an order taken back at its partner.
+pub const CANCEL: &str = "attempt.cancel";
 
 /// The kind of the row that has refunds opened for what is due back; the subject is the invoice.
 pub const REFUND_OPEN: &str = "refund.open";
@@ -34,6 +36,85 @@ pub async fn put_in(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Puts off many things that nothing was put off of before.
+pub async fn put_many_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    subjects: &[Uuid],
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into due (kind, subject, due_at)
+         select $1, s.subject, $3 from unnest($2::uuid[]) s(subject) order by s.subject
+         on conflict on constraint due_pkey do nothing",
+        kind,
+        subjects,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Puts something off that is as it should be: what was tried before does not count any more.
+pub async fn put_afresh_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    subject: Uuid,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into due (kind, subject, due_at) values ($1, $2, $3)
+         on conflict on constraint due_pkey do update set due_at = excluded.due_at, tries = 0",
+        kind,
+        subject,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes all of a kind due now; how many.
+pub async fn hasten(pool: &PgPool, kind: &str, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "update due set due_at = $2 where (kind, subject) in (
+            select kind, subject from due where kind = $1 and due_at > $2 for update skip locked)",
+        kind,
+        now
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// What waits, by kind.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The kind.
+    pub kind: String,
+    /// How many wait.
+    pub waiting: i64,
+    /// For so many seconds the longest overdue has been due; 0 when none is.
+    pub overdue: i64,
+}
+
+/// How much waits.
+pub async fn waiting(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Waiting>, sqlx::Error> {
+    sqlx::query_as!(
+        Waiting,
+        r#"select kind, count(*) as "waiting!",
+                  greatest(0, extract(epoch from $1 - min(due_at)))::bigint as "overdue!"
+             from due group by kind order by kind"#,
+        now
+    )
+    .fetch_all(pool)
+    .await
 }
 
 /// Puts something off until a time unless it already waits.

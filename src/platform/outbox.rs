@@ -83,17 +83,19 @@ pub struct Row {
     pub trace: String,
 }
 
-/// The oldest rows but some, at most `most`. They are not locked: who reads them twice sends them twice,
+/// The oldest rows after one and without some, at most `most`. They are not locked: who reads them twice sends them twice,
 /// and the consumers absorb it.
 pub async fn oldest(
     conn: &mut PgConnection,
+    after: i64,
     but: &[i64],
     most: i64,
 ) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
         "select outbox_id, kind, route, subject, sequence, trace from outbox
-          where outbox_id <> all($1) order by outbox_id limit $2",
+          where outbox_id > $1 and outbox_id <> all($2) order by outbox_id limit $3",
+        after,
         but,
         most
     )

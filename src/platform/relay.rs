@@ -94,6 +94,7 @@ impl Relay {
         let mut led_until = tokio::time::Instant::now();
         // What no queue takes must not keep the rest waiting.
         let (mut aside, mut aside_until) = (Vec::new(), led_until + ASIDE_FOR);
+        let mut reader = Reader::default();
         tokio::spawn(recovered(Search { queues: empty, reach: None }));
         let mut reach = None;
         // What was confirmed just before may be lost and still too young to tell.
@@ -111,6 +112,7 @@ impl Relay {
             }
             if now >= aside_until {
                 aside.clear();
+                reader = Reader::default();
                 aside_until = now + ASIDE_FOR;
             }
             if now >= recover_at {
@@ -126,7 +128,7 @@ impl Relay {
             }
             let rows = {
                 let mut conn = self.pool.acquire().await?;
-                outbox::oldest(&mut conn, &aside, ROUND).await?
+                outbox::oldest(&mut conn, reader.after(now), &aside, ROUND).await?
             };
             if rows.is_empty() {
                 if !publisher.is_open() {
@@ -149,6 +151,7 @@ impl Relay {
             }
             let mut conn = self.pool.acquire().await?;
             outbox::delete(&mut conn, &stored).await?;
+            reader.deleted(&stored);
             metrics::counter!("payclear_messages_relayed_total")
                 .increment(u64::try_from(stored.len()).unwrap_or(0));
         }
@@ -160,10 +163,59 @@ impl Relay {
     }
 }
 
+/// Where reading begins. What was deleted stays in the index until it is vacuumed, and a reader from
+/// the beginning would walk over all of it; but numbers are not committed in their order, so reading
+/// begins a few seconds behind, and from the beginning now and again.
+#[derive(Debug, Default)]
+struct Reader {
+    /// Everything up to here was deleted some seconds ago.
+    floor: i64,
+    /// The highest number deleted so far.
+    highest: i64,
+    /// The highest at the last look.
+    last: i64,
+    looked_at: Option<tokio::time::Instant>,
+}
+
+/// Longer than a transaction lasts.
+const BEHIND: Duration = Duration::from_secs(3);
+
+impl Reader {
+    fn deleted(&mut self, ids: &[i64]) {
+        self.highest = ids.iter().copied().fold(self.highest, i64::max);
+    }
+
+    fn after(&mut self, now: tokio::time::Instant) -> i64 {
+        if self.looked_at.is_none_or(|at| now >= at + BEHIND) {
+            self.floor = self.last;
+            self.last = self.highest;
+            self.looked_at = Some(now);
+        }
+        self.floor
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum RelayError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_begins_behind_what_was_deleted_lately() {
+        let (mut reader, began) = (Reader::default(), tokio::time::Instant::now());
+        assert_eq!(reader.after(began), 0);
+        reader.deleted(&[7, 3]);
+        assert_eq!(reader.after(began + BEHIND), 0, "7 was deleted a moment ago");
+        reader.deleted(&[9]);
+        assert_eq!(reader.after(began + BEHIND), 0, "looked at lately");
+        assert_eq!(reader.after(began + 2 * BEHIND), 7);
+        assert_eq!(reader.after(began + 3 * BEHIND), 9);
+    }
 }

@@ -542,7 +542,9 @@ impl Group {
         invoice_store::invoices_update(conn, &changed).await?;
         let steps: Vec<AttemptChange> = self.steps.into_values().collect();
         invoice_store::attempts_step(conn, &steps, self.now).await?;
-        invoice_store::standing_orders_end(conn, &self.paid_another_way, self.now).await?;
+        let needless =
+            invoice_store::standing_orders_end(conn, &self.paid_another_way, self.now).await?;
+        due::put_many_in(conn, due::CANCEL, &needless, self.now).await?;
         let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
         ledger::entries_insert(conn, &entries, &numbers).await?;
         store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;

@@ -66,7 +66,8 @@ fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::E
     sqlx::Error::Decode(Box::new(error))
 }
 
-/// The settlements that have these keys.
+/// The settlements that have these keys. `lateral … offset 0` has each key looked up by itself: a
+/// plan made while the table was empty would read all of it for every group.
 pub async fn settlements_of_keys(
     conn: &mut PgConnection,
     partners: &[String],
@@ -78,8 +79,11 @@ pub async fn settlements_of_keys(
                 s.currency, s.memo, s.value_time, s.received_at, s.outcome, s.invoice_id,
                 s.attempt_id, s.applied_cycle, s.entry_id
            from unnest($1::text[], $2::text[], $3::text[]) k(partner, source, transaction_id)
-           join settlement s on s.partner = k.partner and s.source = k.source
-                and s.transaction_id = k.transaction_id",
+          cross join lateral (
+                select * from settlement s
+                 where s.partner = k.partner and s.source = k.source
+                   and s.transaction_id = k.transaction_id
+                offset 0) s",
         partners,
         sources,
         transactions

@@ -211,6 +211,17 @@ pub enum Cancelled {
     },
 }
 
+impl Cancelled {
+    /// For metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::TooLate => "too_late",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
 /// What a partner's answer to a new order means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Created {

@@ -1,0 +1,91 @@
+//! Orders that nobody is to pay any more are taken back at the partner: their invoice was cancelled,
+//! has expired, or was paid another way. Money that comes all the same is booked all the same; this
+//! only keeps payers from paying twice.
+
+use chrono::Duration;
+use sqlx::PgPool;
+
+use super::consumer::DispatchError;
+use super::query::Querying;
+use crate::invoices::attempt::Attempt;
+use crate::invoices::invoice::Invoice;
+use crate::partners::dialects::Cancelled;
+use crate::platform::due;
+use crate::vocabulary::ids::AttemptId;
+
+/// Orders of one sweep.
+const SWEEP: i64 = 100;
+/// Pauses between tries (seconds). After the last one the order is left to expire by itself.
+const PAUSES: [i64; 6] = [5, 30, 120, 600, 3600, 21_600];
+
+impl Querying {
+    /// Takes back the orders that are due to be; returns how many were looked at.
+    pub async fn cancel_sweep(&self, pool: &PgPool) -> Result<usize, DispatchError> {
+        let now = self.dispatching.clock.now();
+        let due = due::take(pool, due::CANCEL, now, SWEEP).await?;
+        let mut cancelling = tokio::task::JoinSet::new();
+        for id in &due {
+            let (this, id) = (self.clone(), AttemptId(*id));
+            cancelling.spawn(async move {
+                match this.dispatching.finder.find(id).await? {
+                    Some((attempt, invoice)) => this.cancel(&attempt, &invoice).await,
+                    None => Ok(()),
+                }
+            });
+        }
+        while let Some(done) = cancelling.join_next().await {
+            if let Ok(Err(error)) = done {
+                tracing::warn!(%error, "an order could not be taken back");
+            }
+        }
+        Ok(due.len())
+    }
+
+    async fn cancel(&self, attempt: &Attempt, invoice: &Invoice) -> Result<(), DispatchError> {
+        let this = &self.dispatching;
+        let directory = this.directory.current();
+        let dialect = directory.partner(&attempt.partner).and_then(|p| p.dialect.clone());
+        let Some(dialect) = dialect else { return self.cancel_later(attempt).await };
+        let order = attempt.order(invoice, &this.public_url);
+        let Some(call) = dialect.ask_cancel(&order) else { return self.cancelled(attempt).await };
+        let heard = match this.caller.call(&attempt.partner, call).await {
+            Ok(answered) => dialect.hear_cancel(&order, answered.as_answer()),
+            Err(why) => Cancelled::Unknown { why: why.to_string() },
+        };
+        metrics::counter!("payclear_orders_taken_back_total",
+            "partner" => attempt.partner.clone(), "answer" => heard.name())
+        .increment(1);
+        match heard {
+            Cancelled::Done => self.cancelled(attempt).await,
+            Cancelled::TooLate => {
+                // The money is on its way, or here: the partner's word of it may have been lost.
+                self.collect(attempt, invoice).await?;
+                self.cancelled(attempt).await
+            }
+            Cancelled::Unknown { why } => {
+                tracing::info!(partner.code = attempt.partner, why, "an order was not taken back");
+                self.cancel_later(attempt).await
+            }
+        }
+    }
+
+    async fn cancelled(&self, attempt: &Attempt) -> Result<(), DispatchError> {
+        let mut conn = self.dispatching.pool.acquire().await?;
+        due::done_in(&mut conn, due::CANCEL, &[attempt.id.0]).await?;
+        Ok(())
+    }
+
+    async fn cancel_later(&self, attempt: &Attempt) -> Result<(), DispatchError> {
+        let mut conn = self.dispatching.pool.acquire().await?;
+        let tries = due::tries(&mut conn, due::CANCEL, attempt.id.0).await?;
+        let pause = usize::try_from(tries).ok().and_then(|tries| PAUSES.get(tries));
+        match pause {
+            Some(pause) => {
+                let at = self.dispatching.clock.now() + Duration::seconds(*pause);
+                due::put_in(&mut conn, due::CANCEL, attempt.id.0, at).await?;
+            }
+            None => due::done_in(&mut conn, due::CANCEL, &[attempt.id.0]).await?,
+        }
+        Ok(())
+    }
+}
