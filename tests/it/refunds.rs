@@ -12,7 +12,7 @@ use payclear::refunds::export::{ExportError, Exporting, File};
 use payclear::refunds::finish::{End, finish_in};
 use payclear::refunds::refund::RefundMethod;
 use payclear::refunds::send::Sent;
-use payclear::refunds::{accounts, paid_over};
+use payclear::refunds::{accounts, paid_over, recover};
 use payclear::registers::caller::{CallerKind, KeyPurpose};
 use payclear::settlements::bank;
 use payclear::vocabulary::clock::Clock;
@@ -444,10 +444,19 @@ async fn two_who_carry_out_one_refund_call_once() {
     let invoice = town.paid_by_vnpay_in_passing(50_000).await;
     let refund = town.ask_back(&invoice, 20_000, 50_000).await.expect(201);
     town.approve_refund(&approver, &refund).await.expect(200);
+    // What the broker loses is written again: for the partner whose queue was found empty.
+    until("the message to be relayed", || async { town.count("outbox").await == 0 }).await;
+    let now = town.clock.now() + Duration::minutes(1);
+    for (partner, expected) in [("samplebank", 0), ("vnpay", 1)] {
+        let lost = recover::resend_lost(&town.pool, &[partner.to_owned()], (None, now), now).await;
+        assert_eq!(lost.expect("looked for"), expected, "{partner}");
+    }
     let carrying = town.app.carrying();
     let sent = join_all((0..5).map(|_| carrying.send(RefundId(id(&refund))))).await;
     let called = sent.iter().filter(|s| matches!(s, Ok(Sent::Called))).count();
     assert_eq!(called, 1, "{sent:?}");
+    let lost = recover::resend_lost(&town.pool, &["vnpay".to_owned()], (None, now), now).await;
+    assert_eq!(lost.expect("looked for"), 0, "what was sent is not sent again");
     assert_eq!(town.given_back().await, [20_000]);
 }
 
