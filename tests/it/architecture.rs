@@ -60,7 +60,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
     ("breaks", &["break_case"]),
-    ("settlements", &["reversal", "settlement"]),
+    ("settlements", &["reversal", "settlement", "settlement_banked"]),
+    ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
     ("notices", &["delivery"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];

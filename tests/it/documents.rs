@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use payclear::approvals::status::{ApprovalStatus, ApprovalStep};
 use payclear::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
 use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
 use payclear::partners::dialects::{
@@ -15,6 +16,7 @@ use payclear::partners::dialects::{
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
 use payclear::platform::problem::ProblemType;
 use payclear::platform::settings::Settings;
+use payclear::refunds::status::{RefundStatus, RefundStep};
 use payclear::vocabulary::codes::InvoiceCode;
 use payclear::vocabulary::money::Money;
 use rand::SeedableRng;
@@ -123,6 +125,13 @@ fn the_life_cycles_are_written_down() {
         |from, step| from.after(step).ok(),
     );
     says(&path, "attempt", &attempt);
+    let refund = life(
+        RefundStatus::ALL,
+        RefundStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "refund", &refund);
     let steps =
         [DeliveryStep::Take, DeliveryStep::Wait, DeliveryStep::GiveUp, DeliveryStep::Redeliver];
     let named = |step| {
@@ -136,6 +145,13 @@ fn the_life_cycles_are_written_down() {
     };
     let delivery = life(DeliveryState::ALL, &steps, named, |from, step| from.after(step).ok());
     says(&path, "delivery", &delivery);
+    let approval = life(
+        ApprovalStatus::ALL,
+        ApprovalStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "approval", &approval);
 }
 
 /// The prose of a doc comment, in one line.

@@ -31,7 +31,8 @@
 //! Not verified against MoMo itself, and therefore settings: whether the codes without a flag in
 //! the table end an order (`also_final`), or one with the flag does not (`also_pending`); that
 //! payers are sent to the host of the API (`page_url`). Not verified and not ours to set: when an
-//! IPN is repeated, the elements of `refundTrans` (`orderId`, `resultCode`, `transId`), and that
+//! IPN is repeated, how long a page lives (15 minutes are assumed; money that comes later is taken
+//! all the same), the elements of `refundTrans` (`orderId`, `resultCode`, `transId`), and that
 //! code 1080 leaves a refund open: until a refund is named there, nothing is said of it.
 
 mod calls;
