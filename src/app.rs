@@ -162,7 +162,7 @@ impl App {
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
-        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
+        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
         let settling = Writer::start(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
@@ -176,6 +176,7 @@ impl App {
             pool: pool.clone(),
             settling: settling.clone(),
             keys: Arc::clone(&keys),
+            client_address_header: settings.http.client_address_header.as_str().into(),
         };
         let call_within = Duration::from_secs(settings.clearing.partner_call_seconds);
         let dispatching = Dispatching {
