@@ -5,13 +5,27 @@
 use serde_json::{Map, Value};
 
 /// Parts of fields' names whose values are not kept at all.
-const SECRET: &[&str] = &["secret", "password", "apikey", "accesskey", "accesscode", "checksumkey", "token"];
+const SECRET: &[&str] =
+    &["secret", "password", "apikey", "accesskey", "accesscode", "checksumkey", "token"];
 /// Parts of fields' names of whose values the last four characters are kept.
-const NUMBER: &[&str] = &["account", "card", "phone", "mobile", "idnumber", "identity", "cccd", "cmnd", "passport", "taxcode"];
+const NUMBER: &[&str] = &[
+    "account", "card", "phone", "mobile", "idnumber", "identity", "cccd", "cmnd", "passport",
+    "taxcode",
+];
 /// Parts of fields' names that name people.
-const PERSON: &[&str] = &["accountname", "holder", "customername", "payername", "buyername", "fullname", "email", "address"];
+const PERSON: &[&str] = &[
+    "accountname",
+    "holder",
+    "customername",
+    "payername",
+    "buyername",
+    "fullname",
+    "email",
+    "address",
+];
 /// Parts of fields' names that payers write in.
-const WRITTEN: &[&str] = &["description", "content", "memo", "orderinfo", "addinfo", "message", "note"];
+const WRITTEN: &[&str] =
+    &["description", "content", "memo", "orderinfo", "addinfo", "message", "note"];
 /// A number of so many digits may be an account or an identity paper.
 const LONG: usize = 9;
 /// What stands for what is not kept.
@@ -30,7 +44,8 @@ pub fn masked(body: &[u8]) -> Vec<u8> {
 
 fn masked_text(text: &str, depth: usize) -> String {
     let begins = text.trim_start();
-    if depth < DEEPEST && begins.starts_with(['{', '['])
+    if depth < DEEPEST
+        && begins.starts_with(['{', '['])
         && let Ok(value) = serde_json::from_str::<Value>(text)
     {
         return masked_value(value, depth).to_string();
@@ -100,7 +115,11 @@ fn masked_field(name: &str, value: Value, depth: usize) -> Value {
 /// Some partners put JSON into a text. Any other text of a field that is not known to hold numbers
 /// of people stays: it is a reference, a code, a time.
 fn inner(text: &str, depth: usize) -> String {
-    if text.trim_start().starts_with(['{', '[']) { masked_text(text, depth + 1) } else { text.to_owned() }
+    if text.trim_start().starts_with(['{', '[']) {
+        masked_text(text, depth + 1)
+    } else {
+        text.to_owned()
+    }
 }
 
 fn last_four(text: &str) -> String {
@@ -181,7 +200,10 @@ mod tests {
 
     #[test]
     fn what_has_no_form_loses_its_long_numbers() {
-        assert_eq!(masked(b"{\"account\": 0011009988776, broken"), "{\"account\": …8776, broken".as_bytes());
+        assert_eq!(
+            masked(b"{\"account\": 0011009988776, broken"),
+            "{\"account\": …8776, broken".as_bytes()
+        );
         let kept = masked(b"\xff\xfe 001199012345");
         assert!(String::from_utf8(kept).expect("text").ends_with("…2345"));
         assert_eq!(masked(b""), b"");

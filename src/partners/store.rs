@@ -24,20 +24,22 @@ pub async fn partner_list(conn: &mut PgConnection) -> Result<Vec<PartnerRow>, sq
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|row| Ok(PartnerRow {
-            entry: PartnerEntry {
-                code: row.code,
-                name: row.name,
-                name_en: row.name_en,
-                dialect: row.dialect,
-                calls_per_second: row.calls_per_second.unsigned_abs(),
-                open: row.open,
-                seen_as: row.seen_as.into_iter().map(Origin::from_register).collect(),
-                // What is not readable any more must not become "anywhere".
-                called_from: networks(&row.called_from)?,
-            },
-            settings: row.settings,
-        }))
+        .map(|row| {
+            Ok(PartnerRow {
+                entry: PartnerEntry {
+                    code: row.code,
+                    name: row.name,
+                    name_en: row.name_en,
+                    dialect: row.dialect,
+                    calls_per_second: row.calls_per_second.unsigned_abs(),
+                    open: row.open,
+                    seen_as: row.seen_as.into_iter().map(Origin::from_register).collect(),
+                    // What is not readable any more must not become "anywhere".
+                    called_from: networks(&row.called_from)?,
+                },
+                settings: row.settings,
+            })
+        })
         .collect()
 }
 

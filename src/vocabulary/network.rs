@@ -96,9 +96,16 @@ mod tests {
 
     #[test]
     fn what_names_no_network_is_refused() {
-        for text in ["", "203.0.113", "203.0.113.7/24", "203.0.113.0/33", "203.0.113.0/+8", "::/129",
-            "bank.example", "203.0.113.0/"]
-        {
+        for text in [
+            "",
+            "203.0.113",
+            "203.0.113.7/24",
+            "203.0.113.0/33",
+            "203.0.113.0/+8",
+            "::/129",
+            "bank.example",
+            "203.0.113.0/",
+        ] {
             assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
         }
         assert_eq!("10.0.0.1".parse::<Network>().expect("a network").to_string(), "10.0.0.1/32");
