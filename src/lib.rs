@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
 pub mod notices;
+pub mod operations;
 pub mod partners;
 pub mod people;
 pub mod platform;

@@ -372,6 +372,9 @@ pub enum Unheard {
     /// The signature is missing or wrong.
     #[error("signature missing or wrong")]
     Signature,
+    /// It comes from where the partner does not call from.
+    #[error("an address that is none of the partner's")]
+    Stranger,
     /// Signed, but for another merchant.
     #[error("another merchant's message")]
     Merchant,
@@ -425,7 +428,8 @@ text_enum! {
 impl From<&Unheard> for Verdict {
     fn from(unheard: &Unheard) -> Self {
         match unheard {
-            Unheard::Signature => Self::BadSignature,
+            // A stranger is told what anybody is told whose signature does not hold.
+            Unheard::Signature | Unheard::Stranger => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
             Unheard::Test | Unheard::NoCredit => Self::Test,
