@@ -384,6 +384,12 @@ pub enum Unheard {
         /// Which field, what is wrong with it.
         why: String,
     },
+    /// Signed, but of an amount that cannot be: no order is of that amount.
+    #[error("an amount that no order has: {amount}")]
+    Amount {
+        /// What it says.
+        amount: String,
+    },
     /// The partner only tries out whether we answer.
     #[error("a test call")]
     Test,
@@ -432,6 +438,7 @@ impl From<&Unheard> for Verdict {
             Unheard::Signature | Unheard::Stranger => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
+            Unheard::Amount { .. } => Self::WrongAmount,
             Unheard::Test | Unheard::NoCredit => Self::Test,
         }
     }
