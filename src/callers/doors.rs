@@ -5,6 +5,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderMap, Uri};
@@ -27,6 +28,8 @@ pub struct Doors {
     clock: SharedClock,
     public_url: Arc<str>,
     limits: Arc<Limits>,
+    /// So many processes share what a caller may do in a second.
+    replicas: Arc<AtomicU32>,
 }
 
 /// One token bucket for each caller; buckets of callers with another allowance are apart.
@@ -52,7 +55,14 @@ pub struct SignedWrite {
 impl Doors {
     /// Doors of a service that the outside knows as `public_url`.
     pub fn new(directory: LiveDirectory, clock: SharedClock, public_url: &str) -> Self {
-        Self { directory, clock, public_url: public_url.into(), limits: Arc::default() }
+        Self { directory, clock, public_url: public_url.into(), limits: Arc::default(),
+            replicas: Arc::new(AtomicU32::new(1)),
+        }
+    }
+
+    /// Callers' allowances are shared out among so many processes.
+    pub fn share_among(&self, replicas: u32) {
+        self.replicas.store(replicas.max(1), Ordering::Relaxed);
     }
 
     /// The registers as they are now.
@@ -190,7 +200,8 @@ impl Doors {
             CallerKind::Portal => directory.portal(&caller.code).map(|p| p.calls_per_second),
             CallerKind::Partner => directory.partner(&caller.code).map(|p| p.calls_per_second),
         };
-        self.limits.check(&caller.to_string(), per_second.unwrap_or(1))
+        let shares = self.replicas.load(Ordering::Relaxed).max(1);
+        self.limits.check(&caller.to_string(), per_second.unwrap_or(1).div_ceil(shares))
     }
 
     /// Forgets callers and addresses that have not called for a while; called now and again.

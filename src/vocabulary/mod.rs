@@ -9,4 +9,5 @@ pub mod day;
 pub mod ids;
 pub mod money;
 pub mod origin;
+pub mod realm;
 pub mod text_enum;

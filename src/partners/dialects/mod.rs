@@ -20,6 +20,7 @@ pub mod plain;
 mod reading;
 pub mod sepay;
 pub mod settings;
+pub mod test_bank;
 pub mod vietqr;
 pub mod viettel;
 pub mod vnpay;
@@ -47,6 +48,8 @@ pub enum Quirk {
     MerchantNumber,
     /// It calls nobody back: its money is settled through the signed API.
     NoCallback,
+    /// It makes its money up: it is spoken to in the sandbox alone.
+    SandboxOnly,
 }
 
 /// The register of dialects: name, what makes one from its settings, and its quirks.
@@ -83,6 +86,7 @@ register! {
     "payos" => payos::Payos::open,
     "plain" => plain::Plain::open [NoCallback],
     "sepay" => sepay::Sepay::open,
+    "test" => test_bank::TestBank::open [SandboxOnly],
     "viettel" => viettel::Viettel::open [MerchantNumber],
     "vnpay" => vnpay::Vnpay::open [MerchantNumber],
     "zalopay" => zalopay::Zalopay::open [MerchantNumber],
@@ -123,10 +127,13 @@ pub struct Order {
     pub language: &'static str,
 }
 
+/// The method of a call that is answered on the spot, by its own body: the test bank lives here.
+pub const NO_CALL: &str = "NONE";
+
 /// A call to make to a partner.
 #[derive(Clone)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// `GET` or `POST`; [`NO_CALL`] goes nowhere, its body is the answer.
     pub method: &'static str,
     /// The whole address.
     pub url: String,
