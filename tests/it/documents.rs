@@ -205,6 +205,7 @@ fn every_setting_is_written_down() {
         "clearing": read.clearing,
         "notices": read.notices,
         "people": read.people,
+        "mail": read.mail,
     });
     let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
     let mut line = |key: &str, default: Option<&Value>, meaning: &str| {
