@@ -37,6 +37,7 @@ use crate::invoices::expire::Expiring;
 use crate::invoices::issue::Issuing;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::chart::AccountKind;
+use crate::mail::Mailing;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
 use crate::operations::gauges;
@@ -54,8 +55,10 @@ use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
 };
+use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
+use crate::refunds::name_account::Naming;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -64,8 +67,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, notices, operations, people,
-    refunds, settlements,
+    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
+    people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -149,6 +152,7 @@ pub struct App {
     pub kinds: Kinds,
     doors: Doors,
     people: PeopleDoor,
+    counter_limits: Arc<counter::limits::Limits>,
     settling: Writer<Settling>,
     issuing: Writer<Issuing>,
     metrics: PrometheusHandle,
@@ -251,6 +255,7 @@ impl App {
             kinds: kinds(),
             doors,
             people,
+            counter_limits: Arc::default(),
             settling,
             issuing,
             metrics: telemetry::start_metrics(),
@@ -279,6 +284,13 @@ impl App {
                     clock: self.clock.clone(),
                     minutes: settings.clearing.attempt_minutes,
                 },
+                naming: Naming {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    keys: Arc::clone(&self.keys),
+                },
+                mailing: self.mailing(),
+                limits: Arc::clone(&self.counter_limits),
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
@@ -371,6 +383,9 @@ impl App {
             work.spawn(self.clone().consume_notices());
             let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
             work.spawn(Arc::clone(&self.results).run(every, self.stop.clone()));
+            if let Some(mailing) = self.mailing() {
+                work.spawn(mailing.run(every, self.stop.clone()));
+            }
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
@@ -421,6 +436,7 @@ impl App {
                 () = tokio::time::sleep(Duration::from_mins(1)) => {
                     self.doors.forget_idle();
                     self.people.limits.forget_idle();
+                    self.counter_limits.forget_idle();
                 }
             }
         }
@@ -564,6 +580,17 @@ impl App {
         }
     }
 
+    /// Writing to payers; none without a server.
+    pub fn mailing(&self) -> Option<Mailing> {
+        self.settings.mail.is_on().then(|| Mailing {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            keys: Arc::clone(&self.keys),
+            settings: Arc::new(self.settings.mail.clone()),
+            public_url: self.settings.http.public_url.as_str().into(),
+        })
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -665,6 +692,11 @@ impl App {
             if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
                 heard("exchanges", &error);
             }
+            if let Some(mailing) = self.mailing()
+                && let Err(error) = mailing.prune().await
+            {
+                heard("mail", &error);
+            }
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
@@ -726,6 +758,12 @@ impl App {
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
         gauges::tell_waiting(&self.sweeping()).await?;
+        if self.settings.mail.is_on() {
+            let (waiting, overdue) =
+                mail::store::mails_waiting(&self.pool, self.clock.now()).await?;
+            metrics::gauge!("payclear_mail_waiting").set(gauge(waiting));
+            metrics::gauge!("payclear_mail_overdue_seconds").set(gauge(overdue));
+        }
         Ok(())
     }
 }
@@ -754,6 +792,7 @@ pub fn kinds() -> Kinds {
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind),
+        Arc::new(RefundAccountKind),
     ])
 }
 

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["operations"],
     &["compat"],
     &["desk", "counter", "notices", "reconciliation", "receipts"],
-    &["dispatch", "refunds"],
+    &["dispatch", "mail", "refunds"],
     &["settlements"],
     &["invoices", "breaks"],
     &["callers"],
@@ -63,6 +63,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("breaks", &["break_case"]),
     ("settlements", &["reversal", "settlement", "settlement_banked"]),
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];

@@ -217,6 +217,7 @@ fn every_setting_is_written_down() {
             "database_url": read.sandbox.database_url, "connections": read.sandbox.connections,
             "broker_url": read.sandbox.broker_url,
         },
+        "mail": read.mail,
     });
     let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
     let mut line = |key: &str, default: Option<&Value>, meaning: &str| {
