@@ -290,6 +290,7 @@ async fn every_operation_refuses_who_does_not_sign() {
     for (method, template) in operations(&doors.document) {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
+        let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
