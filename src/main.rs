@@ -85,6 +85,8 @@ enum PartnerCommand {
         /// The file.
         file: String,
     },
+    /// Drives a partner's sandbox through its dialect, before go-live: pass or what to mend.
+    Certify(commands::partner_certify::Certify),
     #[command(flatten)]
     Of(commands::partner::Partner),
 }
@@ -135,6 +137,16 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Partner(PartnerCommand::Vectors { channel, file }) => {
             let tally = commands::partner_vectors::run(&channel, &file)?;
             return Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Partner(PartnerCommand::Certify(args)) => {
+            let settings = Settings::read()?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 2).await?;
+            let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+            let with = (&*keys, &directory);
+            let certified =
+                commands::partner_certify::run(&args, &pool, &settings, with, &*clock).await?;
+            return Ok(certified);
         }
         Command::Partner(PartnerCommand::Of(command)) => {
             let settings = settings_of(realm)?;

@@ -82,6 +82,8 @@ settings() {
   export PAYCLEAR__HTTP__LISTEN=$LISTEN:$(port PAYCLEAR) PAYCLEAR__HTTP__PUBLIC_URL=$PAYCLEAR_URL
   export PAYCLEAR__SECRETS__MASTER_KEY_FILE=$SECRETS/master-key PAYCLEAR__MODE=development
   export PAYCLEAR__CLEARING__STANDING_PARTNER=samplebank
+  # It listens to this machine alone; the bench names payers' addresses as a proxy would.
+  export PAYCLEAR__HTTP__CLIENT_ADDRESS_HEADER=x-payer-address
   # One-time codes are checked when they are given, and not missed.
   export PAYCLEAR__PEOPLE__SECOND_FACTOR=optional
 
