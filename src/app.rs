@@ -49,7 +49,8 @@ use crate::platform::relay::{Relay, Search};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
-    admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
+    admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
+    telemetry,
 };
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
@@ -61,7 +62,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, notices, people, refunds, settlements,
+    approvals, callers, compat, counter, dispatch, invoices, ledger, notices, people, refunds,
+    settlements,
 };
 
 crate::text_enum! {
@@ -275,6 +277,7 @@ impl App {
                 },
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
     }

@@ -55,7 +55,11 @@ pub struct SignedWrite {
 impl Doors {
     /// Doors of a service that the outside knows as `public_url`.
     pub fn new(directory: LiveDirectory, clock: SharedClock, public_url: &str) -> Self {
-        Self { directory, clock, public_url: public_url.into(), limits: Arc::default(),
+        Self {
+            directory,
+            clock,
+            public_url: public_url.into(),
+            limits: Arc::default(),
             replicas: Arc::new(AtomicU32::new(1)),
         }
     }

@@ -61,7 +61,10 @@ pub struct Total {
 }
 
 /// The instants of a business day: from, and the first that is no more of it.
-pub fn bounds(day: NaiveDate, cut_off: Option<NaiveTime>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+pub fn bounds(
+    day: NaiveDate,
+    cut_off: Option<NaiveTime>,
+) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let turns = |date: NaiveDate| date.and_time(cut_off.unwrap_or(NaiveTime::MIN));
     // With a cut-off a day begins on the evening before.
     let first = if cut_off.is_some() { day.pred_opt()? } else { day };
@@ -128,8 +131,7 @@ struct Adding {
 
 impl Adding {
     fn take(&mut self, step: &MoneyStep) -> Result<(), sqlx::Error> {
-        let another =
-            |sums: &Sums| sums.agency != step.agency || sums.currency != step.currency;
+        let another = |sums: &Sums| sums.agency != step.agency || sums.currency != step.currency;
         if self.now.as_ref().is_none_or(another) {
             self.turn();
         }

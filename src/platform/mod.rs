@@ -20,6 +20,7 @@ pub mod message_signature;
 pub mod openapi;
 pub mod outbox;
 pub mod problem;
+pub mod problem_page;
 pub mod relay;
 pub mod seal;
 pub mod sequencer;

@@ -211,11 +211,18 @@ pub struct SandboxSettings {
     pub connections: u32,
     /// Its own virtual host; empty: that of `broker.url`, every name there with `test_` in front.
     pub broker_url: String,
+    /// What `clearing.standing_partner` is there: the test bank of `registers/sandbox`.
+    pub standing_partner: String,
 }
 
 impl Default for SandboxSettings {
     fn default() -> Self {
-        Self { database_url: String::new(), connections: 8, broker_url: String::new() }
+        Self {
+            database_url: String::new(),
+            connections: 8,
+            broker_url: String::new(),
+            standing_partner: "testbank".to_owned(),
+        }
     }
 }
 
@@ -319,8 +326,10 @@ impl Settings {
                 connections: self.sandbox.connections,
             },
             broker,
-            // The sandbox's registers name its own partners: the first by code, unless told.
-            clearing: ClearingSettings { standing_partner: String::new(), ..self.clearing.clone() },
+            clearing: ClearingSettings {
+                standing_partner: self.sandbox.standing_partner.clone(),
+                ..self.clearing.clone()
+            },
             sandbox: SandboxSettings::default(),
             realm: Realm::Sandbox,
             ..self.clone()
@@ -330,9 +339,11 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |field, why: &str| Err(SettingsError::Wrong { field, why: why.to_owned() });
         let same = |one: &str, other: &str| {
-            let bare = |text: &str| url::Url::parse(text).ok().map(|url| {
-                (url.host_str().map(str::to_owned), url.port(), url.path().to_owned())
-            });
+            let bare = |text: &str| {
+                url::Url::parse(text).ok().map(|url| {
+                    (url.host_str().map(str::to_owned), url.port(), url.path().to_owned())
+                })
+            };
             one == other || (bare(one).is_some() && bare(one) == bare(other))
         };
         if same(&self.sandbox.database_url, &self.database.url)
@@ -340,8 +351,7 @@ impl Settings {
         {
             return wrong("sandbox.database_url", "must be another database than database.url");
         }
-        if same(&self.sandbox.broker_url, &self.broker.url) && !self.sandbox.broker_url.is_empty()
-        {
+        if same(&self.sandbox.broker_url, &self.broker.url) && !self.sandbox.broker_url.is_empty() {
             return wrong(
                 "sandbox.broker_url",
                 "must be another virtual host than broker.url, or empty",

@@ -11,8 +11,8 @@ use super::store;
 use crate::platform::directory_version;
 use crate::platform::seal::MasterKeys;
 use crate::portals::endpoint::{Endpoint, EndpointState};
-use crate::{partners, portals};
 use crate::vocabulary::realm::Realm;
+use crate::{partners, portals};
 
 /// Changes may get in between so often while everything is read.
 const TRIES: usize = 5;

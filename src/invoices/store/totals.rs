@@ -1,8 +1,8 @@
 //! The steps of one day that moved a portal's money, for its totals.
 
 use chrono::{DateTime, Utc};
-use futures_util::stream::BoxStream;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
 
 /// A step that moved money.

@@ -96,9 +96,7 @@ impl TestBank {
             Outcome::Paid | Outcome::UnknownThenPaid => Standing::Collected(vec![whole()]),
             Outcome::Cancelled => Standing::Failed { code: "24".to_owned() },
             Outcome::UnknownThenFailed => Standing::Failed { code: "99".to_owned() },
-            Outcome::Twice => {
-                Standing::Collected(vec![whole(), credit(order, "-2", order.amount)])
-            }
+            Outcome::Twice => Standing::Collected(vec![whole(), credit(order, "-2", order.amount)]),
             Outcome::TooLittle => {
                 Standing::Collected(vec![credit(order, "", changed(order.amount, false))])
             }
