@@ -53,7 +53,8 @@ use crate::platform::relay::{Relay, Search};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
-    admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
+    admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
+    telemetry,
 };
 use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
@@ -293,6 +294,7 @@ impl App {
                 limits: Arc::clone(&self.counter_limits),
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
     }

@@ -217,11 +217,18 @@ pub struct SandboxSettings {
     pub connections: u32,
     /// Its own virtual host; empty: that of `broker.url`, every name there with `test_` in front.
     pub broker_url: String,
+    /// What `clearing.standing_partner` is there: the test bank of `registers/sandbox`.
+    pub standing_partner: String,
 }
 
 impl Default for SandboxSettings {
     fn default() -> Self {
-        Self { database_url: String::new(), connections: 8, broker_url: String::new() }
+        Self {
+            database_url: String::new(),
+            connections: 8,
+            broker_url: String::new(),
+            standing_partner: "testbank".to_owned(),
+        }
     }
 }
 
@@ -414,8 +421,10 @@ impl Settings {
                 connections: self.sandbox.connections,
             },
             broker,
-            // The sandbox's registers name its own partners: the first by code, unless told.
-            clearing: ClearingSettings { standing_partner: String::new(), ..self.clearing.clone() },
+            clearing: ClearingSettings {
+                standing_partner: self.sandbox.standing_partner.clone(),
+                ..self.clearing.clone()
+            },
             sandbox: SandboxSettings::default(),
             realm: Realm::Sandbox,
             ..self.clone()
