@@ -151,7 +151,18 @@ impl Doors {
         let routes = app.router();
         let checked = BTreeSet::new();
         let token = String::new();
-        Self { document: document(), scratch, app, routes, portal, bank, approver, token, approval_key, checked }
+        Self {
+            document: document(),
+            scratch,
+            app,
+            routes,
+            portal,
+            bank,
+            approver,
+            token,
+            approval_key,
+            checked,
+        }
     }
 
     pub async fn close(self) {
