@@ -26,6 +26,7 @@ use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
+use crate::dispatch::resolve::ResolveKind;
 use crate::dispatch::start::Starting;
 use crate::dispatch::steps::Stepping;
 use crate::invoices::cancel::Cancelling;
@@ -36,6 +37,8 @@ use crate::ledger::chart::AccountKind;
 use crate::mail::Mailing;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
+use crate::operations::gauges;
+use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
 use crate::people::officer::PeopleDoor;
@@ -60,8 +63,8 @@ use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::{
-    approvals, compat, counter, dispatch, invoices, ledger, mail, notices, people, refunds,
-    settlements,
+    approvals, compat, counter, dispatch, invoices, ledger, mail, notices, operations, people,
+    refunds, settlements,
 };
 
 crate::text_enum! {
@@ -167,10 +170,11 @@ impl App {
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
-        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
-        let settling = Writer::start(
+        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
+        let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
+            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -181,6 +185,7 @@ impl App {
             pool: pool.clone(),
             settling: settling.clone(),
             keys: Arc::clone(&keys),
+            client_address_header: settings.http.client_address_header.as_str().into(),
         };
         let call_within = Duration::from_secs(settings.clearing.partner_call_seconds);
         let dispatching = Dispatching {
@@ -332,8 +337,13 @@ impl App {
             doors: self.doors.clone(),
             refunding: self.refunding(),
         });
+        let attempts = dispatch::http::routes().with_state(self.people.clone());
+        let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
+            people: self.people.clone(),
+            sweeping: self.sweeping(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        api.merge(refunds).merge(people).merge(approvals).into()
+        api.merge(refunds).merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
     /// Runs roles until `stop`, then lets what is under way finish.
@@ -636,15 +646,10 @@ impl App {
         Ok(())
     }
 
-    /// Snapshots of balances, once an hour, and the gauges of suspense and of refunds that wait.
+    /// Snapshots of balances, once an hour, and the gauges of suspense and of states.
     async fn balances(&self) -> Result<(), sqlx::Error> {
-        let waiting = refunds::store::reads::refunds_waiting(&self.pool).await?;
-        for status in ["requested", "approved", "sent"] {
-            let of = waiting.iter().find(|(of, _)| of == status).map_or(0, |(_, n)| *n);
-            metrics::gauge!("payclear_refunds_waiting", "status" => status)
-                .set(f64::from(i32::try_from(of).unwrap_or(i32::MAX)));
-        }
         let now = self.clock.now();
+        gauges::tell_states(&self.pool, now).await?;
         if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
             ledger::store::snapshot_balances(&mut conn).await?;
@@ -659,6 +664,16 @@ impl App {
             .set(held);
         }
         Ok(())
+    }
+
+    /// What waits, and running it now.
+    pub fn sweeping(&self) -> Sweeping {
+        Sweeping {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            kinds: self.kinds.clone(),
+        }
     }
 
     /// Expiry.
@@ -681,12 +696,7 @@ impl App {
             metrics::gauge!("payclear_mail_waiting").set(gauge(waiting));
             metrics::gauge!("payclear_mail_overdue_seconds").set(gauge(overdue));
         }
-        for due in due::waiting(&self.pool, self.clock.now()).await? {
-            metrics::gauge!("payclear_due_waiting", "kind" => due.kind.clone())
-                .set(gauge(due.waiting));
-            metrics::gauge!("payclear_due_overdue_seconds", "kind" => due.kind)
-                .set(gauge(due.overdue));
-        }
+        gauges::tell_waiting(&self.sweeping()).await?;
         Ok(())
     }
 }
@@ -700,12 +710,14 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
+    document.merge(dispatch::http::routes().into_openapi());
+    document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-fn kinds() -> Kinds {
+pub fn kinds() -> Kinds {
     Kinds::new([
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -713,6 +725,7 @@ fn kinds() -> Kinds {
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(RefundAccountKind),
+        Arc::new(ResolveKind),
     ])
 }
 

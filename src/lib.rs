@@ -14,6 +14,7 @@ pub mod invoices;
 pub mod ledger;
 pub mod mail;
 pub mod notices;
+pub mod operations;
 pub mod partners;
 pub mod people;
 pub mod platform;

@@ -7,12 +7,17 @@ use clap::Parser;
 use payclear::app::{self, App, Role};
 use payclear::commands;
 use payclear::ledger::accounts::Accounts;
+use payclear::operations::sweeps::Sweeping;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
 use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
+
+/// A sixth of a settlement's CPU went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Online payment clearing for government fees.
 #[expect(clippy::large_enum_variant, reason = "one is read from the arguments, once")]
@@ -46,6 +51,8 @@ enum Command {
     /// Files of refunds, and what became of them.
     #[command(subcommand)]
     Refunds(commands::refunds::Refunds),
+    /// What waits to be looked at again; with a name, has it looked at now.
+    Sweep(commands::sweep::SweepArgs),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
     /// Recomputes ledger and chain, and says what it found.
@@ -138,6 +145,16 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
                 directory: directory.current(),
             };
             commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
+        }
+        Command::Sweep(args) => {
+            let settings = Settings::read()?;
+            let sweeping = Sweeping {
+                pool: database::open(&settings.database.url, 2).await?,
+                clock: clock.clone(),
+                accounts: Arc::new(Accounts::new(settings.cut_off().unwrap_or(None))),
+                kinds: app::kinds(),
+            };
+            commands::sweep::run(&args, &sweeping, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

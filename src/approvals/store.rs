@@ -195,3 +195,21 @@ pub async fn approval_overdue(
     .fetch_all(conn)
     .await
 }
+
+/// What waits to be decided: how much, and for how many seconds the longest overdue has been past
+/// its end.
+pub async fn approvals_waiting(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "waiting!",
+                  greatest(0, coalesce(extract(epoch from $1 - min(expires_at)), 0))::bigint
+                      as "overdue!"
+             from approval where status = 'pending'"#,
+        now
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.waiting, row.overdue))
+}

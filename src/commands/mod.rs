@@ -16,4 +16,5 @@ pub mod portal;
 pub mod refunds;
 pub mod registers;
 pub mod request;
+pub mod sweep;
 pub mod verify;

@@ -100,6 +100,7 @@ pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
         calls_per_second: entry.calls_per_second,
         open: entry.open,
         seen_as: entry.seen_as,
+        called_from: entry.called_from,
         dialect_name: entry.dialect,
         dialect,
     }

@@ -85,15 +85,14 @@ pub async fn of_refund(
     refund: &Refund,
 ) -> Result<Option<CounterAccount>, AccountError> {
     let named = reads::approved_account(conn, refund.invoice).await?;
-    let (context, sealed) = match named {
-        Some((id, sealed)) => (named_context(id), sealed),
-        None => {
-            let facts = reads::settlement_facts(conn, refund.settlement).await?;
-            let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
-                return Ok(None);
-            };
-            (format!("counter-account/{}", refund.settlement), sealed)
-        }
+    let (context, sealed) = if let Some((id, sealed)) = named {
+        (named_context(id), sealed)
+    } else {
+        let facts = reads::settlement_facts(conn, refund.settlement).await?;
+        let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
+            return Ok(None);
+        };
+        (format!("counter-account/{}", refund.settlement), sealed)
     };
     let opened = keys
         .open(&context, &sealed)

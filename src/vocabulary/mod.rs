@@ -8,5 +8,6 @@ pub mod codes;
 pub mod day;
 pub mod ids;
 pub mod money;
+pub mod network;
 pub mod origin;
 pub mod text_enum;

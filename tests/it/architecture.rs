@@ -11,6 +11,7 @@ use syn::visit::{self, Visit};
 /// From the top down. Imports point to a lower floor or stay in the room.
 const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
+    &["operations"],
     &["compat"],
     &["desk", "counter", "notices", "reconciliation", "receipts"],
     &["dispatch", "mail", "refunds"],

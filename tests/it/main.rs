@@ -14,6 +14,7 @@
 
 mod support;
 
+mod any_order;
 mod approvals;
 mod architecture;
 mod bad_input;
@@ -23,9 +24,12 @@ mod conforms;
 mod crash;
 mod dispatch;
 mod documents;
+mod fault_matrix;
 mod feed;
 mod idempotency;
 mod ledger;
+mod lookup;
+mod mail;
 mod money;
 mod notices;
 mod openapi;

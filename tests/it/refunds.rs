@@ -12,7 +12,7 @@ use payclear::refunds::export::{ExportError, Exporting, File};
 use payclear::refunds::finish::{End, finish_in};
 use payclear::refunds::refund::RefundMethod;
 use payclear::refunds::send::Sent;
-use payclear::refunds::{accounts, paid_over};
+use payclear::refunds::{accounts, paid_over, recover};
 use payclear::registers::caller::{CallerKind, KeyPurpose};
 use payclear::settlements::bank;
 use payclear::vocabulary::clock::Clock;
@@ -36,7 +36,7 @@ fn id(value: &Value) -> Uuid {
 
 impl Town {
     /// The portal's other person, with an approval key.
-    async fn approver(&self) -> Caller {
+    async fn approval_key(&self) -> Caller {
         self.caller_with(CallerKind::Portal, PORTAL, KeyPurpose::Approve).await
     }
 
@@ -62,7 +62,7 @@ impl Town {
         told["refunds"].as_array().expect("refunds").clone()
     }
 
-    async fn approve(&self, approver: &Caller, refund: &Value) -> Answer {
+    async fn approve_refund(&self, approver: &Caller, refund: &Value) -> Answer {
         approver.post(&format!("/v1/refunds/{}/approve", text(refund, "id")), &json!({})).await
     }
 
@@ -175,7 +175,7 @@ impl Town {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_refund_goes_back_the_way_the_money_came_once() {
     let town = Town::whole().await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_vnpay(100_000).await;
 
     let refund = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
@@ -185,7 +185,7 @@ async fn a_whole_refund_goes_back_the_way_the_money_came_once() {
     assert!(read["links"].get("refunds").is_none(), "{read}");
     town.books(&[("partner_receivable vnpay", 100_000), ("agency_payable G01.A", -100_000)]).await;
 
-    let approved = town.approve(&approver, &refund).await.expect(200);
+    let approved = town.approve_refund(&approver, &refund).await.expect(200);
     assert_eq!(text(&approved, "approved_by"), format!("key/{}", approver.key_id));
     town.wait_for_refund(&refund, "sent").await;
     town.books(&[("partner_receivable vnpay", 100_000), ("refunds_in_transit vnpay", -100_000)])
@@ -210,7 +210,7 @@ async fn a_whole_refund_goes_back_the_way_the_money_came_once() {
     let notice = notice.iter().find(|n| n["body"]["type"] == "refund.confirmed").expect("told");
     assert_eq!(notice["body"]["refund_id"], refund["id"]);
     assert_eq!(notice["body"]["refund_amount"], dong(100_000));
-    town.approve(&approver, &refund).await.problem(409, "wrong-state");
+    town.approve_refund(&approver, &refund).await.problem(409, "wrong-state");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,13 +328,13 @@ async fn a_request_sent_again_asks_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_approves_what_they_asked_for_neither_here_nor_in_the_database() {
     let town = Town::doors().await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_bank("T1", 100_000).await;
     town.named_account(&invoice).await;
     let refund = town.ask_back(&invoice, 40_000, 100_000).await.expect(201);
 
-    town.approve(&town.portal, &refund).await.problem(403, "forbidden");
-    town.approve(&town.bank, &refund).await.problem(403, "forbidden");
+    town.approve_refund(&town.portal, &refund).await.problem(403, "forbidden");
+    town.approve_refund(&town.bank, &refund).await.problem(403, "forbidden");
     let path = format!("/v1/invoices/{}/refunds", text(&invoice, "id"));
     let body = json!({ "amount": dong(1), "reason": "x", "refundable": dong(60_000) });
     approver.post(&path, &body).await.problem(401, "unauthenticated");
@@ -361,7 +361,7 @@ async fn nobody_approves_what_they_asked_for_neither_here_nor_in_the_database() 
         assert_eq!(code.as_deref(), Some("23514"), "{forbidden}: {refused}");
     }
     assert_eq!(text(&town.refund(&refund).await, "status"), "requested");
-    town.approve(&approver, &refund).await.expect(200);
+    town.approve_refund(&approver, &refund).await.expect(200);
 
     // Another portal's refund is not there.
     let another = "insert into portal (code, name, load_id) select 'dvc-khac', name, load_id from portal limit 1";
@@ -374,12 +374,12 @@ async fn nobody_approves_what_they_asked_for_neither_here_nor_in_the_database() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_whose_answer_was_lost_is_confirmed_by_asking_and_not_made_twice() {
     let town = Town::whole().await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_vnpay(100_000).await;
     let spoilt = json!({ "partner": "vnpay", "refund": "reset_after_commit" });
     assert_eq!(town.simulators().post("/control/behaviour", &spoilt).await.status, 200);
     let refund = town.ask_back(&invoice, 30_000, 100_000).await.expect(201);
-    town.approve(&approver, &refund).await.expect(200);
+    town.approve_refund(&approver, &refund).await.expect(200);
     town.wait_for_refund(&refund, "sent").await;
     until("the word that was lost to be noted", || async {
         town.count("refund where last_code is not null").await == 1
@@ -400,10 +400,10 @@ async fn a_death_after_sent_is_asked_after_becomes_a_case_and_is_decided_by_a_pe
         settings: json!({}),
     })
     .await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_vnpay_in_passing(100_000).await;
     let refund = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
-    town.approve(&approver, &refund).await.expect(200);
+    town.approve_refund(&approver, &refund).await.expect(200);
     // Sent was committed, and the process died before it called.
     let mark = "update refund set status = 'sent', status_since = now() where refund_id = $1";
     sqlx::query(mark).bind(id(&refund)).execute(&town.pool).await.expect("marked");
@@ -440,28 +440,37 @@ async fn two_who_carry_out_one_refund_call_once() {
         settings: json!({}),
     })
     .await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_vnpay_in_passing(50_000).await;
     let refund = town.ask_back(&invoice, 20_000, 50_000).await.expect(201);
-    town.approve(&approver, &refund).await.expect(200);
+    town.approve_refund(&approver, &refund).await.expect(200);
+    // What the broker loses is written again: for the partner whose queue was found empty.
+    until("the message to be relayed", || async { town.count("outbox").await == 0 }).await;
+    let now = town.clock.now() + Duration::minutes(1);
+    for (partner, expected) in [("samplebank", 0), ("vnpay", 1)] {
+        let lost = recover::resend_lost(&town.pool, &[partner.to_owned()], (None, now), now).await;
+        assert_eq!(lost.expect("looked for"), expected, "{partner}");
+    }
     let carrying = town.app.carrying();
     let sent = join_all((0..5).map(|_| carrying.send(RefundId(id(&refund))))).await;
     let called = sent.iter().filter(|s| matches!(s, Ok(Sent::Called))).count();
     assert_eq!(called, 1, "{sent:?}");
+    let lost = recover::resend_lost(&town.pool, &["vnpay".to_owned()], (None, now), now).await;
+    assert_eq!(lost.expect("looked for"), 0, "what was sent is not sent again");
     assert_eq!(town.given_back().await, [20_000]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_the_partner_refuses_is_booked_back_and_told() {
     let town = Town::whole().await;
-    let approver = town.approver().await;
+    let approver = town.approval_key().await;
     let invoice = town.paid_by_vnpay(100_000).await;
     // The partner knows no order of that day.
     let moved =
         "update attempt set created_at = created_at - interval '3 days' where partner = 'vnpay'";
     assert_eq!(town.as_owner(moved).await.expect("moved"), 1);
     let refund = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
-    town.approve(&approver, &refund).await.expect(200);
+    town.approve_refund(&approver, &refund).await.expect(200);
     town.wait_for_refund(&refund, "failed").await;
     town.books(&[("partner_receivable vnpay", 100_000), ("agency_payable G01.A", -100_000)]).await;
     town.wait_until_told(&invoice, &["invoice.paid", "refund.failed"]).await;

@@ -54,6 +54,15 @@ pub const LEAST: u64 = 1_000;
 /// Largest amount of an order and of a refund, in đồng.
 pub const MOST: u64 = 50_000_000;
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "MoMo wallet",
+    callback: "IPN: POST of JSON, HMAC-SHA256 over 13 fields, after success and failure",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "developer pages v3, official Java SDK",
+    verified: "create, refund: vectors of the SDK, and another's client at the simulator; query: vectors; IPN: pages and an official sample agree",
+};
+
 /// What MoMo gives a merchant, and what is agreed with it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
