@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod keys;
 pub mod officer;
 pub mod partner;
+pub mod partner_certify;
 pub mod partner_vectors;
 pub mod portal;
 pub mod refunds;

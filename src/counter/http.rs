@@ -29,6 +29,7 @@ use crate::refunds::name_account::{self, Naming};
 use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
+use crate::vocabulary::realm::Realm;
 
 /// The page waits so long for the adapter before it shows that the order is being prepared.
 const WAITS_FOR_ADAPTER: Duration = Duration::from_secs(4);
@@ -109,7 +110,9 @@ impl Counter {
 
     /// The invoice that a token opens: its code finds it, its secret is compared in constant time.
     async fn open(&self, token: &str) -> Result<Option<Invoice>, sqlx::Error> {
-        let Some((code, secret)) = token.split_once('-') else { return Ok(None) };
+        let realm = Realm::of(token).prefix();
+        let Some((code, secret)) = token[realm.len()..].split_once('-') else { return Ok(None) };
+        let secret = format!("{realm}{secret}");
         let Ok(code) = code.parse::<InvoiceCode>() else { return Ok(None) };
         let mut conn = self.pool.acquire().await?;
         let Some((_, id)) = store::invoices_of_codes(&mut conn, &[code]).await?.pop() else {

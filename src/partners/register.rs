@@ -10,7 +10,8 @@ use super::store::{self, PartnerRow};
 use super::{Partner, PartnerEntry};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
-use crate::platform::seal::{MasterKeys, OpenError};
+use crate::platform::seal::{MasterKeys, OpenError, Secret};
+use crate::vocabulary::realm::Realm;
 
 /// Does a partner of this dialect collect on bank accounts, which have a BIN?
 pub fn has_bank_accounts(dialect: &str) -> bool {
@@ -77,21 +78,22 @@ pub async fn take_next_in(
     audit::record_in(conn, by, "partner.configured", partner, &detail).await
 }
 
+/// The settings of a partner, opened; none when there are none or they do not open.
+pub fn settings_of(row: &PartnerRow, keys: &MasterKeys) -> Option<Secret> {
+    keys.open(&context(&row.entry.code), row.settings.as_ref()?).ok()
+}
+
 /// Makes a partner of its row. Settings that do not open or do not fit take away this partner's
 /// voice alone, with a warning: the others go on.
 pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
     let PartnerRow { entry, settings } = row;
-    let dialect = match settings.map(|sealed| keys.open(&context(&entry.code), &sealed)) {
-        // Not configured is no fault: a dialect that needs no settings speaks, others wait.
-        None => dialects::from_settings(&entry.dialect, b"{}").ok(),
-        Some(opened) => read(&entry, opened).unwrap_or_else(|why| {
-            tracing::warn!(
-                partner.code = entry.code,
-                %why,
-                "the partner is disabled: its settings cannot be used; configure it again"
-            );
-            None
-        }),
+    // The bank that makes money up speaks in the sandbox, and nowhere else.
+    let made_up = dialects::quirks(&entry.dialect).contains(&Quirk::SandboxOnly);
+    let dialect = if made_up && keys.realm() != Realm::Sandbox {
+        tracing::error!(partner.code = entry.code, "a test bank is not spoken to here");
+        None
+    } else {
+        open_dialect(&entry, settings, keys)
     };
     Partner {
         code: entry.code,
@@ -106,6 +108,25 @@ pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
     }
 }
 
+fn open_dialect(
+    entry: &PartnerEntry,
+    settings: Option<Vec<u8>>,
+    keys: &MasterKeys,
+) -> Option<Arc<dyn dialects::Dialect>> {
+    match settings.map(|sealed| keys.open(&context(&entry.code), &sealed)) {
+        // Not configured is no fault: a dialect that needs no settings speaks, others wait.
+        None => dialects::from_settings(&entry.dialect, b"{}").ok(),
+        Some(opened) => read(entry, opened).unwrap_or_else(|why| {
+            tracing::warn!(
+                partner.code = entry.code,
+                %why,
+                "the partner is disabled: its settings cannot be used; configure it again"
+            );
+            None
+        }),
+    }
+}
+
 /// Why sealed settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
@@ -115,7 +136,7 @@ enum Unusable {
     Settings(#[from] SettingsError),
 }
 
-type Opened = Result<crate::platform::seal::Secret, OpenError>;
+type Opened = Result<Secret, OpenError>;
 
 fn read(
     entry: &PartnerEntry,

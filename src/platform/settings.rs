@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::realm::{Realm, TEST};
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,12 @@ pub struct Settings {
     /// People who sign in.
     #[serde(default)]
     pub people: PeopleSettings,
+    /// The sandbox.
+    #[serde(default)]
+    pub sandbox: SandboxSettings,
+    /// Which of the two these settings are for; never read, [`Settings::for_sandbox`] sets it.
+    #[serde(skip)]
+    pub realm: Realm,
     /// Mail to payers.
     #[serde(default)]
     pub mail: MailSettings,
@@ -199,6 +207,39 @@ impl Default for NoticesSettings {
     }
 }
 
+/// The sandbox: the same doors, another database and other queues.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSettings {
+    /// The sandbox's own database, the application role's address; empty: there is no sandbox.
+    pub database_url: String,
+    /// The most connections of one process.
+    pub connections: u32,
+    /// Its own virtual host; empty: that of `broker.url`, every name there with `test_` in front.
+    pub broker_url: String,
+    /// What `clearing.standing_partner` is there: the test bank of `registers/sandbox`.
+    pub standing_partner: String,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            connections: 8,
+            broker_url: String::new(),
+            standing_partner: "testbank".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for SandboxSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SandboxSettings")
+            .field("on", &!self.database_url.is_empty())
+            .finish_non_exhaustive()
+    }
+}
+
 /// People who sign in.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -357,8 +398,60 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The sandbox's settings: those of the live service with a database and queues of its own;
+    /// none when there is no sandbox.
+    pub fn for_sandbox(&self) -> Option<Self> {
+        if self.sandbox.database_url.is_empty() {
+            return None;
+        }
+        let broker = if self.sandbox.broker_url.is_empty() {
+            BrokerSettings {
+                url: self.broker.url.clone(),
+                prefix: format!("{TEST}{}", self.broker.prefix),
+            }
+        } else {
+            BrokerSettings {
+                url: self.sandbox.broker_url.clone(),
+                prefix: self.broker.prefix.clone(),
+            }
+        };
+        Some(Self {
+            database: DatabaseSettings {
+                url: self.sandbox.database_url.clone(),
+                connections: self.sandbox.connections,
+            },
+            broker,
+            clearing: ClearingSettings {
+                standing_partner: self.sandbox.standing_partner.clone(),
+                ..self.clearing.clone()
+            },
+            sandbox: SandboxSettings::default(),
+            realm: Realm::Sandbox,
+            ..self.clone()
+        })
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |field, why: &str| Err(SettingsError::Wrong { field, why: why.to_owned() });
+        let same = |one: &str, other: &str| {
+            let bare = |text: &str| {
+                url::Url::parse(text).ok().map(|url| {
+                    (url.host_str().map(str::to_owned), url.port(), url.path().to_owned())
+                })
+            };
+            one == other || (bare(one).is_some() && bare(one) == bare(other))
+        };
+        if same(&self.sandbox.database_url, &self.database.url)
+            && !self.sandbox.database_url.is_empty()
+        {
+            return wrong("sandbox.database_url", "must be another database than database.url");
+        }
+        if same(&self.sandbox.broker_url, &self.broker.url) && !self.sandbox.broker_url.is_empty() {
+            return wrong(
+                "sandbox.broker_url",
+                "must be another virtual host than broker.url, or empty",
+            );
+        }
         let public = url::Url::parse(&self.http.public_url).ok();
         if public.is_none_or(|u| u.cannot_be_a_base() || u.path() != "/" || u.query().is_some()) {
             return wrong(
@@ -417,6 +510,33 @@ mod tests {
             "http": { "public_url": "https://pay.example.gov.vn" }, "people": people,
         });
         serde_json::from_value::<Settings>(settings).expect("settings").check()
+    }
+
+    #[test]
+    fn the_sandbox_has_a_database_and_queues_of_its_own() {
+        let with = |sandbox: serde_json::Value| {
+            let settings = serde_json::json!({
+                "mode": "development", "sandbox": sandbox,
+                "database": { "url": "postgres://app:a@db:5432/payclear" },
+                "broker": { "url": "amqp://mq:5672/live", "prefix": "p." },
+            });
+            let settings = serde_json::from_value::<Settings>(settings).expect("settings");
+            settings.check().map(|()| settings)
+        };
+        assert!(with(serde_json::json!({})).expect("good").for_sandbox().is_none());
+        let own = serde_json::json!({ "database_url": "postgres://app:a@db:5432/sandbox" });
+        let sandbox = with(own).expect("good").for_sandbox().expect("a sandbox");
+        assert_eq!(sandbox.realm, Realm::Sandbox);
+        assert_eq!(sandbox.database.url, "postgres://app:a@db:5432/sandbox");
+        assert_eq!(sandbox.broker.prefix, "test_p.");
+        assert!(sandbox.for_sandbox().is_none(), "a sandbox has none");
+        for wrong in [
+            serde_json::json!({ "database_url": "postgres://other:b@db:5432/payclear" }),
+            serde_json::json!({ "database_url": "postgres://app:a@db:5432/s",
+                                "broker_url": "amqp://u:p@mq:5672/live" }),
+        ] {
+            assert!(with(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use payclear::vocabulary::codes::InvoiceCode;
 use payclear::vocabulary::money::Money;
 use rand::SeedableRng;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::simulators::Simulators;
 
@@ -33,7 +34,7 @@ fn writes() -> bool {
 }
 
 /// Asserts that a file says `wanted` between the marks of `name`.
-fn says(path: &Path, name: &str, wanted: &str) {
+pub fn says(path: &Path, name: &str, wanted: &str) {
     let text = std::fs::read_to_string(path).expect("a document");
     let (from, to) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
     let begin = text.find(&from).unwrap_or_else(|| panic!("{from} is not there")) + from.len();
@@ -88,6 +89,27 @@ fn the_worked_example_of_a_signature_is_right() {
     }
     let _ = write!(text, "\n{body}\n```\n");
     says(&file("api.md"), "signature", &text);
+}
+
+#[test]
+fn the_worked_example_of_totals_is_right() {
+    let payments = [
+        ("PGZ81KD0C5T7YX4B", 8_000, "2026-11-20T02:11:07.500Z"),
+        ("PG0R3K7W2MN4Q81A", 150_000, "2026-11-20T02:10:41.003250Z"),
+    ];
+    let sum: u64 = payments.iter().map(|(_, amount, _)| amount).sum();
+    let mut lines = payments.map(|(code, amount, at)| format!("{code},{amount},{at}\n"));
+    lines.sort();
+    let lines = lines.concat();
+    let digest = hex::encode(Sha256::digest(&lines));
+    let text = format!(
+        "Two payments of a day:\n\n```text\n{lines}```\n\n```json\n{{\n  \"count\": {},\n  \
+         \"amount\": \"{sum}\",\n  \"digest\": \"{digest}\"\n}}\n```\n\n```python\nimport hashlib\n\
+         lines = sorted(f\"{{code}},{{amount}},{{at}}\\n\".encode() for code, amount, at in payments)\n\
+         digest = hashlib.sha256(b\"\".join(lines)).hexdigest()\n```\n",
+        payments.len()
+    );
+    says(&file("api.md"), "totals", &text);
 }
 
 /// A table of steps: from where, by what, to where.
@@ -213,6 +235,11 @@ fn every_setting_is_written_down() {
         "clearing": read.clearing,
         "notices": read.notices,
         "people": read.people,
+        "sandbox": {
+            "database_url": read.sandbox.database_url, "connections": read.sandbox.connections,
+            "broker_url": read.sandbox.broker_url,
+            "standing_partner": read.sandbox.standing_partner,
+        },
         "mail": read.mail,
     });
     let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
@@ -222,6 +249,10 @@ fn every_setting_is_written_down() {
     };
     for section in fields_of("Settings").expect("the settings") {
         let name = section.ident.as_ref().expect("a name").to_string();
+        if name == "realm" {
+            // Set by the program, never read.
+            continue;
+        }
         let Some(fields) = fields_of(&type_name(&section.ty)) else {
             line(&name, defaults.get(&name), &prose(&section.attrs));
             continue;

@@ -80,7 +80,10 @@ async fn a_payer_leaves_an_address_and_gets_the_way_back_to_the_page() {
     assert_eq!(rows(&town).await, [is("sent", 1, false)]);
     assert_eq!(sends(&town).await, 0);
     let [mail] = &catcher.caught()[..] else { panic!("{:?}", catcher.caught()) };
-    assert_eq!((&*mail.from, &mail.to[..]), ("<pay@example.vn>", &["<an@example.vn>".to_owned()][..]));
+    assert_eq!(
+        (&*mail.from, &mail.to[..]),
+        ("<pay@example.vn>", &["<an@example.vn>".to_owned()][..])
+    );
     assert_eq!(mail.header("auto-submitted"), "auto-generated");
     assert!(mail.header("message-id").ends_with("@127.0.0.1>"), "{}", mail.data);
     let body = mail.text();
@@ -148,10 +151,11 @@ async fn mail_waits_for_a_server_that_is_away_and_is_given_up_when_it_is_refused
         town.clock.turn(Duration::seconds(301));
     }
     assert_eq!(rows(&town).await[2], is("failed", 3, false), "nor is it tried for ever");
-    let told: Vec<Option<String>> = sqlx::query_scalar("select last_error from mail order by mail_id")
-        .fetch_all(&town.pool)
-        .await
-        .expect("the mails");
+    let told: Vec<Option<String>> =
+        sqlx::query_scalar("select last_error from mail order by mail_id")
+            .fetch_all(&town.pool)
+            .await
+            .expect("the mails");
     assert!(!told.iter().flatten().any(|error| error.contains('@')), "no address stays: {told:?}");
     assert_eq!(catcher.caught().len(), 1);
 }

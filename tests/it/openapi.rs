@@ -261,7 +261,7 @@ async fn approver(pool: &sqlx::PgPool) -> (String, String) {
     let maker = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
     let (hasher, keys) = (Hasher::default(), master_keys());
     let drawing = Drawing { hasher: &hasher, keys: &keys };
-    let grants = ["approver:*".parse().expect("a grant")];
+    let grants = ["approver:*", "officer:*", "operator:*"].map(|g| g.parse().expect("a grant"));
     let made = people::add(pool, drawing, maker, ("an@example.vn", "An"), &grants).await;
     let made = made.expect("a person");
     (made.email, made.drawn.password.expose().to_owned())
@@ -311,6 +311,7 @@ async fn every_operation_refuses_who_does_not_sign() {
     for (method, template) in operations(&doors.document) {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
+        let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -489,6 +490,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements/T-1/reversal", &back, 204).await;
     doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
 
+    operations_and_attempts(&mut doors, &id).await;
+
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
 
@@ -555,6 +558,36 @@ async fn name_account(doors: &Doors, invoice: &str) {
     let approved =
         payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
     assert!(approved.expect("looked at"));
+}
+
+/// What operators look at, and an attempt that nobody can say anything of.
+async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
+    use Who::{Approver, Portal};
+    let nothing = Value::Null;
+    doors.call(Approver, "GET /v1/sweeps", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/sweeps", &nothing, 401).await;
+    doors.call(Approver, "POST /v1/sweeps/attempt.query", &nothing, 202).await;
+    doors.call(Approver, "POST /v1/sweeps/none", &nothing, 404).await;
+    let exchanges = "GET /v1/partners/samplebank/exchanges";
+    doors.call(Approver, exchanges, &nothing, 200).await;
+    doors.call(Approver, &format!("{exchanges}?order=1"), &nothing, 200).await;
+    doors.call(Approver, &format!("{exchanges}?colour=red"), &nothing, 422).await;
+    let owner = doors.scratch.owner().await;
+    let attempt: uuid::Uuid = sqlx::query_scalar(
+        "update attempt set status = 'unknown', created_at = created_at - interval '9 hours'
+          where invoice_id = $1::uuid returning attempt_id",
+    )
+    .bind(invoice)
+    .fetch_one(&owner)
+    .await
+    .expect("an attempt");
+    owner.close().await;
+    let path = format!("POST /v1/attempts/{attempt}/resolution");
+    doors.call(Approver, &path, &json!({ "as": "paid", "reason": "x" }), 422).await;
+    let failed = json!({ "as": "failed", "reason": "the bank's desk: no debit" });
+    doors.call(Approver, &path, &failed, 202).await;
+    doors.call(Approver, &path, &failed, 409).await;
+    doors.call(Approver, "POST /v1/attempts/none/resolution", &failed, 404).await;
 }
 
 /// A notice of the payment that nobody took.

@@ -175,7 +175,10 @@ async fn an_order_that_failed_is_told_and_one_that_nobody_can_tell_of_holds_up_o
         .await
         .expect("an update");
     let shown = page(&town, &invoice, "").await.text();
-    assert!(shown.contains("Chúng tôi chưa biết kết quả từ") && !shown.contains("<form"), "{shown}");
+    assert!(
+        shown.contains("Chúng tôi chưa biết kết quả từ") && !shown.contains("<form"),
+        "{shown}"
+    );
     let before = town.count("attempt").await;
     choose(&town, &invoice, "momo").await;
     assert_eq!(town.count("attempt").await, before, "no other is begun");
@@ -194,7 +197,8 @@ async fn an_account_for_a_refund_is_asked_for_kept_sealed_and_checked_by_another
     let path = format!("/v1/invoices/{}/refunds", text(&invoice, "id"));
     let refund = town.portal.post(&path, &ask).await.expect(201);
     assert_eq!(text(&refund, "method"), "transfer");
-    shows(&town, &invoice, "", &["Chúng tôi cần số tài khoản của bạn", "40.000", "Vietcombank"]).await;
+    shows(&town, &invoice, "", &["Chúng tôi cần số tài khoản của bạn", "40.000", "Vietcombank"])
+        .await;
 
     let bad = [("bank", ""), ("number", "12"), ("holder", "<b>")];
     let answer = posts(&town, &invoice, "refund-account", &bad).await;
@@ -215,10 +219,11 @@ async fn an_account_for_a_refund_is_asked_for_kept_sealed_and_checked_by_another
         .await
         .expect("an account");
     assert!(!String::from_utf8_lossy(&sealed).contains("0071000123456"));
-    let content: String = sqlx::query_scalar("select content from approval where kind = 'refund_account.approve'")
-        .fetch_one(&town.pool)
-        .await
-        .expect("an approval");
+    let content: String =
+        sqlx::query_scalar("select content from approval where kind = 'refund_account.approve'")
+            .fetch_one(&town.pool)
+            .await
+            .expect("an approval");
     assert!(content.contains("3456") && !content.contains("0071000123456"), "{content}");
 
     // Somebody says no: the payer is asked again; somebody says yes: it is known.

@@ -21,6 +21,7 @@ pub mod plain;
 mod reading;
 pub mod sepay;
 pub mod settings;
+pub mod test_bank;
 pub mod vietqr;
 pub mod viettel;
 pub mod vnpay;
@@ -49,6 +50,8 @@ pub enum Quirk {
     MerchantNumber,
     /// It calls nobody back: its money is settled through the signed API.
     NoCallback,
+    /// It makes its money up: it is spoken to in the sandbox alone.
+    SandboxOnly,
 }
 
 /// The register of dialects: name, what makes one from its settings, what is known of it, and its
@@ -94,6 +97,7 @@ register! {
     "payos" => payos::Payos::open, payos::ABOUT;
     "plain" => plain::Plain::open, plain::ABOUT [NoCallback];
     "sepay" => sepay::Sepay::open, sepay::ABOUT;
+    "test" => test_bank::TestBank::open, test_bank::ABOUT [SandboxOnly];
     "viettel" => viettel::Viettel::open, viettel::ABOUT [MerchantNumber];
     "vnpay" => vnpay::Vnpay::open, vnpay::ABOUT [MerchantNumber];
     "zalopay" => zalopay::Zalopay::open, zalopay::ABOUT [MerchantNumber];
@@ -134,10 +138,13 @@ pub struct Order {
     pub language: &'static str,
 }
 
+/// The method of a call that is answered on the spot, by its own body: the test bank lives here.
+pub const NO_CALL: &str = "NONE";
+
 /// A call to make to a partner.
 #[derive(Clone)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// `GET` or `POST`; [`NO_CALL`] goes nowhere, its body is the answer.
     pub method: &'static str,
     /// The whole address.
     pub url: String,
