@@ -1,7 +1,9 @@
 //! Every state of the page, in both languages.
 
 use super::*;
-use crate::counter::forms::AccountForm;
+use crate::counter::forms::{AccountForm, LookupFault, LookupForm};
+use crate::counter::lookup::Answer;
+use crate::counter::lookup_page::LookupPage;
 use crate::counter::page::{
     ChannelChoice, MaskedName, PastOrder, PayLine, RefundShown, Returned, Transfer, UnfitChannel,
 };
@@ -216,6 +218,35 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
     ]
 }
 
+fn lookups(language: Language) -> Vec<(&'static str, LookupPage)> {
+    let today = at("2026-11-22T00:00:00Z").date_naive();
+    let form = || LookupForm {
+        code: "PG7K2M9QX4D1HB3R".to_owned(),
+        reference: "FT26326123456789".to_owned(),
+        amount: "200.000".to_owned(),
+        day: "2026-11-22".to_owned(),
+    };
+    let page = |answer, faults: &[LookupFault]| LookupPage {
+        language,
+        form: form(),
+        faults: faults.to_vec(),
+        answer,
+        today,
+    };
+    use LookupFault::{Amount, Code, Day, Reference};
+    vec![
+        ("form", LookupPage { form: LookupForm::default(), ..page(None, &[]) }),
+        ("faults", page(None, &[Code, Reference, Amount, Day])),
+        ("nothing-asked", page(None, &[LookupFault::Nothing])),
+        ("paid", page(Some(Answer::Paid), &[])),
+        ("rest", page(Some(Answer::WaitsForRest), &[])),
+        ("looked", page(Some(Answer::LookedInto), &[])),
+        ("back", page(Some(Answer::DueBack), &[])),
+        ("not-yet", page(Some(Answer::NotYet { by: today }), &[])),
+        ("nothing", page(Some(Answer::Nothing), &[])),
+    ]
+}
+
 fn page_of(name: &str, language: Language) -> PayPage {
     states(language).into_iter().find(|(n, _)| *n == name).expect("a state").1
 }
@@ -233,6 +264,11 @@ fn documents() -> Vec<(String, String)> {
         }
         let lost = not_found(language).expect("drawn");
         all.push((format!("not-found.{language}.html"), lost));
+        let often = too_many(language).expect("drawn");
+        all.push((format!("too-many.{language}.html"), often));
+        for (name, page) in lookups(language) {
+            all.push((format!("lookup-{name}.{language}.html"), page.render().expect("drawn")));
+        }
         let broken = error(language, Some("b1946ac92492d234")).expect("drawn");
         all.push((format!("error.{language}.html"), broken));
     }

@@ -13,6 +13,9 @@ use crate::invoices::store as invoice_store;
 use crate::settlements::outcome::Outcome;
 use crate::vocabulary::day::{from_local, to_local};
 
+/// A number of so many characters is looked for inside texts.
+const LONG_ENOUGH: usize = 8;
+
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -162,6 +165,13 @@ async fn by_number(
     let found = store::payments_of_number(conn, &sought).await?;
     // One that was only noted says least.
     if let Some(found) = found.iter().max_by_key(|found| found.outcome != Outcome::Noted) {
+        return Ok(Some(of_payment(*found)));
+    }
+    let number = payment.reference.to_uppercase();
+    // A short number is in many a text by chance.
+    if number.len() >= LONG_ENOUGH
+        && let Some(found) = store::payments_in_cases(conn, &number, &sought).await?.first()
+    {
         return Ok(Some(of_payment(*found)));
     }
     let orders = store::orders_of_number(conn, &sought).await?;

@@ -81,8 +81,9 @@ impl LookupPage {
         Told { tone, title, body, next, for_bank: answer == Answer::Nothing }
     }
 
-    fn has(&self, fault: LookupFault) -> bool {
-        self.faults.contains(&fault)
+    /// Is the field wrong?
+    fn is_at(&self, field: &str) -> bool {
+        self.faults.iter().any(|f| fault(self.language.words(), *f).0 == field)
     }
 
     fn here(&self) -> String {

@@ -72,6 +72,36 @@ pub async fn payments_of_number(
     rows.into_iter().map(|row| reported(&row.outcome, row.reversed, row.status)).collect()
 }
 
+/// The payments whose memo or report holds a number, among those that wait for a person: a bank's own
+/// number is not always the one that a partner reports by. Open cases are few.
+pub async fn payments_in_cases(
+    conn: &mut PgConnection,
+    number: &str,
+    sought: &Sought<'_>,
+) -> Result<Vec<Reported>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select s.outcome, i.status as "status?",
+                  exists (select from reversal r where r.settlement_id = s.settlement_id)
+                      as "reversed!"
+             from break_case b
+             join settlement s on s.settlement_id = b.settlement_id
+             left join invoice i on i.invoice_id = s.invoice_id
+            where b.state in ('open', 'assigned', 'waiting') and b.opened_at >= $3
+              and s.amount = $2 and s.currency = 'VND'
+              and s.value_time >= $3 and s.value_time < $4
+              and (position($1 in upper(s.memo)) > 0
+                   or position(convert_to($1, 'UTF8') in s.raw) > 0)
+            limit 10"#,
+        number,
+        sought.amount,
+        sought.from,
+        sought.until
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| reported(&row.outcome, row.reversed, row.status)).collect()
+}
+
 /// The orders of a number, as wallets print ours on their receipts: where each and its invoice stand.
 pub async fn orders_of_number(
     conn: &mut PgConnection,

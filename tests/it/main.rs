@@ -31,6 +31,8 @@ mod foreign;
 mod idempotency;
 mod ledger;
 mod limits;
+mod lookup;
+mod mail;
 mod money;
 mod notices;
 mod openapi;
