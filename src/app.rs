@@ -1,7 +1,10 @@
 //! The wiring: opens pools, merges every room's routes, starts every room's work. No rules here.
 
+mod front;
+mod sandbox;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -34,6 +37,7 @@ use crate::invoices::expire::Expiring;
 use crate::invoices::issue::Issuing;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::chart::AccountKind;
+use crate::mail::Mailing;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
 use crate::operations::gauges;
@@ -49,19 +53,23 @@ use crate::platform::relay::{Relay, Search};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::platform::{
-    admission, broker, database, due, http, lease, openapi, outbox, sequencer, serve, telemetry,
+    admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
+    telemetry,
 };
+use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
+use crate::refunds::name_account::Naming;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
+use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, compat, counter, dispatch, invoices, ledger, notices, operations, people, refunds,
-    settlements,
+    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
+    people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -82,6 +90,8 @@ crate::text_enum! {
 
 /// Exchanges with partners are kept so long for disputes.
 const EXCHANGES_KEPT_DAYS: i32 = 400;
+/// Under this name processes that take calls tell that they live.
+const REPLICAS: &str = "api";
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +102,15 @@ pub enum StartError {
     /// A statement.
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
+    /// The database is the other realm's.
+    #[error(
+        "this database is not {0}'s: it holds keys of the other realm; sandbox.database_url and \
+         database.url must not be exchanged"
+    )]
+    OtherRealm(&'static str),
+    /// Both addresses lead to one database.
+    #[error("sandbox.database_url leads to the live database: the sandbox stays shut")]
+    OneDatabase,
     /// The HTTP client.
     #[error("the HTTP client cannot be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -134,6 +153,7 @@ pub struct App {
     pub kinds: Kinds,
     doors: Doors,
     people: PeopleDoor,
+    counter_limits: Arc<counter::limits::Limits>,
     settling: Writer<Settling>,
     issuing: Writer<Issuing>,
     metrics: PrometheusHandle,
@@ -163,13 +183,18 @@ impl App {
     ) -> Result<Self, StartError> {
         let pool = database::open(&settings.database.url, settings.database.connections).await?;
         database::check(&pool).await?;
+        let realm = keys.realm();
+        if callers::store::key_of_other_realm(&mut *pool.acquire().await?, realm).await? {
+            return Err(StartError::OtherRealm(realm.name()));
+        }
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
-        let settling = Writer::start(
+        let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
+            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -231,6 +256,7 @@ impl App {
             kinds: kinds(),
             doors,
             people,
+            counter_limits: Arc::default(),
             settling,
             issuing,
             metrics: telemetry::start_metrics(),
@@ -259,8 +285,16 @@ impl App {
                     clock: self.clock.clone(),
                     minutes: settings.clearing.attempt_minutes,
                 },
+                naming: Naming {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    keys: Arc::clone(&self.keys),
+                },
+                mailing: self.mailing(),
+                limits: Arc::clone(&self.counter_limits),
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
     }
@@ -297,6 +331,7 @@ impl App {
             },
             keys: Arc::clone(&self.keys),
             settings: Arc::new(settings.clearing.clone()),
+            cut_off: settings.cut_off().unwrap_or(None),
         });
         let settlements =
             settlements::http::routes().with_state(settlements::http::SettlementDoors {
@@ -333,9 +368,8 @@ impl App {
         api.merge(refunds).merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
-    /// Runs roles until `stop`, then lets what is under way finish.
-    pub async fn run(self, roles: &[Role]) -> Result<(), StartError> {
-        let work = TaskTracker::new();
+    /// Starts the work of roles; it goes on until `stop`.
+    fn start(&self, roles: &[Role], work: &TaskTracker) {
         work.spawn(
             self.directory
                 .clone()
@@ -351,6 +385,9 @@ impl App {
             work.spawn(self.clone().consume_notices());
             let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
             work.spawn(Arc::clone(&self.results).run(every, self.stop.clone()));
+            if let Some(mailing) = self.mailing() {
+                work.spawn(mailing.run(every, self.stop.clone()));
+            }
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
@@ -363,9 +400,25 @@ impl App {
         }
         if roles.contains(&Role::Api) {
             work.spawn(self.clone().forget_idle_callers());
+            work.spawn(self.clone().count_replicas());
         }
-        let routes =
+    }
+
+    /// Runs roles until `stop`, then lets what is under way finish. With a sandbox in the settings
+    /// it runs beside, behind the same address.
+    pub async fn run(self, roles: &[Role]) -> Result<(), StartError> {
+        let work = TaskTracker::new();
+        self.start(roles, &work);
+        let mut routes =
             if roles.contains(&Role::Api) { self.router() } else { self.dress(self.health(roles)) };
+        if let Some(settings) = self.settings.for_sandbox() {
+            let opened = Arc::new(OnceLock::new());
+            let (live, own) = (self.clone(), roles.to_vec());
+            work.spawn(sandbox::open(live, settings, own, work.clone(), Arc::clone(&opened)));
+            if roles.contains(&Role::Api) {
+                routes = front::routes(routes, opened);
+            }
+        }
         let address = self.settings.http.listen;
         let listener = tokio::net::TcpListener::bind(address)
             .await
@@ -385,8 +438,31 @@ impl App {
                 () = tokio::time::sleep(Duration::from_mins(1)) => {
                     self.doors.forget_idle();
                     self.people.limits.forget_idle();
+                    self.counter_limits.forget_idle();
                 }
             }
+        }
+    }
+
+    /// What a caller may do in a second is shared out among the processes that take calls.
+    async fn count_replicas(self) {
+        const EVERY: Duration = Duration::from_secs(2);
+        while !self.stop.is_cancelled() {
+            let counted = async {
+                let mut conn = self.pool.acquire().await?;
+                lease::be_present(&mut conn, REPLICAS, &self.holder).await
+            };
+            match counted.await {
+                Ok(count) => self.doors.share_among(count),
+                Err(error) => tracing::warn!(%error, "replicas cannot be counted"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+        if let Ok(mut conn) = self.pool.acquire().await {
+            drop(lease::leave(&mut conn, REPLICAS, &self.holder).await);
         }
     }
 
@@ -403,6 +479,7 @@ impl App {
             broker: self.settings.broker.clone(),
             holder: self.holder.clone(),
             lost_after: self.lost_after(),
+            is_woken: self.settings.realm == Realm::Live,
         };
         let (app, stop) = (self.clone(), self.stop.clone());
         let recovered = move |search: Search| {
@@ -503,6 +580,17 @@ impl App {
                 public_url: self.settings.http.public_url.clone(),
             },
         }
+    }
+
+    /// Writing to payers; none without a server.
+    pub fn mailing(&self) -> Option<Mailing> {
+        self.settings.mail.is_on().then(|| Mailing {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            keys: Arc::clone(&self.keys),
+            settings: Arc::new(self.settings.mail.clone()),
+            public_url: self.settings.http.public_url.as_str().into(),
+        })
     }
 
     /// What portals do with refunds.
@@ -606,6 +694,11 @@ impl App {
             if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
                 heard("exchanges", &error);
             }
+            if let Some(mailing) = self.mailing()
+                && let Err(error) = mailing.prune().await
+            {
+                heard("mail", &error);
+            }
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
@@ -616,11 +709,16 @@ impl App {
     /// Snapshots of balances, once an hour, and the gauges of suspense and of states.
     async fn balances(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
-        gauges::tell_states(&self.pool, now).await?;
+        if self.settings.realm != Realm::Sandbox {
+            gauges::tell_states(&self.pool, now).await?;
+        }
         if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
             ledger::store::snapshot_balances(&mut conn).await?;
             due::watermark_set(&self.pool, "ledger.snapshot", now).await?;
+        }
+        if self.settings.realm == Realm::Sandbox {
+            return Ok(());
         }
         let mut conn = self.pool.acquire().await?;
         for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
@@ -653,11 +751,21 @@ impl App {
     }
 
     async fn gauges(&self) -> Result<(), sqlx::Error> {
+        // The sandbox's would overwrite those that alarms stand on.
+        if self.settings.realm == Realm::Sandbox {
+            return Ok(());
+        }
         let (waiting, age) = outbox::depth(&self.pool).await?;
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
         gauges::tell_waiting(&self.sweeping()).await?;
+        if self.settings.mail.is_on() {
+            let (waiting, overdue) =
+                mail::store::mails_waiting(&self.pool, self.clock.now()).await?;
+            metrics::gauge!("payclear_mail_waiting").set(gauge(waiting));
+            metrics::gauge!("payclear_mail_overdue_seconds").set(gauge(overdue));
+        }
         Ok(())
     }
 }
@@ -686,6 +794,7 @@ pub fn kinds() -> Kinds {
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind),
+        Arc::new(RefundAccountKind),
     ])
 }
 

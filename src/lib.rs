@@ -12,6 +12,7 @@ pub mod counter;
 pub mod dispatch;
 pub mod invoices;
 pub mod ledger;
+pub mod mail;
 pub mod notices;
 pub mod operations;
 pub mod partners;

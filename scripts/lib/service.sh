@@ -87,6 +87,12 @@ settings() {
   # One-time codes are checked when they are given, and not missed.
   export PAYCLEAR__PEOPLE__SECOND_FACTOR=optional
 
+  # The sandbox: a database beside the live one, and the same broker with other names. Servers that
+  # were given have one when the caller says where.
+  if [ "$SERVERS" = private ]; then
+    export PAYCLEAR__SANDBOX__DATABASE_URL=${DATABASE_URL}_sandbox
+  fi
+
   SIM_LISTEN=$LISTEN:$(port SIMULATORS)
   SIM_JOURNAL_DIR=$RUN/journals
   SIM_PAYCLEAR_URL=$PAYCLEAR_URL
@@ -107,11 +113,23 @@ settings() {
   export "${!SIM_@}"
 }
 
+# A database of its own with the sample registers and the test bank, and a key for the portal.
+sandbox() {
+  local key
+  SANDBOX_KEY_ID='' SANDBOX_SECRET=''
+  [ -n "${PAYCLEAR__SANDBOX__DATABASE_URL:-}" ] || return 0
+  quietly "migrating the sandbox's database" "$BIN/payclear" --sandbox migrate --roles
+  quietly "importing the sandbox's registers" "$BIN/payclear" --sandbox registers import registers/sample
+  quietly "importing the sandbox's test bank" "$BIN/payclear" --sandbox registers import registers/sandbox
+  key=$(once sandbox-key.json "$BIN/payclear" --sandbox portal key dvc-mau --bootstrap --json)
+  SANDBOX_KEY_ID=$(field key_id "$key") SANDBOX_SECRET=$(field secret "$key")
+}
+
 # What a change of makes a running service an old one.
 fingerprint() {
   {
     stat -c '%n %i %Y %s' "$BIN/payclear" "$BIN/bank-simulators"
-    find registers/sample -type f -exec sha256sum {} + | sort
+    find registers/sample registers/sandbox -type f -exec sha256sum {} + | sort
     env | grep -E '^(PAYCLEAR__|SIM_(LISTEN|RETRY_SCALE)|DATABASE_|AMQP_)' | sort
   } | sha256sum
 }
@@ -124,6 +142,10 @@ write_env() {
     [ -n "${!name}" ] || die "$name is empty: the answer of payclear that it is taken from is not as expected."
     printf "export %s='%s'\n" "$name" "${!name}"
   done >"$RUN/env.part"
+  # For tries without a bank; empty when there is no sandbox.
+  for name in SANDBOX_KEY_ID SANDBOX_SECRET; do
+    printf "export %s='%s'\n" "$name" "${!name}"
+  done >>"$RUN/env.part"
   chmod 600 "$RUN/env.part"
   mv "$RUN/env.part" "$RUN/env"
 }
@@ -165,6 +187,7 @@ start_service() {
   configure directbank "{}"
   compat botp-mau "{\"partner_code\": \"SIMDT01\", \"secret\": \"$SIM_DOSSIER_SECRET\",
     \"result_url\": \"$SIMULATORS_URL/dossier/result\"}"
+  sandbox
   write_env
 
   say "starting the simulators on port $(port SIMULATORS) and payclear on port $(port PAYCLEAR)"

@@ -70,7 +70,7 @@ pub async fn add(
     (email, name): (&str, &str),
     grants: &[Grant],
 ) -> Result<Entered, EnterError> {
-    let email = add::email(email)?;
+    let email = add::email_of(email, drawing.keys.realm())?;
     let id = PersonId::new(maker.by.at);
     let (drawn, stored) = add::draw(drawing.hasher, drawing.keys, id).await?;
     let entry = Entry { id, email: &email, name, grants };

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::approval::{Approval, ApprovalStatus};
+use super::approval::Approval;
+use super::status::ApprovalStatus;
 use crate::vocabulary::ids::ApprovalId;
 
 struct Row {

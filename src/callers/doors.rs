@@ -5,6 +5,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderMap, Uri};
@@ -29,6 +30,8 @@ pub struct Doors {
     public_url: Arc<str>,
     client_address_header: Arc<str>,
     limits: Arc<Limits>,
+    /// So many processes share what a caller may do in a second.
+    replicas: Arc<AtomicU32>,
 }
 
 /// One token bucket for each caller; buckets of callers with another allowance are apart.
@@ -60,7 +63,13 @@ impl Doors {
             public_url: settings.public_url.as_str().into(),
             client_address_header: settings.client_address_header.as_str().into(),
             limits: Arc::default(),
+            replicas: Arc::new(AtomicU32::new(1)),
         }
+    }
+
+    /// Callers' allowances are shared out among so many processes.
+    pub fn share_among(&self, replicas: u32) {
+        self.replicas.store(replicas.max(1), Ordering::Relaxed);
     }
 
     /// The registers as they are now.
@@ -218,7 +227,8 @@ impl Doors {
             CallerKind::Portal => directory.portal(&caller.code).map(|p| p.calls_per_second),
             CallerKind::Partner => directory.partner(&caller.code).map(|p| p.calls_per_second),
         };
-        self.limits.check(&caller.to_string(), per_second.unwrap_or(1))
+        let shares = self.replicas.load(Ordering::Relaxed).max(1);
+        self.limits.check(&caller.to_string(), per_second.unwrap_or(1).div_ceil(shares))
     }
 
     /// Forgets callers and addresses that have not called for a while; called now and again.

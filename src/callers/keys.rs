@@ -120,7 +120,8 @@ async fn make_in(
         return Err(KeyError::OnlyPortals(caller.clone()));
     }
     let slot = place_in(conn, maker, caller, purpose).await?;
-    let key_id = format!("{}-{}", caller.code, hex::encode(rand::random::<[u8; 3]>()));
+    let realm = keys.realm().prefix();
+    let key_id = format!("{realm}{}-{}", caller.code, hex::encode(rand::random::<[u8; 3]>()));
     let secret = Secret::draw(SECRET_BYTES, &mut rand::rng());
     let sealed = keys.seal(&key_context(&key_id), secret.expose());
     let content = json!({

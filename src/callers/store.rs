@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::registers::caller::{Caller, KeyPurpose};
+use crate::vocabulary::realm::{Realm, TEST};
 
 /// A key without its secret.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -107,4 +108,19 @@ pub async fn key_approve(
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Is there a key of the other realm? Then this database is the other realm's.
+pub async fn key_of_other_realm(
+    conn: &mut PgConnection,
+    realm: Realm,
+) -> Result<bool, sqlx::Error> {
+    let is_sandbox = realm == Realm::Sandbox;
+    sqlx::query_scalar!(
+        r#"select exists (select from caller_key where starts_with(key_id, $1) <> $2) as "some!""#,
+        TEST,
+        is_sandbox
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -1,7 +1,10 @@
 //! Every state of the page, in both languages.
 
 use super::*;
-use crate::counter::page::{ChannelChoice, MaskedName, PayLine, Returned, Transfer};
+use crate::counter::forms::AccountForm;
+use crate::counter::page::{
+    ChannelChoice, MaskedName, PastOrder, PayLine, RefundShown, Returned, Transfer, UnfitChannel,
+};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
@@ -40,15 +43,22 @@ fn waiting(language: Language) -> PayPage {
                 partner: "samplebank".to_owned(),
                 name: "Ngân hàng Mẫu".to_owned(),
                 kind: Channel::BankTransfer,
-                note: None,
+                needs: Needs::BankApp,
+                limits: None,
             },
             ChannelChoice {
                 partner: "vnpay".to_owned(),
                 name: "VNPAY".to_owned(),
                 kind: Channel::Redirect,
-                note: None,
+                needs: Needs::Vnpay,
+                limits: Some((Money::vnd(1), Money::vnd(9_999_999_999))),
             },
         ],
+        unfit: Vec::new(),
+        orders: Vec::new(),
+        refunds: Vec::new(),
+        account: AccountAsked::No,
+        mail: MailAsked::Off,
         transfer: None,
         live_attempt: None,
         returned: None,
@@ -78,12 +88,56 @@ fn transfer(amount: Money) -> Option<Transfer> {
 #[expect(clippy::unnecessary_wraps, reason = "it fills an optional field")]
 fn attempt(state: AttemptState, pay_url: Option<&str>) -> Option<LiveAttempt> {
     let pay_url = pay_url.map(str::to_owned);
-    Some(LiveAttempt { partner_name: "VNPAY".to_owned(), pay_url, state })
+    let until = at("2026-11-18T04:27:00Z");
+    Some(LiveAttempt { partner_name: "VNPAY".to_owned(), pay_url, state, until })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it fills an optional field")]
 fn returned() -> Option<Returned> {
     Some(Returned { partner: "vnpay".to_owned(), partner_name: "VNPAY".to_owned() })
+}
+
+fn unfit() -> Vec<UnfitChannel> {
+    let channel = |name: &str, why| UnfitChannel { name: name.to_owned(), why };
+    vec![
+        channel("MoMo", Unfit::Above(Money::vnd(50_000_000))),
+        channel("Zalopay", Unfit::Below(Money::vnd(1_000))),
+    ]
+}
+
+fn orders() -> Vec<PastOrder> {
+    let ends =
+        [OrderEnd::Open, OrderEnd::Unknown, OrderEnd::Failed, OrderEnd::RanOut, OrderEnd::Paid];
+    ends.map(|end| PastOrder {
+        partner_name: "MoMo".to_owned(),
+        at: at("2026-11-18T04:00:00Z"),
+        end,
+    })
+    .into()
+}
+
+fn refunds() -> Vec<RefundShown> {
+    use RefundState::{Agreed, Checked, Done, NotArrived, Sent};
+    [Checked, Agreed, Sent, Done, NotArrived]
+        .map(|state| RefundShown {
+            amount: Money::vnd(40_000),
+            state,
+            since: at("2026-11-19T01:00:00Z"),
+        })
+        .into()
+}
+
+fn account(faults: &[AccountFault]) -> AccountAsked {
+    AccountAsked::Yes {
+        amount: Money::vnd(40_000),
+        again: true,
+        form: AccountForm {
+            bank: "970436".to_owned(),
+            number: "1\"><b>".to_owned(),
+            holder: String::new(),
+        },
+        faults: faults.to_vec(),
+    }
 }
 
 /// Every state under its name.
@@ -101,6 +155,9 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
     let url =
         Some("https://sandbox.vnpayment.vn/paymentv2/vpcpay.html?vnp_Amount=1&vnp_Command=pay");
     let unknown = attempt(AttemptState::Unknown, None);
+    let ran_out = Flash::AttemptRanOut { partner_name: "MoMo".to_owned() };
+    let not_an_address = MailAsked::NotAnAddress { typed: "an@\"><b>".to_owned() };
+    let all = &[AccountFault::Bank, AccountFault::Number, AccountFault::Holder];
     vec![
         ("choose", base()),
         ("choose-nothing-chosen", PayPage { flash: Some(Flash::ChooseAWay), ..base() }),
@@ -135,6 +192,27 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
         ("expired", PayPage { status: Status::Expired, now: at("2026-11-21T04:00:00Z"), ..base() }),
         ("expired-held", PayPage { status: Status::Expired, held, ..base() }),
         ("cancelled", PayPage { status: Status::Cancelled, ..base() }),
+        ("choose-unfit", PayPage { unfit: unfit(), orders: orders(), ..base() }),
+        ("choose-ran-out", PayPage { flash: Some(ran_out), orders: orders(), ..base() }),
+        ("paid-mail", PayPage { mail: MailAsked::Offered { named: true }, ..paid() }),
+        ("paid-mail-fault", PayPage { mail: not_an_address, ..paid() }),
+        ("paid-mail-asked", PayPage { mail: MailAsked::Asked, ..paid() }),
+        ("paid-mail-enough", PayPage { mail: MailAsked::Enough, ..paid() }),
+        ("refund-account", PayPage { account: account(&[]), refunds: refunds(), ..paid() }),
+        ("refund-account-faults", PayPage { account: account(all), refunds: refunds(), ..paid() }),
+        (
+            "refund-account-kept",
+            PayPage {
+                account: AccountAsked::Waiting,
+                refunds: refunds(),
+                flash: Some(Flash::AccountKept),
+                ..paid()
+            },
+        ),
+        (
+            "refund-account-too-many",
+            PayPage { account: AccountAsked::TooMany, refunds: refunds(), ..paid() },
+        ),
     ]
 }
 

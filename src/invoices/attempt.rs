@@ -103,15 +103,16 @@ impl Attempt {
 
     /// The order as the partner's dialect wants it.
     pub fn order(&self, invoice: &Invoice, public_url: &str) -> Order {
+        let realm = invoice.realm().prefix();
         Order {
             reference: self.reference.clone(),
             code: invoice.code.clone(),
             amount: self.amount,
             created_at: self.created_at,
             expires_at: self.expires_at,
-            return_url: format!("{public_url}/partners/{}/return", self.partner),
+            return_url: format!("{public_url}/partners/{realm}{}/return", self.partner),
             page_url: format!("{public_url}{}", invoice.pay_path()),
-            callback_url: format!("{public_url}/partners/{}/webhook", self.partner),
+            callback_url: format!("{public_url}/partners/{realm}{}/webhook", self.partner),
             payer_ip: self.payer_ip.clone(),
             language: if self.language == "en" { "en" } else { "vi" },
         }

@@ -88,6 +88,11 @@ impl std::fmt::Display for Cursor {
     }
 }
 
+/// The cursor behind everything that is in a batch.
+pub(super) fn place_after(last: &sequencer::LastBatch) -> String {
+    format!("{}.{}.0", last.era, last.to_tx)
+}
+
 /// Why the feed was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {

@@ -18,6 +18,7 @@ use super::issue::{self, Form, Issued, Issuing};
 use super::request::{Checker, IssueRequest};
 use super::search::{self, Search, SearchError};
 use super::store;
+use super::totals::{self, Totals};
 use super::view::InvoiceView;
 use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
@@ -48,6 +49,8 @@ pub struct InvoiceDoors {
     pub keys: Arc<MasterKeys>,
     /// Defaults.
     pub settings: Arc<ClearingSettings>,
+    /// The cut-off of the business day; none at midnight.
+    pub cut_off: Option<chrono::NaiveTime>,
 }
 
 /// The routes, and what the document says of them.
@@ -59,6 +62,7 @@ pub fn routes() -> OpenApiRouter<InvoiceDoors> {
         .routes(routes!(cancel_one))
         .routes(routes!(history))
         .routes(routes!(read_feed))
+        .routes(routes!(read_totals))
 }
 
 /// A stored answer as a response.
@@ -368,4 +372,40 @@ async fn read_feed(
         link_next(&mut response, request.uri(), doors.doors.public_url(), &cursor);
     }
     Ok(response)
+}
+
+/// Which day.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TotalsQuery {
+    /// The business day, `YYYY-MM-DD`.
+    day: String,
+}
+
+/// Count, sum and digest of a day's payments
+///
+/// Eventually consistent: of what the feed has shown, which `as_of` says. For each agency: what was
+/// paid, taken back and refunded, and a SHA-256 that a portal can compute over its own list.
+#[utoipa::path(get, path = "/v1/totals", tag = "events", params(TotalsQuery),
+    responses(
+        (status = 200, description = "The totals of the day", body = Totals),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = PROBLEM_JSON)))]
+async fn read_totals(
+    State(doors): State<InvoiceDoors>,
+    given: Result<Query<TotalsQuery>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let caller = doors.doors.signed_read(&request)?;
+    let portal = only_portals(&caller)?;
+    let wanted = query(given)?;
+    let day = chrono::NaiveDate::parse_from_str(&wanted.day, "%Y-%m-%d").ok();
+    let bounds = day.and_then(|day| totals::bounds(day, doors.cut_off).map(|both| (day, both)));
+    // The formats of dates are more generous than the documented one.
+    let (Some((day, bounds)), 10) = (bounds, wanted.day.len()) else {
+        let detail = "must be a date such as 2026-11-20";
+        return Err(Problem::invalid(vec![FieldError::new("day", detail)]));
+    };
+    let mut conn = doors.pool.acquire().await?;
+    Ok(Json(totals::read(&mut conn, portal, day, bounds).await?).into_response())
 }

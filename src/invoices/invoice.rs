@@ -12,6 +12,7 @@ use crate::registers::entries::FeeKind;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::ids::InvoiceId;
 use crate::vocabulary::money::Money;
+use crate::vocabulary::realm::Realm;
 
 /// Who pays, as the portal named them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -224,8 +225,15 @@ impl Invoice {
         }
     }
 
+    /// The realm that the invoice was issued in.
+    pub fn realm(&self) -> Realm {
+        Realm::of(&self.terms.token)
+    }
+
     /// The address of the pay page, after the origin.
     pub fn pay_path(&self) -> String {
-        format!("/pay/{}-{}", self.code, self.terms.token)
+        let realm = self.realm().prefix();
+        let secret = self.terms.token.strip_prefix(realm).unwrap_or_default();
+        format!("/pay/{realm}{}-{secret}", self.code)
     }
 }

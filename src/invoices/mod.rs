@@ -27,4 +27,5 @@ pub mod row;
 pub mod search;
 pub mod status;
 pub mod store;
+pub mod totals;
 pub mod view;

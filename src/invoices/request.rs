@@ -207,7 +207,11 @@ impl Checker<'_> {
             },
             lines,
             terms: Terms {
-                token: hex::encode(rand::random::<[u8; 16]>()),
+                token: format!(
+                    "{}{}",
+                    self.keys.realm().prefix(),
+                    hex::encode(rand::random::<[u8; 16]>())
+                ),
                 return_url: request.return_url,
                 channels: request.channels,
                 metadata: request.metadata.unwrap_or_default(),

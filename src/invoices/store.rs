@@ -1,6 +1,7 @@
 //! Every statement on invoices and attempts (claims: `claim.rs`).
 
 pub mod reads;
+pub mod totals;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;

@@ -11,6 +11,7 @@ use super::{Partner, PartnerEntry};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
 use crate::platform::seal::{MasterKeys, OpenError, Secret};
+use crate::vocabulary::realm::Realm;
 
 /// Does a partner of this dialect collect on bank accounts, which have a BIN?
 pub fn has_bank_accounts(dialect: &str) -> bool {
@@ -86,17 +87,13 @@ pub fn settings_of(row: &PartnerRow, keys: &MasterKeys) -> Option<Secret> {
 /// voice alone, with a warning: the others go on.
 pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
     let PartnerRow { entry, settings } = row;
-    let dialect = match settings.map(|sealed| keys.open(&context(&entry.code), &sealed)) {
-        // Not configured is no fault: a dialect that needs no settings speaks, others wait.
-        None => dialects::from_settings(&entry.dialect, b"{}").ok(),
-        Some(opened) => read(&entry, opened).unwrap_or_else(|why| {
-            tracing::warn!(
-                partner.code = entry.code,
-                %why,
-                "the partner is disabled: its settings cannot be used; configure it again"
-            );
-            None
-        }),
+    // The bank that makes money up speaks in the sandbox, and nowhere else.
+    let made_up = dialects::quirks(&entry.dialect).contains(&Quirk::SandboxOnly);
+    let dialect = if made_up && keys.realm() != Realm::Sandbox {
+        tracing::error!(partner.code = entry.code, "a test bank is not spoken to here");
+        None
+    } else {
+        open_dialect(&entry, settings, keys)
     };
     Partner {
         code: entry.code,
@@ -108,6 +105,25 @@ pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
         called_from: entry.called_from,
         dialect_name: entry.dialect,
         dialect,
+    }
+}
+
+fn open_dialect(
+    entry: &PartnerEntry,
+    settings: Option<Vec<u8>>,
+    keys: &MasterKeys,
+) -> Option<Arc<dyn dialects::Dialect>> {
+    match settings.map(|sealed| keys.open(&context(&entry.code), &sealed)) {
+        // Not configured is no fault: a dialect that needs no settings speaks, others wait.
+        None => dialects::from_settings(&entry.dialect, b"{}").ok(),
+        Some(opened) => read(entry, opened).unwrap_or_else(|why| {
+            tracing::warn!(
+                partner.code = entry.code,
+                %why,
+                "the partner is disabled: its settings cannot be used; configure it again"
+            );
+            None
+        }),
     }
 }
 

@@ -13,6 +13,7 @@ use super::totp;
 use crate::platform::audit::{self, By};
 use crate::platform::seal::{MasterKeys, Secret};
 use crate::vocabulary::ids::PersonId;
+use crate::vocabulary::realm::{Realm, TEST};
 
 const LONGEST_EMAIL: usize = 200;
 const LONGEST_NAME: usize = 200;
@@ -32,6 +33,12 @@ pub enum PersonError {
     /// No address.
     #[error("{0:?} is no e-mail address")]
     BadEmail(String),
+    /// The address belongs to the other realm.
+    #[error("{email}: addresses of the sandbox begin with {TEST}, and no others do")]
+    OtherRealm {
+        /// The address.
+        email: String,
+    },
     /// No name.
     #[error("a name has 1 to {LONGEST_NAME} characters")]
     BadName,
@@ -62,6 +69,12 @@ pub fn email(text: &str) -> Result<String, PersonError> {
             !local.is_empty() && !host.is_empty() && !host.contains('@')
         });
     if good { Ok(text) } else { Err(PersonError::BadEmail(text)) }
+}
+
+/// The same, when somebody of this realm may have it.
+pub fn email_of(text: &str, realm: Realm) -> Result<String, PersonError> {
+    let email = email(text)?;
+    if Realm::of(&email) == realm { Ok(email) } else { Err(PersonError::OtherRealm { email }) }
 }
 
 /// Draws credentials and what of them is stored.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::text_enum;
+use crate::vocabulary::realm::Realm;
 
 text_enum! {
     /// How a token comes with a request.
@@ -31,10 +32,11 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// Draws one.
-    pub fn draw() -> Self {
+    /// Draws one of a realm.
+    pub fn draw(realm: Realm) -> Self {
         let bytes = Zeroizing::new(rand::random::<[u8; TOKEN_BYTES]>());
-        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(&bytes[..])))
+        let drawn = Zeroizing::new(URL_SAFE_NO_PAD.encode(&bytes[..]));
+        Self(Zeroizing::new(format!("{}{}", realm.prefix(), *drawn)))
     }
 
     /// The text, for the one answer that shows it.
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_token_comes_in_a_header_or_in_our_cookie() {
-        let token = Token::draw();
+        let token = Token::draw(Realm::Live);
         let of = |given: &[(&'static str, &str)]| presented(&headers(given), "__Host-payclear");
         let cookie = format!("a=b; __Host-payclear={}; c=d", token.expose());
         assert_eq!(of(&[("cookie", &cookie)]), Some((token.hash(), CarriedBy::Cookie)));
@@ -126,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_bound_to_the_host() {
-        let token = Token::draw();
+        let token = Token::draw(Realm::Live);
         let set = cookie("https://pay.example.gov.vn", Some(&token));
         assert!(set.starts_with("__Host-payclear="));
         assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");

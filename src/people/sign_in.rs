@@ -106,7 +106,7 @@ pub async fn sign_in(door: &PeopleDoor, attempt: Attempt) -> Result<SignedIn, Si
             Err(SignInError::Refused(why))
         }
         Ok(step) => {
-            let token = Token::draw();
+            let token = Token::draw(door.keys.realm());
             let expires_at = now + TimeDelta::hours(door.settings.session_hours);
             store::person_tried(&mut tx, id, (0, None, step)).await?;
             let whose = (id, attempt.carried_by);

@@ -207,6 +207,28 @@ pub async fn migrate(owner_url: &str) -> Result<usize, DatabaseError> {
     Ok(usize::try_from(after - before).unwrap_or(0))
 }
 
+/// Makes the sandbox's database on the owner's server when it is not there yet; the owner's address
+/// of it.
+pub async fn made_beside(owner_url: &str, application_url: &str) -> Result<String, DatabaseError> {
+    let name = PgConnectOptions::from_str(application_url)?;
+    let name = name.get_database().ok_or(DatabaseError::NoUser)?.to_owned();
+    let mut conn = PgConnection::connect(owner_url).await?;
+    let statement: Option<String> = sqlx::query_scalar(
+        "select format('create database %I', $1)
+          where not exists (select from pg_database where datname = $1)",
+    )
+    .bind(&name)
+    .fetch_optional(&mut conn)
+    .await?;
+    if let Some(statement) = statement {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
+    }
+    conn.close().await?;
+    let mut url = url::Url::parse(owner_url).map_err(|_| DatabaseError::NoUser)?;
+    url.set_path(&name);
+    Ok(url.into())
+}
+
 async fn applied_count(conn: &mut PgConnection) -> i64 {
     sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(conn).await.unwrap_or(0)
 }

@@ -46,3 +46,46 @@ pub async fn release(conn: &mut PgConnection, name: &str, holder: &str) -> Resul
     .await?;
     Ok(())
 }
+
+/// Tells that a process is there; how many of its kind are.
+pub async fn be_present(
+    conn: &mut PgConnection,
+    kind: &str,
+    holder: &str,
+) -> Result<u32, sqlx::Error> {
+    let seconds = i32::try_from(HOLDS.as_secs()).unwrap_or(i32::MAX);
+    sqlx::query!(
+        "insert into lease (name, holder, fence, until)
+         values ($1 || '/' || $2, $2, 1, statement_timestamp() + make_interval(secs => $3::integer))
+         on conflict on constraint lease_pkey do update set until = excluded.until",
+        kind,
+        holder,
+        seconds
+    )
+    .execute(&mut *conn)
+    .await?;
+    // Those that went without a word.
+    sqlx::query!(
+        "delete from lease where starts_with(name, $1 || '/')
+            and until < statement_timestamp() - interval '1 minute'",
+        kind
+    )
+    .execute(&mut *conn)
+    .await?;
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from lease
+            where starts_with(name, $1 || '/') and until > statement_timestamp()"#,
+        kind
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Tells that a process is gone.
+pub async fn leave(conn: &mut PgConnection, kind: &str, holder: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from lease where name = $1 || '/' || $2", kind, holder)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

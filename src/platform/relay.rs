@@ -18,6 +18,8 @@ const LEASE: &str = "relay";
 const ROUND: i64 = 1000;
 /// When nobody in this process wrote, another may have.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The same for one that nobody waits for by the millisecond.
+const LOOK_RARELY: Duration = Duration::from_millis(200);
 /// A little more than it takes until a message counts as lost.
 const MARGIN: Duration = Duration::from_secs(2);
 /// After that, for what was parked or lost one by one.
@@ -48,6 +50,9 @@ pub struct Relay {
     pub holder: String,
     /// A message that has had no effect for so long counts as lost.
     pub lost_after: Duration,
+    /// Is it woken by what is written in this process? One relay of a process is, that of the live
+    /// service: a call wakes one only. Others look.
+    pub is_woken: bool,
 }
 
 impl Relay {
@@ -75,6 +80,10 @@ impl Relay {
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
+    }
+
+    const fn look_every(&self) -> Duration {
+        if self.is_woken { LOOK_EVERY } else { LOOK_RARELY }
     }
 
     async fn run_once<P, R, F>(
@@ -135,8 +144,8 @@ impl Relay {
                     return Err(BrokerError::Silent.into());
                 }
                 tokio::select! {
-                    () = outbox::WRITTEN.notified() => {}
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = outbox::WRITTEN.notified(), if self.is_woken => {}
+                    () = tokio::time::sleep(self.look_every()) => {}
                     () = stop.cancelled() => {}
                 }
                 continue;

@@ -12,6 +12,8 @@ use rand::{CryptoRng, Rng};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::vocabulary::realm::Realm;
+
 const VERSION: u8 = 1;
 const FINGERPRINT: usize = 4;
 const NONCE: usize = 24;
@@ -151,32 +153,51 @@ fn bound(head: &[u8], context: &str) -> Vec<u8> {
     [head, context.as_bytes()].concat()
 }
 
-/// The key in use, and older ones that still open what they sealed.
+/// The key in use, and older ones that still open what they sealed. They are of one realm: what is
+/// sealed in the sandbox does not open live, nor the other way round, so that a row that got from
+/// one database into the other is good for nothing there.
 #[derive(Debug, Clone)]
 pub struct MasterKeys {
     current: MasterKey,
     previous: Vec<MasterKey>,
+    realm: Realm,
 }
 
 impl MasterKeys {
     /// The current key and those before it.
     pub fn new(current: MasterKey, previous: Vec<MasterKey>) -> Self {
-        Self { current, previous }
+        Self { current, previous, realm: Realm::Live }
+    }
+
+    /// The same keys in a realm.
+    #[must_use]
+    pub fn of(&self, realm: Realm) -> Self {
+        Self { realm, ..self.clone() }
+    }
+
+    /// The realm that they are of.
+    pub const fn realm(&self) -> Realm {
+        self.realm
+    }
+
+    fn context(&self, context: &str) -> String {
+        format!("{}{context}", self.realm.prefix())
     }
 
     /// Seals under the current key.
     pub fn seal(&self, context: &str, plain: &[u8]) -> Vec<u8> {
-        self.current.seal(context, plain)
+        self.current.seal(&self.context(context), plain)
     }
 
     /// Opens with whichever key sealed the value.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Secret, OpenError> {
-        let mut result = self.current.open(context, sealed);
+        let context = self.context(context);
+        let mut result = self.current.open(&context, sealed);
         for key in &self.previous {
             if !matches!(result, Err(OpenError::UnknownKey { .. })) {
                 break;
             }
-            result = key.open(context, sealed);
+            result = key.open(&context, sealed);
         }
         result
     }
@@ -192,6 +213,17 @@ mod tests {
     use super::*;
 
     const CONTEXT: &str = "portal_key/0190/secret";
+
+    #[test]
+    fn what_one_realm_seals_does_not_open_in_the_other() {
+        let live = MasterKeys::new(key(1), vec![]);
+        let sandbox = live.of(Realm::Sandbox);
+        let sealed = [live.seal(CONTEXT, b"one"), sandbox.seal(CONTEXT, b"two")];
+        assert_eq!(live.open(CONTEXT, &sealed[0]).expect("ours").expose(), b"one");
+        assert_eq!(sandbox.open(CONTEXT, &sealed[1]).expect("ours").expose(), b"two");
+        assert_eq!(live.open(CONTEXT, &sealed[1]).err(), Some(OpenError::Forged));
+        assert_eq!(sandbox.open(CONTEXT, &sealed[0]).err(), Some(OpenError::Forged));
+    }
 
     fn key(byte: u8) -> MasterKey {
         MasterKey::from_base64(&STANDARD.encode([byte; 32])).expect("32 bytes")

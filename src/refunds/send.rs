@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use super::approve::{lock_in, step_in};
-use super::finish::{self, End, FinishError, QUERY, finish_in};
+use super::finish::{End, FinishError, QUERY, finish_in};
 use super::refund::{Refund, RefundMethod};
 use super::status::{RefundStatus, RefundStep};
 use super::store::{self, reads};
@@ -247,19 +247,16 @@ impl Carrying {
             }
         };
         let mut tx = self.pool.begin().await?;
-        match end {
-            Some(end) => {
-                let by = format!("partner/{}", refund.partner);
-                match finish_in(&mut tx, &self.accounts, refund.id, &end, &by, now).await {
-                    // Another, or a person, was faster.
-                    Err(FinishError::WrongStep(_)) => return Ok(()),
-                    done => drop(done?),
-                }
+        if let Some(end) = end {
+            let by = format!("partner/{}", refund.partner);
+            match finish_in(&mut tx, &self.accounts, refund.id, &end, &by, now).await {
+                // Another, or a person, was faster.
+                Err(FinishError::WrongStep(_)) => return Ok(()),
+                done => drop(done?),
             }
-            None => {
-                store::refund_note(&mut tx, refund.id, &note).await?;
-                due::put_in(&mut tx, finish::QUERY, refund.id.0, now + ask_after).await?;
-            }
+        } else {
+            store::refund_note(&mut tx, refund.id, &note).await?;
+            due::put_in(&mut tx, QUERY, refund.id.0, now + ask_after).await?;
         }
         tx.commit().await?;
         outbox::WRITTEN.notify_one();

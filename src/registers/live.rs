@@ -11,6 +11,7 @@ use super::store;
 use crate::platform::directory_version;
 use crate::platform::seal::MasterKeys;
 use crate::portals::endpoint::{Endpoint, EndpointState};
+use crate::vocabulary::realm::Realm;
 use crate::{partners, portals};
 
 /// Changes may get in between so often while everything is read.
@@ -120,6 +121,10 @@ async fn read_at(
         opened.partners.push(partners::register::open(row, keys));
     }
     for row in key_rows {
+        if Realm::of(&row.key_id) != keys.realm() {
+            tracing::error!(key.id = row.key_id, "a key of the other realm is not taken here");
+            continue;
+        }
         match keys.open(&key_context(&row.key_id), &row.secret) {
             Ok(secret) => opened.keys.push(CallerKey {
                 key_id: row.key_id,

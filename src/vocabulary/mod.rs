@@ -10,4 +10,5 @@ pub mod ids;
 pub mod money;
 pub mod network;
 pub mod origin;
+pub mod realm;
 pub mod text_enum;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::cluster::{at, cluster};
 use crate::support::{Town, text, until};
 use payclear::platform::sequencer::sequence_once;
 use payclear::vocabulary::clock::SharedClock;
@@ -137,4 +138,105 @@ async fn another_portals_steps_are_not_in_the_feed() {
     .await;
     let (mine, _) = read_on(&town, None, 500).await;
     assert_ne!(mine[0]["invoice"], theirs["id"]);
+}
+
+/// Writes steps in transactions of all lengths, which commit in another order than that of their
+/// numbers.
+async fn write_out_of_order(pool: sqlx::PgPool, invoices: Vec<String>, writer: i32) {
+    for round in 0..12 {
+        let mut tx = pool.begin().await.expect("a transaction");
+        let steps = 1 + (writer + round) % 3;
+        for step in 0..steps {
+            // The first statement draws the transaction's number; the pause lets others with
+            // higher ones overtake it.
+            sqlx::query(
+                "insert into event (made_at, kind, portal, invoice_id, sequence, actor, body)
+                 values (now(), 'invoice.noted', 'dvc-mau', $1::text::uuid, $2, 'test', '{}')",
+            )
+            .bind(&invoices[usize::try_from(writer).expect("few")])
+            .bind(100 + round * 10 + step)
+            .execute(&mut *tx)
+            .await
+            .expect("a step");
+            let pause = u64::try_from((writer * 13 + round * 7 + step * 5) % 40).expect("short");
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        }
+        // Some give up: their numbers are never used.
+        if (writer + round) % 5 == 0 {
+            tx.rollback().await.expect("undone");
+        } else {
+            tx.commit().await.expect("done");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_who_polls_all_the_time_misses_nothing_while_transactions_overtake_each_other() {
+    const WRITERS: i32 = 8;
+    let town = Town::doors().await;
+    let mut invoices = Vec::new();
+    for _ in 0..WRITERS {
+        invoices.push(text(&town.issue(5_000).await, "id").to_owned());
+    }
+    let url = at(&cluster().application_url, &town.name);
+    let pool = payclear::platform::database::open(&url, 8).await.expect("a pool");
+    let mut writing = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        writing.spawn(write_out_of_order(pool.clone(), invoices.clone(), writer));
+    }
+    // The sequencer goes on beside, as often as it can.
+    let sequencing = {
+        let (pool, clock) = (town.pool.clone(), town.clock.clone());
+        let clock: SharedClock = clock;
+        tokio::spawn(async move {
+            loop {
+                sequence_once(&pool, &clock, "tests").await.expect("a batch");
+                tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            }
+        })
+    };
+    // The reader never begins anew: what it once passed it does not see again.
+    let (mut seen, mut cursor, mut polls) = (Vec::new(), None, 0_u32);
+    loop {
+        let ended = writing.is_empty();
+        let (read, stands) = read_on(&town, cursor.clone(), 7).await;
+        polls += 1;
+        seen.extend(read);
+        cursor = Some(stands);
+        while let Some(done) = writing.try_join_next() {
+            done.expect("a writer");
+        }
+        let written = town.count("event where portal is not null").await;
+        if ended && i64::try_from(seen.len()).expect("few") >= written {
+            break;
+        }
+        assert!(polls < 20_000, "{} of {written} after {polls} looks", seen.len());
+    }
+    sequencing.abort();
+
+    let places = |events: &[Value]| -> Vec<String> {
+        events.iter().map(|event| text(event, "cursor").to_owned()).collect()
+    };
+    let order = places(&seen);
+    let once: BTreeSet<&String> = order.iter().collect();
+    assert_eq!(once.len(), order.len(), "nothing twice");
+    assert_eq!(
+        i64::try_from(seen.len()).expect("few"),
+        town.count("event where portal is not null").await,
+        "nothing is missed"
+    );
+    // Who reads it all afterwards sees the very same, in the same order.
+    let (whole, _) = read_on(&town, None, 500).await;
+    assert_eq!(whole, seen, "one order for everybody");
+    assert!(polls > 20, "the reader was at it all the time: {polls}");
+    // Without this the test would prove nothing: numbers and ids were really drawn in turns.
+    let crossed: i64 = sqlx::query_scalar(
+        "select count(*) from event e join event l
+             on l.event_id > e.event_id and l.made_by_tx < e.made_by_tx
+          where e.kind = 'invoice.noted' and l.kind = 'invoice.noted'",
+    )
+    .fetch_one(&town.pool)
+    .await
+    .expect("a count");
+    assert!(crossed > 10, "transactions went over each other: {crossed}");
 }

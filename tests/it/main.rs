@@ -14,6 +14,7 @@
 
 mod support;
 
+mod any_order;
 mod approvals;
 mod architecture;
 mod bad_input;
@@ -24,9 +25,11 @@ mod conforms;
 mod crash;
 mod dispatch;
 mod documents;
+mod fault_matrix;
 mod feed;
 mod idempotency;
 mod ledger;
+mod limits;
 mod money;
 mod notices;
 mod openapi;
@@ -41,9 +44,12 @@ mod partners_vnpay;
 mod partners_zalopay;
 mod pay_page;
 mod people;
+mod refunds;
 mod registers;
+mod sandbox;
 mod schema;
 mod scratch;
 mod settlements;
 mod signatures;
 mod telemetry;
+mod totals;

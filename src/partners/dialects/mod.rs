@@ -9,6 +9,7 @@
 //! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
 //! ```
 
+pub mod about;
 mod form;
 pub mod json;
 pub mod key;
@@ -20,6 +21,7 @@ pub mod plain;
 mod reading;
 pub mod sepay;
 pub mod settings;
+pub mod test_bank;
 pub mod vietqr;
 pub mod viettel;
 pub mod vnpay;
@@ -37,6 +39,7 @@ use crate::text_enum;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
 
+pub use about::About;
 pub use settings::SettingsError;
 
 /// In what a dialect differs from a bank that collects on accounts and calls back. It is known
@@ -47,11 +50,14 @@ pub enum Quirk {
     MerchantNumber,
     /// It calls nobody back: its money is settled through the signed API.
     NoCallback,
+    /// It makes its money up: it is spoken to in the sandbox alone.
+    SandboxOnly,
 }
 
-/// The register of dialects: name, what makes one from its settings, and its quirks.
+/// The register of dialects: name, what makes one from its settings, what is known of it, and its
+/// quirks.
 macro_rules! register {
-    ($($name:literal => $open:path $([$($quirk:ident),+])?),+ $(,)?) => {
+    ($($name:literal => $open:path, $about:path $([$($quirk:ident),+])?);+ $(;)?) => {
         /// The names of all dialects.
         pub const NAMES: &[&str] = &[$($name),+];
 
@@ -60,6 +66,14 @@ macro_rules! register {
             match name {
                 $($name => &[$($(Quirk::$quirk),+)?],)+
                 _ => &[],
+            }
+        }
+
+        /// What is known of the dialect of that name.
+        pub fn about(name: &str) -> Option<About> {
+            match name {
+                $($name => Some($about),)+
+                _ => None,
             }
         }
 
@@ -77,15 +91,16 @@ macro_rules! register {
 }
 
 register! {
-    "keypay" => keypay::Keypay::open [MerchantNumber],
-    "momo" => momo::Momo::open [MerchantNumber],
-    "onepay" => onepay::Onepay::open [MerchantNumber],
-    "payos" => payos::Payos::open,
-    "plain" => plain::Plain::open [NoCallback],
-    "sepay" => sepay::Sepay::open,
-    "viettel" => viettel::Viettel::open [MerchantNumber],
-    "vnpay" => vnpay::Vnpay::open [MerchantNumber],
-    "zalopay" => zalopay::Zalopay::open [MerchantNumber],
+    "keypay" => keypay::Keypay::open, keypay::ABOUT [MerchantNumber];
+    "momo" => momo::Momo::open, momo::ABOUT [MerchantNumber];
+    "onepay" => onepay::Onepay::open, onepay::ABOUT [MerchantNumber];
+    "payos" => payos::Payos::open, payos::ABOUT;
+    "plain" => plain::Plain::open, plain::ABOUT [NoCallback];
+    "sepay" => sepay::Sepay::open, sepay::ABOUT;
+    "test" => test_bank::TestBank::open, test_bank::ABOUT [SandboxOnly];
+    "viettel" => viettel::Viettel::open, viettel::ABOUT [MerchantNumber];
+    "vnpay" => vnpay::Vnpay::open, vnpay::ABOUT [MerchantNumber];
+    "zalopay" => zalopay::Zalopay::open, zalopay::ABOUT [MerchantNumber];
 }
 
 text_enum! {
@@ -123,10 +138,13 @@ pub struct Order {
     pub language: &'static str,
 }
 
+/// The method of a call that is answered on the spot, by its own body: the test bank lives here.
+pub const NO_CALL: &str = "NONE";
+
 /// A call to make to a partner.
 #[derive(Clone)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// `GET` or `POST`; [`NO_CALL`] goes nowhere, its body is the answer.
     pub method: &'static str,
     /// The whole address.
     pub url: String,
@@ -373,6 +391,12 @@ pub enum Unheard {
         /// Which field, what is wrong with it.
         why: String,
     },
+    /// Signed, but of an amount that cannot be: no order is of that amount.
+    #[error("an amount that no order has: {amount}")]
+    Amount {
+        /// What it says.
+        amount: String,
+    },
     /// The partner only tries out whether we answer.
     #[error("a test call")]
     Test,
@@ -421,6 +445,7 @@ impl From<&Unheard> for Verdict {
             Unheard::Signature | Unheard::Stranger => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
+            Unheard::Amount { .. } => Self::WrongAmount,
             Unheard::Test | Unheard::NoCredit => Self::Test,
         }
     }
@@ -487,6 +512,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Smallest and largest amount of one order, when the partner states them.
     fn limits(&self) -> Option<(Money, Money)> {
         None
+    }
+
+    /// Does the partner want to know of an order before it is paid? When not, the account on the
+    /// invoice is all that a payer needs.
+    fn wants_orders(&self) -> bool {
+        true
     }
 
     /// The call that makes an order known.
