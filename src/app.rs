@@ -191,10 +191,9 @@ impl App {
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
-        let settling = Writer::start_lanes(
+        let settling = Writer::start(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
-            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),

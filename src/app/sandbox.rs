@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use super::{App, Role, StartError};
+use crate::platform::database;
 use crate::platform::settings::Settings;
 use crate::vocabulary::realm::Realm;
 
@@ -45,22 +45,11 @@ pub(super) async fn open(
 async fn open_once(live: &App, settings: Settings) -> Result<App, StartError> {
     let keys = live.keys.of(Realm::Sandbox);
     let mut sandbox = App::open(settings, keys, live.clock.clone()).await?;
-    if identity(&live.pool).await? == identity(&sandbox.pool).await? {
+    if database::identity(&live.pool).await? == database::identity(&sandbox.pool).await? {
         sandbox.pool.close().await;
         return Err(StartError::OneDatabase);
     }
     // Not a child of its own making: what ends the live service ends the sandbox.
     sandbox.stop = live.stop.clone();
     Ok(sandbox)
-}
-
-/// Which database this is, whatever its address is called.
-async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sqlx::Error> {
-    let row = sqlx::query!(
-        "select system_identifier as cluster, current_database()::text as name
-           from pg_control_system()"
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok((row.cluster, row.name))
 }

@@ -241,3 +241,14 @@ pub async fn is_writable(pool: &PgPool) -> bool {
     .fetch_one(pool);
     matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
 }
+
+/// Which database this is, whatever its address is called.
+pub async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sqlx::Error> {
+    let row = sqlx::query!(
+        "select system_identifier as cluster, current_database()::text as name
+           from pg_control_system()"
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.cluster, row.name))
+}

@@ -15,7 +15,7 @@ macro_rules! magic {
 
             /// What an amount asks for.
             pub fn of(amount: Money) -> Self {
-                let text = amount.to_string();
+                let text = format!("{:0>2}", amount.to_string());
                 let last = text.get(text.len().saturating_sub(2)..).unwrap_or_default();
                 let found = Self::TABLE.iter().find(|(_, digits, _)| digits.contains(&last));
                 found.map_or(Self::$other, |(outcome, ..)| *outcome)
