@@ -137,7 +137,8 @@ fingerprint() {
 write_env() {
   local name
   for name in DATABASE_URL DATABASE_OWNER_URL AMQP_URL PAYCLEAR_URL SIMULATORS_URL \
-    PORTAL_KEY_ID PORTAL_SECRET BANK_KEY_ID BANK_SECRET OFFICER_EMAIL OFFICER_PASSWORD OFFICER_TOTP \
+    PORTAL_KEY_ID PORTAL_SECRET PORTAL_APPROVAL_KEY_ID PORTAL_APPROVAL_SECRET \
+    BANK_KEY_ID BANK_SECRET OFFICER_EMAIL OFFICER_PASSWORD OFFICER_TOTP \
     APPROVER_EMAIL APPROVER_PASSWORD APPROVER_TOTP "${!PAYCLEAR__@}"; do
     [ -n "${!name}" ] || die "$name is empty: the answer of payclear that it is taken from is not as expected."
     printf "export %s='%s'\n" "$name" "${!name}"
@@ -164,6 +165,8 @@ start_service() {
   quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample
   key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --bootstrap --json)
   PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
+  key=$(once portal-approval-key.json "$BIN/payclear" portal key dvc-mau --purpose approve --bootstrap --json)
+  PORTAL_APPROVAL_KEY_ID=$(field key_id "$key") PORTAL_APPROVAL_SECRET=$(field secret "$key")
   key=$(once bank-key.json "$BIN/payclear" partner key directbank --bootstrap --json)
   BANK_KEY_ID=$(field key_id "$key") BANK_SECRET=$(field secret "$key")
   key=$(once officer.json "$BIN/payclear" officer add officer@example.vn --name 'Cán bộ Mẫu' \

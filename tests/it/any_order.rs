@@ -75,7 +75,7 @@ async fn any_order_and_any_repetition_of_any_messages_ends_in_the_same_ledger() 
     let seed = std::env::var("ANY_ORDER_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed: u64 = seed.unwrap_or_else(rand::random);
     println!("ANY_ORDER_SEED={seed}");
-    let town = Town::doors().await;
+    let town = Town::whole().await;
     let mut round = Round {
         town: &town,
         hand: StdRng::seed_from_u64(seed),

@@ -166,7 +166,7 @@ impl Town {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_hangs_slows_no_other() {
-    let town = Town::whole_with(json!({ "clearing": { "partner_call_seconds": 8 } })).await;
+    let town = Town::whole_with(json!({ "clearing": { "partner_call_seconds": 12 } })).await;
     let hangs = json!({ "partner": "momo", "create": "timeout" });
     assert_eq!(town.simulators().post("/control/behaviour", &hangs).await.status, 200);
     let mut invoices = Vec::new();

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import os
 import pathlib
 from types import SimpleNamespace
 from unittest import mock
@@ -13,8 +14,16 @@ from http_message_signatures.algorithms import HMAC_SHA256
 from http_message_signatures.resolvers import MappingKeyResolver
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-VECTORS = pathlib.Path(__file__).parents[2] / "data" / "signatures.json"
+ROOT = pathlib.Path(os.environ["ROOT"])
 READ = ("@method", "@target-uri")
+KINDS = {
+    "invoice.paid",
+    "invoice.expired",
+    "invoice.cancelled",
+    "payment.reversed",
+    "refund.confirmed",
+    "refund.failed",
+}
 WRITE = (*READ, "content-digest", "idempotency-key")
 
 
@@ -70,12 +79,20 @@ def check_webhook(it):
 
 
 def main():
-    vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
+    vectors = json.loads((ROOT / "tests/data/signatures.json").read_text(encoding="utf-8"))
     for it in vectors["http"]:
         check_request(it)
     for it in vectors["webhooks"]:
         check_webhook(it)
     print(f"pypi: {len(vectors['http'])} requests and {len(vectors['webhooks'])} notices agree")
+    sent = json.loads((ROOT / "target/foreign/notices.json").read_text(encoding="utf-8"))
+    kinds = set()
+    for notice in sent["notices"]:
+        check_webhook({**notice, "secrets": [sent["secret"]]})
+        assert json.loads(notice["body"])["type"] == notice["kind"]
+        kinds.add(notice["kind"])
+    assert kinds == KINDS, f"not every kind was sent: {kinds}"
+    print(f"pypi standardwebhooks: {len(sent['notices'])} notices of {len(kinds)} kinds")
 
 
 if __name__ == "__main__":
