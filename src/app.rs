@@ -291,6 +291,7 @@ impl App {
                 },
                 mailing: self.mailing(),
                 limits: Arc::clone(&self.counter_limits),
+                realm: settings.realm,
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(problem_page::routes())

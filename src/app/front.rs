@@ -59,7 +59,9 @@ async fn sort(request: Request) -> Result<(Realm, Request), Problem> {
     if path.strip_prefix("/pay/").or(path.strip_prefix("/receipts/")).is_some_and(is_test) {
         return Ok((Realm::Sandbox, request));
     }
-    if let Some(uri) = without_prefix(request.uri()) {
+    // The form of the look-up carries no name: its own address says where it belongs.
+    let lookup = (path == "/test_lookup").then(|| lookup_of(request.uri())).flatten();
+    if let Some(uri) = lookup.or_else(|| without_prefix(request.uri())) {
         let mut request = request;
         *request.uri_mut() = uri;
         return Ok((Realm::Sandbox, request));
@@ -87,6 +89,12 @@ fn without_prefix(uri: &Uri) -> Option<Uri> {
         .into_iter()
         .find_map(|room| Some((room, whole.strip_prefix(room)?.strip_prefix(TEST)?)))?;
     format!("{room}{rest}").parse().ok()
+}
+
+/// `/test_lookup` is told as `/lookup`.
+fn lookup_of(uri: &Uri) -> Option<Uri> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("/lookup{query}").parse().ok()
 }
 
 /// The key that a signature names.
@@ -144,6 +152,8 @@ mod tests {
             ("/compat/test_dvcqg", Realm::Sandbox, "/compat/dvcqg"),
             ("/v1/invoices/test_", Realm::Live, "/v1/invoices/test_"),
             ("/readyz", Realm::Live, "/readyz"),
+            ("/test_lookup?lang=en", Realm::Sandbox, "/lookup?lang=en"),
+            ("/lookup?code=test_", Realm::Live, "/lookup?code=test_"),
         ] {
             let request = Request::builder().uri(path);
             assert_eq!(sorted(request, "").await, (realm, told.to_owned()), "{path}");

@@ -12,9 +12,10 @@ use super::page::{
     OrderEnd, PayPage, RefundState, Status, Unfit,
 };
 use super::words::{Language, Text, Words};
-use super::{qr, times};
+use super::{lookup_page, qr, times};
 use crate::partners::dialects::Channel;
 use crate::vocabulary::money::Money;
+use crate::vocabulary::realm::Realm;
 
 /// Seconds between two looks for the result.
 const LOOK_AGAIN_SECONDS: u32 = 5;
@@ -108,7 +109,8 @@ impl PayPage {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(lang.chain([("code", self.code.as_str())]))
             .finish();
-        format!("/lookup?{query}")
+        let token = self.token_path.strip_prefix("/pay/").unwrap_or_default();
+        format!("{}?{query}", lookup_page::path(Realm::of(token)))
     }
 
     /// Where a wish is left.

@@ -232,6 +232,7 @@ fn lookups(language: Language) -> Vec<(&'static str, LookupPage)> {
         faults: faults.to_vec(),
         answer,
         today,
+        realm: Realm::Live,
     };
     use LookupFault::{Amount, Code, Day, Reference};
     vec![

@@ -55,6 +55,8 @@ pub struct Counter {
     pub limits: Arc<Limits>,
     /// The header in which a trusted proxy names the payer's address, or empty.
     pub client_address_header: String,
+    /// Whose counter this is.
+    pub realm: Realm,
 }
 
 /// The routes.

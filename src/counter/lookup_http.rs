@@ -1,4 +1,4 @@
-//! `/lookup`: the doors of the look-up. The number of a payment goes in a form's body, so that no
+//! `/lookup` (in the sandbox `/test_lookup`): the doors of the look-up. The number of a payment goes in a form's body, so that no
 //! log of addresses holds it.
 
 use axum::extract::rejection::FormRejection;
@@ -84,5 +84,6 @@ fn page(
     answer: Option<Answer>,
 ) -> Response {
     let today = to_local(counter.doors.clock().now()).date();
-    drawn(status, LookupPage { language, form, faults, answer, today }.render(), &[])
+    let realm = counter.realm;
+    drawn(status, LookupPage { language, form, faults, answer, today, realm }.render(), &[])
 }

@@ -9,6 +9,7 @@ use super::forms::{LookupFault, LookupForm};
 use super::lookup::Answer;
 use super::times;
 use super::words::{Language, Text, Words};
+use crate::vocabulary::realm::Realm;
 
 /// The view model.
 #[derive(Debug)]
@@ -23,6 +24,16 @@ pub struct LookupPage {
     pub answer: Option<Answer>,
     /// No payment is of a later day.
     pub today: NaiveDate,
+    /// Whose payments are looked up.
+    pub realm: Realm,
+}
+
+/// Where payments of a realm are looked up.
+pub const fn path(realm: Realm) -> &'static str {
+    match realm {
+        Realm::Live => "/lookup",
+        Realm::Sandbox => "/test_lookup",
+    }
 }
 
 /// What an answer says.
@@ -48,7 +59,7 @@ impl LookupPage {
         let frame = Frame {
             title,
             // What was asked is in a form: in the other language it is asked again.
-            switch: Some(Self::address(self.language.other())),
+            switch: Some(self.address(self.language.other())),
             lookup: None,
             ..Frame::plain(self.language, heading)
         };
@@ -87,13 +98,13 @@ impl LookupPage {
     }
 
     fn here(&self) -> String {
-        Self::address(self.language)
+        self.address(self.language)
     }
 
-    fn address(language: Language) -> String {
+    fn address(&self, language: Language) -> String {
         match language {
-            Language::Vi => "/lookup".to_owned(),
-            Language::En => "/lookup?lang=en".to_owned(),
+            Language::Vi => path(self.realm).to_owned(),
+            Language::En => format!("{}?lang=en", path(self.realm)),
         }
     }
 }
@@ -126,7 +137,9 @@ mod tests {
     fn page(language: Language, answer: Option<Answer>, faults: Vec<LookupFault>) -> String {
         let today = NaiveDate::from_ymd_opt(2026, 11, 22).expect("a day");
         let form = LookupForm { reference: "FT\"><b>".to_owned(), ..LookupForm::default() };
-        LookupPage { language, form, faults, answer, today }.render().expect("drawn")
+        LookupPage { language, form, faults, answer, today, realm: Realm::Live }
+            .render()
+            .expect("drawn")
     }
 
     #[test]

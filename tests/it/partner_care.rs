@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use payclear::callers::keys;
+use payclear::callers::revoke::revoke;
 use payclear::platform::audit::By;
 use payclear::registers::caller::{Caller as Whose, CallerKind};
 use payclear::registers::import::import;
@@ -86,7 +87,7 @@ async fn a_closed_partner_is_offered_to_nobody_and_what_it_collected_is_taken_in
             .fetch_one(&town.pool)
             .await
             .expect("the attempt");
-    let page = |of: &Value| town.browse(text(of, "pay_url"));
+    let page = async |of: &Value| town.browse(text(of, "pay_url")).await;
     assert!(page(&invoice).await.text().contains("value=\"vnpay\""));
 
     entered(&town, "vnpay,VNPAY,,vnpay,,5000,yes").await;
@@ -140,7 +141,7 @@ async fn keys_are_rotated_under_load_and_no_report_is_refused() {
         town.bank_of(&old).await;
         *key.write().await = new.clone();
         let by = By { actor: "tests", at: town.clock.now() };
-        keys::revoke(&town.pool, by, &whose, &old.key_id).await.expect("revoked");
+        revoke(&town.pool, by, &whose, &old.key_id).await.expect("revoked");
         town.app.directory.refresh().await.expect("the registers");
         let body = town.credit("LATE", 1_000, "x");
         old.post("/v1/settlements", &body).await.problem(401, "unauthenticated");
