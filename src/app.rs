@@ -29,6 +29,7 @@ use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
+use crate::dispatch::resolve::ResolveKind;
 use crate::dispatch::start::Starting;
 use crate::dispatch::steps::Stepping;
 use crate::invoices::cancel::Cancelling;
@@ -36,8 +37,11 @@ use crate::invoices::expire::Expiring;
 use crate::invoices::issue::Issuing;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::chart::AccountKind;
+use crate::mail::Mailing;
 use crate::notices::consumer::PREFETCH;
 use crate::notices::room::{Notices, Parts};
+use crate::operations::gauges;
+use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
 use crate::people::officer::PeopleDoor;
@@ -52,8 +56,10 @@ use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
     telemetry,
 };
+use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
+use crate::refunds::name_account::Naming;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -62,8 +68,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, notices, people, refunds,
-    settlements,
+    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
+    people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -147,6 +153,7 @@ pub struct App {
     pub kinds: Kinds,
     doors: Doors,
     people: PeopleDoor,
+    counter_limits: Arc<counter::limits::Limits>,
     settling: Writer<Settling>,
     issuing: Writer<Issuing>,
     metrics: PrometheusHandle,
@@ -183,10 +190,11 @@ impl App {
         let keys = Arc::new(keys);
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
-        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http.public_url);
-        let settling = Writer::start(
+        let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
+        let settling = Writer::start_lanes(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
+            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -197,6 +205,7 @@ impl App {
             pool: pool.clone(),
             settling: settling.clone(),
             keys: Arc::clone(&keys),
+            client_address_header: settings.http.client_address_header.as_str().into(),
         };
         let call_within = Duration::from_secs(settings.clearing.partner_call_seconds);
         let dispatching = Dispatching {
@@ -247,6 +256,7 @@ impl App {
             kinds: kinds(),
             doors,
             people,
+            counter_limits: Arc::default(),
             settling,
             issuing,
             metrics: telemetry::start_metrics(),
@@ -275,6 +285,13 @@ impl App {
                     clock: self.clock.clone(),
                     minutes: settings.clearing.attempt_minutes,
                 },
+                naming: Naming {
+                    pool: self.pool.clone(),
+                    clock: self.clock.clone(),
+                    keys: Arc::clone(&self.keys),
+                },
+                mailing: self.mailing(),
+                limits: Arc::clone(&self.counter_limits),
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(problem_page::routes())
@@ -342,8 +359,13 @@ impl App {
             doors: self.doors.clone(),
             refunding: self.refunding(),
         });
+        let attempts = dispatch::http::routes().with_state(self.people.clone());
+        let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
+            people: self.people.clone(),
+            sweeping: self.sweeping(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        api.merge(refunds).merge(people).merge(approvals).into()
+        api.merge(refunds).merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
     /// Starts the work of roles; it goes on until `stop`.
@@ -363,6 +385,9 @@ impl App {
             work.spawn(self.clone().consume_notices());
             let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
             work.spawn(Arc::clone(&self.results).run(every, self.stop.clone()));
+            if let Some(mailing) = self.mailing() {
+                work.spawn(mailing.run(every, self.stop.clone()));
+            }
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
@@ -413,6 +438,7 @@ impl App {
                 () = tokio::time::sleep(Duration::from_mins(1)) => {
                     self.doors.forget_idle();
                     self.people.limits.forget_idle();
+                    self.counter_limits.forget_idle();
                 }
             }
         }
@@ -556,6 +582,17 @@ impl App {
         }
     }
 
+    /// Writing to payers; none without a server.
+    pub fn mailing(&self) -> Option<Mailing> {
+        self.settings.mail.is_on().then(|| Mailing {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            keys: Arc::clone(&self.keys),
+            settings: Arc::new(self.settings.mail.clone()),
+            public_url: self.settings.http.public_url.as_str().into(),
+        })
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -657,6 +694,11 @@ impl App {
             if let Err(error) = exchange_prune(&self.pool, EXCHANGES_KEPT_DAYS).await {
                 heard("exchanges", &error);
             }
+            if let Some(mailing) = self.mailing()
+                && let Err(error) = mailing.prune().await
+            {
+                heard("mail", &error);
+            }
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
@@ -664,18 +706,12 @@ impl App {
         Ok(())
     }
 
-    /// Snapshots of balances, once an hour, and the gauges of suspense and of refunds that wait.
+    /// Snapshots of balances, once an hour, and the gauges of suspense and of states.
     async fn balances(&self) -> Result<(), sqlx::Error> {
-        let waiting = refunds::store::reads::refunds_waiting(&self.pool).await?;
-        for status in ["requested", "approved", "sent"] {
-            if self.settings.realm == Realm::Sandbox {
-                break;
-            }
-            let of = waiting.iter().find(|(of, _)| of == status).map_or(0, |(_, n)| *n);
-            metrics::gauge!("payclear_refunds_waiting", "status" => status)
-                .set(f64::from(i32::try_from(of).unwrap_or(i32::MAX)));
-        }
         let now = self.clock.now();
+        if self.settings.realm != Realm::Sandbox {
+            gauges::tell_states(&self.pool, now).await?;
+        }
         if now - due::watermark(&self.pool, "ledger.snapshot").await? > chrono::Duration::hours(1) {
             let mut conn = self.pool.acquire().await?;
             ledger::store::snapshot_balances(&mut conn).await?;
@@ -693,6 +729,16 @@ impl App {
             .set(held);
         }
         Ok(())
+    }
+
+    /// What waits, and running it now.
+    pub fn sweeping(&self) -> Sweeping {
+        Sweeping {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            kinds: self.kinds.clone(),
+        }
     }
 
     /// Expiry.
@@ -713,11 +759,12 @@ impl App {
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_outbox_waiting").set(gauge(waiting));
         metrics::gauge!("payclear_outbox_oldest_seconds").set(gauge(age));
-        for due in due::waiting(&self.pool, self.clock.now()).await? {
-            metrics::gauge!("payclear_due_waiting", "kind" => due.kind.clone())
-                .set(gauge(due.waiting));
-            metrics::gauge!("payclear_due_overdue_seconds", "kind" => due.kind)
-                .set(gauge(due.overdue));
+        gauges::tell_waiting(&self.sweeping()).await?;
+        if self.settings.mail.is_on() {
+            let (waiting, overdue) =
+                mail::store::mails_waiting(&self.pool, self.clock.now()).await?;
+            metrics::gauge!("payclear_mail_waiting").set(gauge(waiting));
+            metrics::gauge!("payclear_mail_overdue_seconds").set(gauge(overdue));
         }
         Ok(())
     }
@@ -732,18 +779,22 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
+    document.merge(dispatch::http::routes().into_openapi());
+    document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-fn kinds() -> Kinds {
+pub fn kinds() -> Kinds {
     Kinds::new([
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
         Arc::new(EndpointKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
+        Arc::new(ResolveKind),
+        Arc::new(RefundAccountKind),
     ])
 }
 

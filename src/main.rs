@@ -7,6 +7,7 @@ use clap::Parser;
 use payclear::app::{self, App, Role};
 use payclear::commands;
 use payclear::ledger::accounts::Accounts;
+use payclear::operations::sweeps::Sweeping;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
@@ -14,6 +15,10 @@ use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
 use payclear::vocabulary::realm::Realm;
+
+/// A sixth of a settlement's CPU went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Online payment clearing for government fees.
 #[derive(Debug, Parser)]
@@ -56,6 +61,8 @@ enum Command {
     /// Files of refunds, and what became of them.
     #[command(subcommand)]
     Refunds(commands::refunds::Refunds),
+    /// What waits to be looked at again; with a name, has it looked at now.
+    Sweep(commands::sweep::SweepArgs),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
     /// Recomputes ledger and chain, and says what it found.
@@ -78,6 +85,8 @@ enum PartnerCommand {
         /// The file.
         file: String,
     },
+    /// Drives a partner's sandbox through its dialect, before go-live: pass or what to mend.
+    Certify(commands::partner_certify::Certify),
     #[command(flatten)]
     Of(commands::partner::Partner),
 }
@@ -129,6 +138,16 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
             let tally = commands::partner_vectors::run(&channel, &file)?;
             return Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Partner(PartnerCommand::Certify(args)) => {
+            let settings = Settings::read()?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 2).await?;
+            let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+            let with = (&*keys, &directory);
+            let certified =
+                commands::partner_certify::run(&args, &pool, &settings, with, &*clock).await?;
+            return Ok(certified);
+        }
         Command::Partner(PartnerCommand::Of(command)) => {
             let settings = settings_of(realm)?;
             let keys = master_keys(&settings)?;
@@ -154,6 +173,16 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
                 directory: directory.current(),
             };
             commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
+        }
+        Command::Sweep(args) => {
+            let settings = Settings::read()?;
+            let sweeping = Sweeping {
+                pool: database::open(&settings.database.url, 2).await?,
+                clock: clock.clone(),
+                accounts: Arc::new(Accounts::new(settings.cut_off().unwrap_or(None))),
+                kinds: app::kinds(),
+            };
+            commands::sweep::run(&args, &sweeping, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

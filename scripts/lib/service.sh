@@ -82,6 +82,8 @@ settings() {
   export PAYCLEAR__HTTP__LISTEN=$LISTEN:$(port PAYCLEAR) PAYCLEAR__HTTP__PUBLIC_URL=$PAYCLEAR_URL
   export PAYCLEAR__SECRETS__MASTER_KEY_FILE=$SECRETS/master-key PAYCLEAR__MODE=development
   export PAYCLEAR__CLEARING__STANDING_PARTNER=samplebank
+  # It listens to this machine alone; the bench names payers' addresses as a proxy would.
+  export PAYCLEAR__HTTP__CLIENT_ADDRESS_HEADER=x-payer-address
   # One-time codes are checked when they are given, and not missed.
   export PAYCLEAR__PEOPLE__SECOND_FACTOR=optional
 
@@ -135,7 +137,8 @@ fingerprint() {
 write_env() {
   local name
   for name in DATABASE_URL DATABASE_OWNER_URL AMQP_URL PAYCLEAR_URL SIMULATORS_URL \
-    PORTAL_KEY_ID PORTAL_SECRET BANK_KEY_ID BANK_SECRET OFFICER_EMAIL OFFICER_PASSWORD OFFICER_TOTP \
+    PORTAL_KEY_ID PORTAL_SECRET PORTAL_APPROVAL_KEY_ID PORTAL_APPROVAL_SECRET \
+    BANK_KEY_ID BANK_SECRET OFFICER_EMAIL OFFICER_PASSWORD OFFICER_TOTP \
     APPROVER_EMAIL APPROVER_PASSWORD APPROVER_TOTP "${!PAYCLEAR__@}"; do
     [ -n "${!name}" ] || die "$name is empty: the answer of payclear that it is taken from is not as expected."
     printf "export %s='%s'\n" "$name" "${!name}"
@@ -162,6 +165,8 @@ start_service() {
   quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample
   key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --bootstrap --json)
   PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
+  key=$(once portal-approval-key.json "$BIN/payclear" portal key dvc-mau --purpose approve --bootstrap --json)
+  PORTAL_APPROVAL_KEY_ID=$(field key_id "$key") PORTAL_APPROVAL_SECRET=$(field secret "$key")
   key=$(once bank-key.json "$BIN/payclear" partner key directbank --bootstrap --json)
   BANK_KEY_ID=$(field key_id "$key") BANK_SECRET=$(field secret "$key")
   key=$(once officer.json "$BIN/payclear" officer add officer@example.vn --name 'Cán bộ Mẫu' \

@@ -4,24 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::text_enum;
+use super::status::ApprovalStatus;
 use crate::vocabulary::ids::ApprovalId;
-
-text_enum! {
-    /// Where an approval stands.
-    pub enum ApprovalStatus ("approval status") {
-        /// Nobody has decided.
-        Pending = "pending",
-        /// Approved; carried out before the same commit.
-        Approved = "approved",
-        /// Refused.
-        Rejected = "rejected",
-        /// Nobody decided in time.
-        Expired = "expired",
-        /// Approved and carried out.
-        Applied = "applied",
-    }
-}
 
 /// What one proposed and another decides.
 #[derive(Debug, Clone)]

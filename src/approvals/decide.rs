@@ -4,8 +4,9 @@
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::approval::{Approval, ApprovalStatus};
+use super::approval::Approval;
 use super::kinds::{ApplyError, Kind, Kinds};
+use super::status::{ApprovalStatus, ApprovalStep, WrongStep};
 use super::store;
 use crate::people::officer::Officer;
 use crate::people::store::person_hold_active;
@@ -20,6 +21,15 @@ pub enum Verdict {
     Approve,
     /// Let it be cleared away.
     Reject,
+}
+
+impl Verdict {
+    const fn step(self) -> ApprovalStep {
+        match self {
+            Self::Approve => ApprovalStep::Approve,
+            Self::Reject => ApprovalStep::Reject,
+        }
+    }
 }
 
 /// A decision.
@@ -58,9 +68,9 @@ pub enum DecideError {
     /// The content looked at is another.
     #[error("this is not what was proposed")]
     Changed,
-    /// Somebody was first.
-    #[error("it is {0} already")]
-    Decided(ApprovalStatus),
+    /// Somebody was first, or it is too late.
+    #[error(transparent)]
+    Decided(#[from] WrongStep),
     /// It cannot be done.
     #[error("{0}")]
     Impossible(String),
@@ -108,7 +118,8 @@ pub async fn decide(
     }
     let by = By { actor: &officer.email, at: clock.now() };
     if approval.expires_at <= by.at {
-        return Err(DecideError::Decided(ApprovalStatus::Expired));
+        let (from, step) = (ApprovalStatus::Expired, decision.verdict.step());
+        return Err(WrongStep { from, step }.into());
     }
     let done = decide_in(&mut tx, kind, approval, (decision, by)).await?;
     tx.commit().await?;
@@ -142,16 +153,14 @@ fn decided_before(
     approval: &Approval,
     decision: &Decision,
 ) -> Result<Option<Approval>, DecideError> {
-    let same = match approval.status {
-        ApprovalStatus::Pending => return Ok(None),
-        ApprovalStatus::Approved | ApprovalStatus::Applied => Verdict::Approve,
-        ApprovalStatus::Rejected => Verdict::Reject,
-        ApprovalStatus::Expired => return Err(DecideError::Decided(approval.status)),
+    let Err(wrong) = approval.status.after(decision.verdict.step()) else { return Ok(None) };
+    let same = match decision.verdict {
+        Verdict::Approve => approval.status == ApprovalStatus::Applied,
+        Verdict::Reject => approval.status == ApprovalStatus::Rejected,
     };
     let mine = approval.decided_by.as_deref() == Some(&officer.email)
-        && approval.content_hash == decision.content_hash
-        && same == decision.verdict;
-    if mine { Ok(Some(approval.clone())) } else { Err(DecideError::Decided(approval.status)) }
+        && approval.content_hash == decision.content_hash;
+    if mine && same { Ok(Some(approval.clone())) } else { Err(wrong.into()) }
 }
 
 async fn decide_in(
@@ -160,27 +169,25 @@ async fn decide_in(
     mut approval: Approval,
     (decision, by): (&Decision, By<'_>),
 ) -> Result<Approval, DecideError> {
-    let (status, action) = match decision.verdict {
-        Verdict::Approve => (ApprovalStatus::Approved, "approval.approved"),
-        Verdict::Reject => (ApprovalStatus::Rejected, "approval.rejected"),
-    };
-    approval.status = status;
+    let (before, step) = (approval.status, decision.verdict.step());
+    approval.status = before.after(step)?;
     approval.decided_by = Some(by.actor.to_owned());
     approval.decided_at = Some(by.at);
     approval.reason.clone_from(&decision.reason);
     if !store::approval_decide(conn, &approval).await? {
-        return Err(DecideError::Decided(ApprovalStatus::Approved));
+        return Err(WrongStep { from: before, step }.into());
     }
+    let action = format!("approval.{}", approval.status);
     let detail = json!({
         "kind": approval.kind, "subject": approval.subject, "reason": approval.reason,
         "content_hash": hex::encode(approval.content_hash),
     });
-    audit::record_in(conn, by, action, &approval.id.to_string(), &detail).await?;
+    audit::record_in(conn, by, &action, &approval.id.to_string(), &detail).await?;
     match decision.verdict {
         Verdict::Approve => {
             kind.apply_in(conn, &approval, by).await?;
             store::approval_apply(conn, approval.id).await?;
-            approval.status = ApprovalStatus::Applied;
+            approval.status = approval.status.after(ApprovalStep::Apply)?;
         }
         Verdict::Reject => kind.drop_in(conn, &approval, by).await?,
     }

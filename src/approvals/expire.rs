@@ -3,8 +3,8 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::approval::ApprovalStatus;
 use super::kinds::{ApplyError, Kinds};
+use super::status::ApprovalStep;
 use super::store;
 use crate::platform::audit::{self, By};
 use crate::vocabulary::clock::SharedClock;
@@ -38,10 +38,8 @@ async fn expire(
 ) -> Result<bool, ApplyError> {
     let mut tx = pool.begin().await?;
     let Some(mut approval) = store::approval_lock(&mut tx, id).await? else { return Ok(false) };
-    if approval.status != ApprovalStatus::Pending {
-        return Ok(false);
-    }
-    approval.status = ApprovalStatus::Expired;
+    let Ok(expired) = approval.status.after(ApprovalStep::Expire) else { return Ok(false) };
+    approval.status = expired;
     approval.decided_at = Some(by.at);
     store::approval_decide(&mut tx, &approval).await?;
     if let Some(kind) = kinds.get(&approval.kind) {

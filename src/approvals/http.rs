@@ -11,9 +11,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::approval::{Approval, ApprovalStatus};
+use super::approval::Approval;
 use super::decide::{self, DecideError, Decision, Verdict};
 use super::kinds::Kinds;
+use super::status::ApprovalStatus;
 use super::store::{self, Wanted};
 use crate::people::http::told;
 use crate::people::officer::{Officer, PeopleDoor};

@@ -21,4 +21,5 @@ pub mod kinds;
 pub mod partners;
 pub mod people;
 pub mod propose;
+pub mod status;
 pub mod store;

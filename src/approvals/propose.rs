@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::approval::{Approval, ApprovalStatus, canonical, hash_of};
+use super::approval::{Approval, canonical, hash_of};
+use super::status::ApprovalStatus;
 use super::store;
 use crate::platform::audit::{self, By};
 use crate::vocabulary::ids::ApprovalId;
@@ -120,7 +121,8 @@ pub async fn bootstrap_in(
     if !store::bootstrap_is_open(conn).await? {
         return Err(ProposeError::BootstrapOver);
     }
-    let detail = json!({ "kind": proposal.kind, "content": proposal.content });
+    let hash = hash_of(&canonical(proposal.content));
+    let detail = json!({ "kind": proposal.kind, "content_hash": hex::encode(hash) });
     audit::record_in(conn, by, "bootstrap", proposal.subject, &detail).await?;
     Ok(())
 }

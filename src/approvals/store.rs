@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::approval::{Approval, ApprovalStatus};
+use super::approval::Approval;
+use super::status::ApprovalStatus;
 use crate::vocabulary::ids::ApprovalId;
 
 struct Row {
@@ -193,4 +194,22 @@ pub async fn approval_overdue(
     )
     .fetch_all(conn)
     .await
+}
+
+/// What waits to be decided: how much, and for how many seconds the longest overdue has been past
+/// its end.
+pub async fn approvals_waiting(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "waiting!",
+                  greatest(0, coalesce(extract(epoch from $1 - min(expires_at)), 0))::bigint
+                      as "overdue!"
+             from approval where status = 'pending'"#,
+        now
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.waiting, row.overdue))
 }

@@ -13,9 +13,10 @@ use governor::clock::Clock as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::platform::admission::{Admission, Nonce, fingerprint};
-use crate::platform::http::read_body;
+use crate::platform::http::{client_address, read_body};
 use crate::platform::message_signature::{self, BadIdempotencyKey, Presented, SignedRequest};
 use crate::platform::problem::{Problem, ProblemType};
+use crate::platform::settings::HttpSettings;
 use crate::registers::caller::{Caller, CallerKind, KeyPurpose};
 use crate::registers::directory::Directory;
 use crate::registers::live::LiveDirectory;
@@ -27,6 +28,7 @@ pub struct Doors {
     directory: LiveDirectory,
     clock: SharedClock,
     public_url: Arc<str>,
+    client_address_header: Arc<str>,
     limits: Arc<Limits>,
     /// So many processes share what a caller may do in a second.
     replicas: Arc<AtomicU32>,
@@ -53,12 +55,13 @@ pub struct SignedWrite {
 }
 
 impl Doors {
-    /// Doors of a service that the outside knows as `public_url`.
-    pub fn new(directory: LiveDirectory, clock: SharedClock, public_url: &str) -> Self {
+    /// Doors of a service that the outside knows as in these settings.
+    pub fn new(directory: LiveDirectory, clock: SharedClock, settings: &HttpSettings) -> Self {
         Self {
             directory,
             clock,
-            public_url: public_url.into(),
+            public_url: settings.public_url.as_str().into(),
+            client_address_header: settings.client_address_header.as_str().into(),
             limits: Arc::default(),
             replicas: Arc::new(AtomicU32::new(1)),
         }
@@ -109,6 +112,7 @@ impl Doors {
         purpose: KeyPurpose,
     ) -> Result<SignedWrite, Problem> {
         let path = path_and_query(&request);
+        let address = client_address(&request, &self.client_address_header);
         let (parts, body) = request.into_parts();
         let key = message_signature::idempotency_key(&parts.headers).map_err(|error| {
             Problem::new(ProblemType::IdempotencyKeyMissing).detail(match error {
@@ -125,6 +129,7 @@ impl Doors {
         };
         // Strangers send no bodies: who it is is known before one is read.
         let (caller, presented) = self.authenticate(signed, purpose)?;
+        self.expected_from(&caller, &address)?;
         self.allow(&caller)?;
         let body = read_body(body, &parts.headers, most).await?;
         presented.covers(&body).map_err(|error| refused(&error))?;
@@ -158,6 +163,7 @@ impl Doors {
             headers: request.headers(),
         };
         let (caller, _) = self.authenticate(signed, KeyPurpose::Sign)?;
+        self.expected_from(&caller, &client_address(request, &self.client_address_header))?;
         self.allow(&caller)?;
         Ok(caller)
     }
@@ -196,6 +202,23 @@ impl Doors {
             return Err(Problem::new(ProblemType::Forbidden).detail("this takes an approval key"));
         }
         Ok((key.caller.clone(), presented))
+    }
+
+    /// A partner with a list of addresses calls from one of them; its key alone is not enough.
+    fn expected_from(&self, caller: &Caller, address: &str) -> Result<(), Problem> {
+        let directory = self.directory();
+        let expected = match caller.kind {
+            CallerKind::Portal => true,
+            CallerKind::Partner => {
+                directory.partner(&caller.code).is_some_and(|partner| partner.calls_from(address))
+            }
+        };
+        if expected {
+            return Ok(());
+        }
+        metrics::counter!("payclear_callbacks_of_strangers_total", "partner" => caller.code.clone())
+            .increment(1);
+        Err(refused(&format_args!("{caller} does not call from {address}")))
     }
 
     fn allow(&self, caller: &Caller) -> Result<(), Problem> {

@@ -9,6 +9,7 @@ mod door;
 mod fees;
 mod floors;
 mod load;
+mod mixed;
 mod report;
 mod watch;
 
@@ -48,9 +49,25 @@ pub struct Bench {
     /// How often everything is measured, in turns; medians are told.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Only some: floors, invoices, door, fees, notified.
+    /// Only some: floors, invoices, door, fees, notified; mixed (fees over all channels at once) is
+    /// measured only when it is named.
     #[arg(long, value_delimiter = ',')]
     only: Option<Vec<Only>>,
+    /// With mixed: measure once more while this partner answers every call two seconds late.
+    #[arg(long, value_parser = slow_partner)]
+    slow: Option<String>,
+    /// With mixed: the header in which the service trusts a proxy to name the payer's address, so
+    /// that thousands of payers are not taken for one.
+    #[arg(long, default_value = "x-payer-address")]
+    payer_address_header: String,
+}
+
+fn slow_partner(text: &str) -> Result<String, &'static str> {
+    if mixed::can_be_slow(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("one of samplebank, vnpay, momo, zalopay")
+    }
 }
 
 /// What can be measured by itself.
@@ -66,11 +83,20 @@ pub enum Only {
     Fees,
     /// From paid to notified, at a rate.
     Notified,
+    /// Fees over all channels at once.
+    Mixed,
+}
+
+impl Bench {
+    /// Are fees over all channels measured?
+    fn mixes(&self) -> bool {
+        self.only.as_ref().is_some_and(|only| only.contains(&Only::Mixed))
+    }
 }
 
 /// A word that is none of those.
 #[derive(Debug, thiserror::Error)]
-#[error("one of floors, invoices, door, fees, notified")]
+#[error("one of floors, invoices, door, fees, notified, mixed")]
 pub struct NotMeasured;
 
 impl std::str::FromStr for Only {
@@ -83,6 +109,7 @@ impl std::str::FromStr for Only {
             "door" => Ok(Self::Door),
             "fees" => Ok(Self::Fees),
             "notified" => Ok(Self::Notified),
+            "mixed" => Ok(Self::Mixed),
             _ => Err(NotMeasured),
         }
     }
@@ -243,6 +270,7 @@ impl Turns {
             ("door", 2 * u64::from(wanted(Only::Door))),
             ("fees", u64::from(wanted(Only::Fees))),
             ("notified", u64::from(wanted(Only::Notified))),
+            ("mixed", u64::from(command.mixes()) + u64::from(command.slow.is_some())),
         ]);
         let steps = each.values().sum::<u64>() * u64::from(command.rounds) + 2;
         let bar = if std::io::stderr().is_terminal() {
@@ -326,6 +354,19 @@ async fn measure(
                 found.notified.push(measured);
             } else {
                 found.notified.push(fees::at_rate(stage, NOTIFIED_AT, seconds).await);
+            }
+        }
+    }
+    if command.mixes() {
+        let with = (seconds, command.payer_address_header.as_str());
+        for _ in 0..command.rounds {
+            turns.say("fees over all channels");
+            stage.drain().await?;
+            found.mixed.push(mixed::run(stage, with, None).await?);
+            if let Some(slow) = &command.slow {
+                turns.say("fees over all channels, one slow");
+                stage.drain().await?;
+                found.mixed_slow.push(mixed::run(stage, with, Some(slow)).await?);
             }
         }
     }

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use super::keys;
 use crate::approvals::partners::{self, TakeError};
 use crate::callers::keys::KeyError;
+use crate::operations::said::said;
 use crate::partners::register;
 use crate::partners::store;
 use crate::platform::audit::By;
@@ -34,6 +35,20 @@ pub enum Partner {
     Configure(Configure),
     /// Lists the partners.
     List(List),
+    /// Shows what was said about one order, masked; without an order, what names none.
+    Exchanges(Exchanges),
+}
+
+/// Which messages.
+#[derive(Debug, clap::Args)]
+pub struct Exchanges {
+    /// The partner's code.
+    partner: String,
+    /// Our reference of the order, as the partner has it.
+    order: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The settings to take in.
@@ -113,6 +128,7 @@ pub async fn run(
             }
         }
         Partner::List(args) => list(args, pool, master).await?,
+        Partner::Exchanges(args) => exchanges(args, pool).await?,
     }
     Ok(())
 }
@@ -126,6 +142,29 @@ pub(super) fn read(path: &PathBuf) -> std::io::Result<zeroize::Zeroizing<Vec<u8>
         std::fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+async fn exchanges(args: &Exchanges, pool: &PgPool) -> Result<(), PartnerError> {
+    let said = said(pool, &args.partner, args.order.as_deref()).await?;
+    if args.json {
+        let shown = said.iter().map(|said| {
+            json!({
+                "at": said.at, "direction": said.direction, "purpose": said.purpose,
+                "status": said.status, "verdict": said.verdict, "body": said.body,
+            })
+        });
+        println!("{}", shown.collect::<serde_json::Value>());
+    } else if said.is_empty() {
+        println!("nothing is kept of it: what went well is kept as events, not as messages");
+    } else {
+        for said in &said {
+            let status = said.status.map_or_else(String::new, |status| format!(" {status}"));
+            let at = said.at.format("%Y-%m-%d %H:%M:%S%.3f UTC");
+            println!("{at}  {} {}{status}: {}", said.direction, said.purpose, said.verdict);
+            println!("    {}", said.body);
+        }
+    }
+    Ok(())
 }
 
 async fn list(args: &List, pool: &PgPool, master: &MasterKeys) -> Result<(), PartnerError> {

@@ -9,6 +9,7 @@ use super::keys;
 use crate::approvals::endpoints::{self, AddError};
 use crate::callers::keys::KeyError;
 use crate::compat::configure::{ConfigureError, configure};
+use crate::compat::retell::{RetellError, retell};
 use crate::platform::audit::By;
 use crate::platform::egress::Policy;
 use crate::platform::seal::MasterKeys;
@@ -34,6 +35,8 @@ pub enum Portal {
     Endpoints(keys::List),
     /// Lets a portal speak the messages of the national PaymentPlatform at /compat/dvcqg.
     Compat(Compat),
+    /// Has a parked result told to such a portal again.
+    Retell(Retell),
 }
 
 /// The endpoint to make.
@@ -60,6 +63,15 @@ pub struct Compat {
     file: PathBuf,
 }
 
+/// Which result.
+#[derive(Debug, clap::Args)]
+pub struct Retell {
+    /// The portal's code.
+    portal: String,
+    /// MaThamChieu.
+    reference: String,
+}
+
 /// Why a command on portals failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PortalError {
@@ -72,6 +84,9 @@ pub enum PortalError {
     /// The platform's messages.
     #[error(transparent)]
     Compat(#[from] ConfigureError),
+    /// A parked result.
+    #[error(transparent)]
+    Retell(#[from] RetellError),
     /// The file.
     #[error("{} cannot be read: {source}", path.display())]
     Unreadable {
@@ -112,6 +127,10 @@ pub async fn run(
                 println!("The secret is shown this once; the portal checks its messages with it.");
                 keys::waits(approval);
             }
+        }
+        Portal::Retell(args) => {
+            retell(pool, by, &args.portal, &args.reference).await?;
+            println!("the result of {} is told again", args.reference);
         }
         Portal::Compat(args) => {
             let settings = super::partner::read(&args.file)

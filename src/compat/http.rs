@@ -23,8 +23,9 @@ use crate::platform::problem::Problem;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;
 
-/// Messages in a second that name a MaDoiTac, before anything is known of their sender.
-const UNPROVEN: u32 = 200;
+/// Messages in a second that name a MaDoiTac, before anything is known of their sender: far above
+/// what a portal may send, so that nobody can use it up for another.
+const UNPROVEN: u32 = 2_000;
 
 /// What these doors need.
 #[derive(Debug, Clone)]
@@ -105,6 +106,11 @@ impl CompatDoors {
             let sentence = "MaDoiTac không có, hoặc MaXacThuc không đúng";
             return Ok((None, Reply::no(Code::Signature, sentence)));
         };
+        let directory = self.doors.directory();
+        let allowed = directory.portal(&peer.portal).map_or(1, |portal| portal.calls_per_second);
+        if self.doors.allow_address(&format!("compat-portal/{}", peer.portal), allowed).is_err() {
+            return Ok((Some(peer), Reply::no(Code::TryLater, "quá nhiều yêu cầu, xin gửi lại")));
+        }
         let reply = match kind.as_str() {
             "INIT" => self.init(&peer, message, now).await?,
             "QUERY" => self.query(&peer, message).await?,

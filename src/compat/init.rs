@@ -88,7 +88,7 @@ impl CompatDoors {
             tries: 0,
         };
         self.keep(&payment, now).await?;
-        Ok(page(view.pay_url))
+        Ok(page(&view.pay_url))
     }
 
     /// The answer to a payment that was asked for before.
@@ -103,7 +103,7 @@ impl CompatDoors {
             return Ok(Some(Reply::no(Code::OtherContent, sentence)));
         }
         let url = format!("{}{}", self.doors.public_url(), invoice.pay_path());
-        Ok(Some(page(url)))
+        Ok(Some(page(&url)))
     }
 
     /// Enters the payment, and has it looked at until it is paid.
@@ -115,7 +115,7 @@ impl CompatDoors {
     }
 }
 
-fn page(url: String) -> Reply {
+fn page(url: &str) -> Reply {
     Reply::ok(vec![("UrlThanhToan", json!(url))])
 }
 

@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! open ──paid, and answered 00──▶ told
-//! open ──after the last try──▶ parked
+//! open ──after the last try──▶ parked ──by an operator's wish──▶ open
 //! open ──cancelled, or unpaid long after its time──▶ closed
 //! ```
 //!
@@ -35,5 +35,6 @@ pub mod peer;
 pub mod question;
 pub mod reply;
 pub mod results;
+pub mod retell;
 pub mod signature;
 pub mod store;

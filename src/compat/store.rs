@@ -100,6 +100,23 @@ pub async fn payment_insert(conn: &mut PgConnection, payment: &Payment) -> Resul
     Ok(())
 }
 
+/// Opens a payment whose result was parked; its invoice, or none when it is not parked.
+pub async fn payment_reopen(
+    conn: &mut PgConnection,
+    portal: &str,
+    reference: &str,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update compat_payment set state = 'open', tries = 0
+          where portal = $1 and reference = $2 and state = 'parked'
+         returning invoice_id",
+        portal,
+        reference,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// The payment of a portal with a MaThamChieu.
 pub async fn payment_read(
     conn: &mut PgConnection,

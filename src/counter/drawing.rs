@@ -5,7 +5,12 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::assets::ASSETS;
-use super::page::{AttemptState, Flash, LineKind, LiveAttempt, PayPage, Status};
+use super::banks::BANKS;
+use super::forms::AccountFault;
+use super::page::{
+    AccountAsked, AttemptState, ChannelChoice, Flash, LineKind, LiveAttempt, MailAsked, Needs,
+    OrderEnd, PayPage, RefundState, Status, Unfit,
+};
 use super::words::{Language, Text, Words};
 use super::{qr, times};
 use crate::partners::dialects::Channel;
@@ -40,13 +45,16 @@ impl PayPage {
             .is_some_and(|attempt| attempt.state == AttemptState::Preparing);
         let redraws = stage == Stage::Returned || (stage == Stage::Attempt && preparing);
         let failed =
-            matches!(self.flash, Some(Flash::ChooseAWay | Flash::WayGone | Flash::TryLater));
+            matches!(self.flash, Some(Flash::ChooseAWay | Flash::WayGone | Flash::TryLater))
+                || self.mail_typed().is_some()
+                || matches!(&self.account, AccountAsked::Yes { faults, .. } if !faults.is_empty());
         let frame = Frame {
             words,
             language: self.language,
             title: if failed { format!("{}: {title}", words.error_prefix) } else { title.clone() },
-            switch: Some(self.link(self.other_language(), self.still)),
+            switch: Some(self.link(self.language.other(), self.still)),
             help_code: Some(&self.code),
+            lookup: Some(self.lookup_link()),
             look_again: (waits && !self.still).then_some(LOOK_AGAIN_SECONDS),
             refresh: (redraws && !self.still).then_some(REFRESH_SECONDS),
             state: self.fingerprint(stage),
@@ -94,10 +102,26 @@ impl PayPage {
         format!("{:?}/{stage:?}/{}/{attempt:?}", self.status, self.held)
     }
 
-    fn other_language(&self) -> Language {
-        match self.language {
-            Language::Vi => Language::En,
-            Language::En => Language::Vi,
+    /// The look-up, with the code filled in.
+    fn lookup_link(&self) -> String {
+        let lang = self.language.query().into_iter();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(lang.chain([("code", self.code.as_str())]))
+            .finish();
+        format!("/lookup?{query}")
+    }
+
+    /// Where a wish is left.
+    fn wish(&self, what: &str) -> String {
+        let lang = if self.language == Language::En { "?lang=en" } else { "" };
+        format!("{}/{what}{lang}", self.token_path)
+    }
+
+    /// The address that was typed and is none.
+    fn mail_typed(&self) -> Option<&str> {
+        match &self.mail {
+            MailAsked::NotAnAddress { typed } => Some(typed),
+            _ => None,
         }
     }
 
@@ -158,6 +182,17 @@ impl PayPage {
     }
 }
 
+impl ChannelChoice {
+    /// The least and the most of one payment, in words.
+    fn limits_told(&self, w: &Words) -> Option<String> {
+        let (least, most) = self.limits?;
+        if least <= Money::vnd(1) {
+            return Some(w.limit_most.with(most.for_people()));
+        }
+        Some(w.limits.with(least.for_people()).replacen("{}", &most.for_people(), 1))
+    }
+}
+
 impl LiveAttempt {
     /// The partner's page, when a browser may go there.
     fn link(&self) -> Option<&str> {
@@ -166,6 +201,14 @@ impl LiveAttempt {
 }
 
 impl Language {
+    /// The other one.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Vi => Self::En,
+            Self::En => Self::Vi,
+        }
+    }
+
     /// Vietnamese is what an address without `lang` means.
     fn query(self) -> Option<(&'static str, &'static str)> {
         (self == Self::En).then_some(("lang", "en"))
@@ -179,26 +222,32 @@ fn web_link(address: &str) -> Option<&str> {
 }
 
 /// What every page has around its content.
-struct Frame<'a> {
-    words: &'static Words,
-    language: Language,
-    title: String,
-    switch: Option<String>,
-    help_code: Option<&'a str>,
-    look_again: Option<u32>,
-    refresh: Option<u32>,
-    state: String,
+pub(super) struct Frame<'a> {
+    pub(super) words: &'static Words,
+    pub(super) language: Language,
+    pub(super) title: String,
+    pub(super) switch: Option<String>,
+    pub(super) help_code: Option<&'a str>,
+    /// Where the look-up is; none on its own page.
+    pub(super) lookup: Option<String>,
+    pub(super) look_again: Option<u32>,
+    pub(super) refresh: Option<u32>,
+    pub(super) state: String,
 }
 
 impl Frame<'_> {
     /// Of a page that belongs to no invoice.
-    fn plain(language: Language, title: Text) -> Self {
+    pub(super) fn plain(language: Language, title: Text) -> Self {
         Self {
             words: language.words(),
             language,
             title: title.to_string(),
             switch: None,
             help_code: None,
+            lookup: Some(match language {
+                Language::Vi => "/lookup".to_owned(),
+                Language::En => "/lookup?lang=en".to_owned(),
+            }),
             look_again: None,
             refresh: None,
             state: String::new(),
@@ -230,6 +279,14 @@ pub fn not_found(language: Language) -> Result<String, askama::Error> {
     let paragraphs = vec![w.not_found_body.to_string(), w.not_found_next.to_string()];
     let frame = Frame::plain(language, w.title_not_found);
     PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
+}
+
+/// Somebody asks too often.
+pub fn too_many(language: Language) -> Result<String, askama::Error> {
+    let w = language.words();
+    let paragraphs = vec![w.too_many_body.to_string()];
+    let frame = Frame::plain(language, w.title_too_many);
+    PlainTemplate { frame, heading: w.title_too_many, paragraphs }.render()
 }
 
 /// The page cannot be shown now. `reference` finds the request in the log.

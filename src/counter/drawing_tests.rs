@@ -1,7 +1,12 @@
 //! Every state of the page, in both languages.
 
 use super::*;
-use crate::counter::page::{ChannelChoice, MaskedName, PayLine, Returned, Transfer};
+use crate::counter::forms::{AccountForm, LookupFault, LookupForm};
+use crate::counter::lookup::Answer;
+use crate::counter::lookup_page::LookupPage;
+use crate::counter::page::{
+    ChannelChoice, MaskedName, PastOrder, PayLine, RefundShown, Returned, Transfer, UnfitChannel,
+};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
@@ -40,15 +45,22 @@ fn waiting(language: Language) -> PayPage {
                 partner: "samplebank".to_owned(),
                 name: "Ngân hàng Mẫu".to_owned(),
                 kind: Channel::BankTransfer,
-                note: None,
+                needs: Needs::BankApp,
+                limits: None,
             },
             ChannelChoice {
                 partner: "vnpay".to_owned(),
                 name: "VNPAY".to_owned(),
                 kind: Channel::Redirect,
-                note: None,
+                needs: Needs::Vnpay,
+                limits: Some((Money::vnd(1), Money::vnd(9_999_999_999))),
             },
         ],
+        unfit: Vec::new(),
+        orders: Vec::new(),
+        refunds: Vec::new(),
+        account: AccountAsked::No,
+        mail: MailAsked::Off,
         transfer: None,
         live_attempt: None,
         returned: None,
@@ -78,12 +90,56 @@ fn transfer(amount: Money) -> Option<Transfer> {
 #[expect(clippy::unnecessary_wraps, reason = "it fills an optional field")]
 fn attempt(state: AttemptState, pay_url: Option<&str>) -> Option<LiveAttempt> {
     let pay_url = pay_url.map(str::to_owned);
-    Some(LiveAttempt { partner_name: "VNPAY".to_owned(), pay_url, state })
+    let until = at("2026-11-18T04:27:00Z");
+    Some(LiveAttempt { partner_name: "VNPAY".to_owned(), pay_url, state, until })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it fills an optional field")]
 fn returned() -> Option<Returned> {
     Some(Returned { partner: "vnpay".to_owned(), partner_name: "VNPAY".to_owned() })
+}
+
+fn unfit() -> Vec<UnfitChannel> {
+    let channel = |name: &str, why| UnfitChannel { name: name.to_owned(), why };
+    vec![
+        channel("MoMo", Unfit::Above(Money::vnd(50_000_000))),
+        channel("Zalopay", Unfit::Below(Money::vnd(1_000))),
+    ]
+}
+
+fn orders() -> Vec<PastOrder> {
+    let ends =
+        [OrderEnd::Open, OrderEnd::Unknown, OrderEnd::Failed, OrderEnd::RanOut, OrderEnd::Paid];
+    ends.map(|end| PastOrder {
+        partner_name: "MoMo".to_owned(),
+        at: at("2026-11-18T04:00:00Z"),
+        end,
+    })
+    .into()
+}
+
+fn refunds() -> Vec<RefundShown> {
+    use RefundState::{Agreed, Checked, Done, NotArrived, Sent};
+    [Checked, Agreed, Sent, Done, NotArrived]
+        .map(|state| RefundShown {
+            amount: Money::vnd(40_000),
+            state,
+            since: at("2026-11-19T01:00:00Z"),
+        })
+        .into()
+}
+
+fn account(faults: &[AccountFault]) -> AccountAsked {
+    AccountAsked::Yes {
+        amount: Money::vnd(40_000),
+        again: true,
+        form: AccountForm {
+            bank: "970436".to_owned(),
+            number: "1\"><b>".to_owned(),
+            holder: String::new(),
+        },
+        faults: faults.to_vec(),
+    }
 }
 
 /// Every state under its name.
@@ -101,6 +157,9 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
     let url =
         Some("https://sandbox.vnpayment.vn/paymentv2/vpcpay.html?vnp_Amount=1&vnp_Command=pay");
     let unknown = attempt(AttemptState::Unknown, None);
+    let ran_out = Flash::AttemptRanOut { partner_name: "MoMo".to_owned() };
+    let not_an_address = MailAsked::NotAnAddress { typed: "an@\"><b>".to_owned() };
+    let all = &[AccountFault::Bank, AccountFault::Number, AccountFault::Holder];
     vec![
         ("choose", base()),
         ("choose-nothing-chosen", PayPage { flash: Some(Flash::ChooseAWay), ..base() }),
@@ -135,6 +194,56 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
         ("expired", PayPage { status: Status::Expired, now: at("2026-11-21T04:00:00Z"), ..base() }),
         ("expired-held", PayPage { status: Status::Expired, held, ..base() }),
         ("cancelled", PayPage { status: Status::Cancelled, ..base() }),
+        ("choose-unfit", PayPage { unfit: unfit(), orders: orders(), ..base() }),
+        ("choose-ran-out", PayPage { flash: Some(ran_out), orders: orders(), ..base() }),
+        ("paid-mail", PayPage { mail: MailAsked::Offered { named: true }, ..paid() }),
+        ("paid-mail-fault", PayPage { mail: not_an_address, ..paid() }),
+        ("paid-mail-asked", PayPage { mail: MailAsked::Asked, ..paid() }),
+        ("paid-mail-enough", PayPage { mail: MailAsked::Enough, ..paid() }),
+        ("refund-account", PayPage { account: account(&[]), refunds: refunds(), ..paid() }),
+        ("refund-account-faults", PayPage { account: account(all), refunds: refunds(), ..paid() }),
+        (
+            "refund-account-kept",
+            PayPage {
+                account: AccountAsked::Waiting,
+                refunds: refunds(),
+                flash: Some(Flash::AccountKept),
+                ..paid()
+            },
+        ),
+        (
+            "refund-account-too-many",
+            PayPage { account: AccountAsked::TooMany, refunds: refunds(), ..paid() },
+        ),
+    ]
+}
+
+fn lookups(language: Language) -> Vec<(&'static str, LookupPage)> {
+    let today = at("2026-11-22T00:00:00Z").date_naive();
+    let form = || LookupForm {
+        code: "PG7K2M9QX4D1HB3R".to_owned(),
+        reference: "FT26326123456789".to_owned(),
+        amount: "200.000".to_owned(),
+        day: "2026-11-22".to_owned(),
+    };
+    let page = |answer, faults: &[LookupFault]| LookupPage {
+        language,
+        form: form(),
+        faults: faults.to_vec(),
+        answer,
+        today,
+    };
+    use LookupFault::{Amount, Code, Day, Reference};
+    vec![
+        ("form", LookupPage { form: LookupForm::default(), ..page(None, &[]) }),
+        ("faults", page(None, &[Code, Reference, Amount, Day])),
+        ("nothing-asked", page(None, &[LookupFault::Nothing])),
+        ("paid", page(Some(Answer::Paid), &[])),
+        ("rest", page(Some(Answer::WaitsForRest), &[])),
+        ("looked", page(Some(Answer::LookedInto), &[])),
+        ("back", page(Some(Answer::DueBack), &[])),
+        ("not-yet", page(Some(Answer::NotYet { by: today }), &[])),
+        ("nothing", page(Some(Answer::Nothing), &[])),
     ]
 }
 
@@ -155,6 +264,11 @@ fn documents() -> Vec<(String, String)> {
         }
         let lost = not_found(language).expect("drawn");
         all.push((format!("not-found.{language}.html"), lost));
+        let often = too_many(language).expect("drawn");
+        all.push((format!("too-many.{language}.html"), often));
+        for (name, page) in lookups(language) {
+            all.push((format!("lookup-{name}.{language}.html"), page.render().expect("drawn")));
+        }
         let broken = error(language, Some("b1946ac92492d234")).expect("drawn");
         all.push((format!("error.{language}.html"), broken));
     }

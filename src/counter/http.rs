@@ -1,34 +1,33 @@
 //! The pay page's doors. Reads what is known and draws it; a choice of the payer starts a dispatch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{ConnectInfo, Form, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
 
-use super::page::{
-    AttemptState, ChannelChoice, Flash, LineKind, LiveAttempt, MaskedName, PayLine, PayPage,
-    Returned, Status as Shown, Transfer,
-};
+use super::limits::Limits;
+use super::view::{Asked, Known, page_of};
 use super::words::Language;
-use super::{assets, drawing, headers};
+use super::{assets, drawing, headers, lookup_http, wishes};
 use crate::callers::doors::Doors;
 use crate::dispatch::start::{StartError, Starting};
 use crate::invoices::attempt::{Asker, Attempt};
 use crate::invoices::invoice::Invoice;
-use crate::invoices::status::{AttemptStatus, Status};
+use crate::invoices::status::AttemptStatus;
 use crate::invoices::store;
-use crate::partners::Partner;
-use crate::partners::dialects::{Channel, vietqr};
+use crate::mail::Mailing;
+use crate::partners::dialects::Channel;
+use crate::refunds;
+use crate::refunds::name_account::{self, Naming};
 use crate::registers::directory::Directory;
-use crate::registers::entries::FeeKind;
 use crate::vocabulary::codes::InvoiceCode;
-use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::money::Money;
 use crate::vocabulary::realm::Realm;
 
@@ -36,6 +35,8 @@ use crate::vocabulary::realm::Realm;
 const WAITS_FOR_ADAPTER: Duration = Duration::from_secs(4);
 /// Page views of one address in a second.
 const VIEWS_PER_SECOND: u32 = 20;
+/// No form of ours is longer.
+const FORM_BYTES: usize = 8 * 1024;
 
 /// What the pages need.
 #[derive(Debug, Clone)]
@@ -46,6 +47,12 @@ pub struct Counter {
     pub pool: PgPool,
     /// Starting attempts.
     pub starting: Starting,
+    /// Accounts for refunds.
+    pub naming: Naming,
+    /// Confirmations by mail; none without a server.
+    pub mailing: Option<Mailing>,
+    /// How often strangers may ask.
+    pub limits: Arc<Limits>,
     /// The header in which a trusted proxy names the payer's address, or empty.
     pub client_address_header: String,
 }
@@ -54,18 +61,12 @@ pub struct Counter {
 pub fn routes(counter: Counter) -> Router {
     Router::new()
         .route("/pay/{token}", get(show).post(choose))
+        .route("/pay/{token}/mail", post(wishes::leave_mail))
+        .route("/pay/{token}/refund-account", post(wishes::name_account))
+        .route("/lookup", get(lookup_http::show).post(lookup_http::ask))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
         .with_state(counter)
         .merge(assets::routes())
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-struct Asked {
-    lang: Option<String>,
-    returned: Option<String>,
-    still: Option<String>,
-    #[serde(default)]
-    way: Option<String>,
-    told: Option<String>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -74,7 +75,8 @@ struct Chosen {
 }
 
 /// Who looks: behind a trusted proxy its header says it, else the connection.
-struct Viewer(String);
+#[derive(Debug)]
+pub struct Viewer(String);
 
 impl<S: Sync> axum::extract::FromRequestParts<S> for Viewer {
     type Rejection = std::convert::Infallible;
@@ -89,7 +91,8 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Viewer {
 }
 
 impl Counter {
-    fn address(&self, viewer: &Viewer, given: &HeaderMap) -> String {
+    /// The address of who looks.
+    pub fn address(&self, viewer: &Viewer, given: &HeaderMap) -> String {
         let told = given.get(&self.client_address_header).and_then(|v| v.to_str().ok());
         let told = told.and_then(|v| v.split(',').next_back()).map(str::trim);
         match told.and_then(|v| v.parse::<std::net::IpAddr>().ok()) {
@@ -98,8 +101,15 @@ impl Counter {
         }
     }
 
+    /// One more look at a page.
+    pub fn allow_view(&self, viewer: &Viewer, given: &HeaderMap) -> Result<(), Response> {
+        let address = self.address(viewer, given);
+        let allowed = self.doors.allow_address(&address, VIEWS_PER_SECOND);
+        allowed.map_err(IntoResponse::into_response)
+    }
+
     /// The invoice that a token opens: its code finds it, its secret is compared in constant time.
-    async fn open(&self, token: &str) -> Result<Option<(Invoice, Vec<Attempt>)>, sqlx::Error> {
+    async fn open(&self, token: &str) -> Result<Option<Invoice>, sqlx::Error> {
         let realm = Realm::of(token).prefix();
         let Some((code, secret)) = token[realm.len()..].split_once('-') else { return Ok(None) };
         let secret = format!("{realm}{secret}");
@@ -108,16 +118,29 @@ impl Counter {
         let Some((_, id)) = store::invoices_of_codes(&mut conn, &[code]).await?.pop() else {
             return Ok(None);
         };
-        let Some(invoice) = store::invoice_read(&mut conn, id).await? else { return Ok(None) };
-        if !bool::from(secret.as_bytes().ct_eq(invoice.terms.token.as_bytes())) {
-            return Ok(None);
-        }
-        let attempts = store::attempts_of_invoice(&mut conn, id).await?;
-        Ok(Some((invoice, attempts)))
+        let invoice = store::invoice_read(&mut conn, id).await?;
+        Ok(invoice.filter(|i| bool::from(secret.as_bytes().ct_eq(i.terms.token.as_bytes()))))
+    }
+
+    /// All that the page of a token shows.
+    pub async fn known(&self, token: &str) -> Result<Option<Known>, sqlx::Error> {
+        let Some(invoice) = self.open(token).await? else { return Ok(None) };
+        let mut conn = self.pool.acquire().await?;
+        let attempts = store::attempts_of_invoice(&mut conn, invoice.id).await?;
+        let refunds = refunds::store::refunds_of_invoice(&mut conn, invoice.id).await?;
+        let zero = Money::zero(invoice.amount.currency());
+        let account = if refunds.is_empty() {
+            name_account::AccountStanding::NotNeeded
+        } else {
+            name_account::standing(&mut conn, invoice.id, zero).await?
+        };
+        let has_mail = self.mailing.is_some();
+        Ok(Some(Known { invoice, attempts, refunds, account, has_mail }))
     }
 }
 
-fn drawn(
+/// A page as an answer.
+pub(super) fn drawn(
     status: StatusCode,
     page: Result<String, askama::Error>,
     targets: &[url::Url],
@@ -131,9 +154,17 @@ fn drawn(
     }
 }
 
-fn failed(language: Language, error: &sqlx::Error) -> Response {
+/// What is told when the database does not answer.
+pub(super) fn failed(language: Language, error: &sqlx::Error) -> Response {
     tracing::error!(%error, "a page could not be read");
     drawn(StatusCode::SERVICE_UNAVAILABLE, drawing::error(language, None), &[])
+}
+
+/// One question too many.
+pub(super) fn too_many(language: Language, wait_seconds: u64) -> Response {
+    let mut answer = drawn(StatusCode::TOO_MANY_REQUESTS, drawing::too_many(language), &[]);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_seconds));
+    answer
 }
 
 async fn show(
@@ -144,22 +175,21 @@ async fn show(
     given: HeaderMap,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    let address = counter.address(&viewer, &given);
-    if let Err(problem) = counter.doors.allow_address(&address, VIEWS_PER_SECOND) {
-        return problem.into_response();
+    if let Err(refused) = counter.allow_view(&viewer, &given) {
+        return refused;
     }
-    let (invoice, attempts) = match counter.open(&token).await {
+    let known = match counter.known(&token).await {
         Ok(Some(found)) => found,
         Ok(None) => return drawn(StatusCode::NOT_FOUND, drawing::not_found(language), &[]),
         Err(error) => return failed(language, &error),
     };
     let directory = counter.doors.directory();
-    let page = page_of(&counter, &directory, &invoice, &attempts, &asked, language);
+    let page = page_of(&directory, &known, &asked, counter.doors.clock().now(), language);
     drawn(StatusCode::OK, page.render(), &targets(&directory))
 }
 
 /// Forms of the page may end at these partners' own pages.
-fn targets(directory: &Directory) -> Vec<url::Url> {
+pub(super) fn targets(directory: &Directory) -> Vec<url::Url> {
     directory
         .partners()
         .iter()
@@ -176,11 +206,11 @@ async fn choose(
     chosen: Result<Form<Chosen>, FormRejection>,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    let address = counter.address(&viewer, &given);
-    if let Err(problem) = counter.doors.allow_address(&address, VIEWS_PER_SECOND) {
-        return problem.into_response();
+    if let Err(refused) = counter.allow_view(&viewer, &given) {
+        return refused;
     }
-    let (invoice, _) = match counter.open(&token).await {
+    let address = counter.address(&viewer, &given);
+    let invoice = match counter.open(&token).await {
         Ok(Some(found)) => found,
         Ok(None) => return drawn(StatusCode::NOT_FOUND, drawing::not_found(language), &[]),
         Err(error) => return failed(language, &error),
@@ -233,177 +263,4 @@ async fn wait_for_page(pool: &PgPool, attempt: &Attempt) -> Result<Option<String
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));
     }
-}
-
-/// The view model of an invoice as it stands.
-fn page_of(
-    counter: &Counter,
-    directory: &Directory,
-    invoice: &Invoice,
-    attempts: &[Attempt],
-    asked: &Asked,
-    language: Language,
-) -> PayPage {
-    let now = counter.doors.clock().now();
-    let day = BusinessDay::of(now, None);
-    let named = |vi: &str, en: &str| {
-        if language == Language::En && !en.is_empty() { en.to_owned() } else { vi.to_owned() }
-    };
-    let partner_name = |code: &str| {
-        directory.partner(code).map_or_else(|| code.to_owned(), |p| named(&p.name, &p.name_en))
-    };
-    let owed = invoice.amount.checked_sub(invoice.held).unwrap_or(invoice.amount);
-    let channels = offered(directory, invoice, owed);
-    // What the payer came back from, or went to: only orders on a partner's own page are told of.
-    let redirects = |a: &&Attempt| {
-        directory.partner(&a.partner).and_then(|p| p.channel()) == Some(Channel::Redirect)
-    };
-    let newest = attempts.iter().find(redirects);
-    let live_attempt = newest.and_then(|attempt| live(attempt, now, &partner_name));
-    let transfer = (asked.way.is_some() || channels.len() == 1)
-        .then(|| transfer_of(directory, invoice, attempts, owed, &named))
-        .flatten();
-    let told = match asked.told.as_deref() {
-        Some("choose") => Some(Flash::ChooseAWay),
-        Some("gone") => Some(Flash::WayGone),
-        _ => newest
-            .filter(|a| a.status == AttemptStatus::Failed)
-            .map(|a| Flash::AttemptFailed { partner_name: partner_name(&a.partner) }),
-    };
-    PayPage {
-        language,
-        code: invoice.code.to_string(),
-        agency_name: directory
-            .agency(&invoice.agency, day)
-            .map_or_else(|| invoice.agency.clone(), |a| named(&a.name, &a.name_en)),
-        procedure_name: directory
-            .procedure(&invoice.procedure, day)
-            .map_or_else(|| invoice.procedure.clone(), |p| named(&p.name, &p.name_en)),
-        dossier: invoice.dossier.clone(),
-        payer_name: MaskedName::of(&invoice.payer.name),
-        lines: invoice
-            .lines
-            .iter()
-            .map(|line| PayLine {
-                name: named(&line.name, &line.name_en),
-                kind: match line.kind {
-                    FeeKind::Phi => LineKind::Phi,
-                    FeeKind::LePhi => LineKind::LePhi,
-                },
-                amount: line.amount,
-            })
-            .collect(),
-        total: invoice.amount,
-        held: invoice.held,
-        status: match invoice.status {
-            Status::Issued | Status::Pending if !invoice.held.is_zero() => Shown::PartPaid,
-            Status::Issued | Status::Pending => Shown::Waiting,
-            Status::Paid => Shown::Paid,
-            Status::Expired => Shown::Expired,
-            Status::Cancelled => Shown::Cancelled,
-        },
-        issued_at: invoice.issued_at,
-        expires_at: invoice.expires_at,
-        now,
-        paid_at: invoice.paid_at,
-        paid_via: invoice.paid_via.as_deref().map(&partner_name),
-        channels: channels
-            .iter()
-            .filter_map(|p| {
-                Some(ChannelChoice {
-                    partner: p.code.clone(),
-                    name: named(&p.name, &p.name_en),
-                    kind: p.channel()?,
-                    note: None,
-                })
-            })
-            .collect(),
-        transfer,
-        live_attempt,
-        returned: asked.returned.as_deref().and_then(|code| directory.partner(code)).map(|p| {
-            Returned { partner: p.code.clone(), partner_name: named(&p.name, &p.name_en) }
-        }),
-        still: asked.still.is_some(),
-        return_url: invoice.terms.return_url.clone(),
-        token_path: invoice.pay_path(),
-        receipt_path: None,
-        flash: told.filter(|_| invoice.status.is_open()),
-    }
-}
-
-/// The partners that can take what is owed: one bank for transfers (the one whose account stands on
-/// the invoice), and every partner with a page of its own.
-fn offered(directory: &Directory, invoice: &Invoice, owed: Money) -> Vec<std::sync::Arc<Partner>> {
-    let standing = invoice.terms.account.as_ref().map(|a| a.partner.as_str());
-    let allowed = |p: &&std::sync::Arc<Partner>| {
-        invoice.terms.channels.as_ref().is_none_or(|c| c.contains(&p.code))
-            && match p.channel() {
-                // The account is on the invoice already: it takes whatever comes.
-                Some(Channel::BankTransfer) => Some(p.code.as_str()) == standing,
-                Some(Channel::Redirect) => p.takes(owed),
-                None => false,
-            }
-    };
-    let mut offered: Vec<_> = directory.partners().iter().filter(allowed).cloned().collect();
-    offered.sort_by_key(|p| (p.channel() != Some(Channel::BankTransfer), p.code.clone()));
-    offered
-}
-
-fn live(
-    attempt: &Attempt,
-    now: chrono::DateTime<chrono::Utc>,
-    partner_name: &impl Fn(&str) -> String,
-) -> Option<LiveAttempt> {
-    let state = match attempt.status {
-        AttemptStatus::Created | AttemptStatus::Sent => AttemptState::Preparing,
-        AttemptStatus::AwaitingPayer => AttemptState::AwaitingPayer,
-        AttemptStatus::Unknown => AttemptState::Unknown,
-        _ => return None,
-    };
-    if now >= attempt.expires_at && state != AttemptState::Unknown {
-        return None;
-    }
-    Some(LiveAttempt {
-        partner_name: partner_name(&attempt.partner),
-        pay_url: attempt.instruction.as_ref().and_then(|i| i.pay_url.clone()),
-        state,
-    })
-}
-
-/// The transfer to make: to the account that the bank made for this order, when it made one and the
-/// whole is owed, else to the account that stands on the invoice.
-fn transfer_of(
-    directory: &Directory,
-    invoice: &Invoice,
-    attempts: &[Attempt],
-    owed: Money,
-    named: &impl Fn(&str, &str) -> String,
-) -> Option<Transfer> {
-    let standing = invoice.terms.account.as_ref()?;
-    let bank_name = directory
-        .partner(&standing.partner)
-        .map_or_else(|| standing.partner.clone(), |p| named(&p.name, &p.name_en));
-    let registered = attempts
-        .iter()
-        .filter(|a| a.partner == standing.partner && a.amount == owed && !a.status.is_final())
-        .find_map(|a| {
-            let instruction = a.instruction.as_ref()?;
-            Some((instruction.account.clone()?, instruction.qr.clone()?))
-        });
-    let (bin, account, holder, qr) = if let Some((account, qr)) = registered {
-        (account.bin, account.number, account.name, qr)
-    } else {
-        let code = invoice.code.as_str();
-        let qr = vietqr::transfer(&standing.bin, &standing.number, owed, code).ok()?;
-        (standing.bin.clone(), standing.number.clone(), standing.holder.clone(), qr)
-    };
-    Some(Transfer {
-        bank_name,
-        bin,
-        account,
-        holder,
-        amount: owed,
-        memo: invoice.code.to_string(),
-        qr_payload: qr,
-    })
 }

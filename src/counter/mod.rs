@@ -12,15 +12,29 @@
 //!                                       expired, cancelled
 //! ```
 //!
-//! - [`page`] the view models; [`drawing`] how they become HTML (`web/templates/`)
+//! Beside paying, a payer leaves there an address for the confirmation and an account for a refund
+//! ([`wishes`], [`forms`]), and asks at `/lookup` where a payment is that left their account
+//! ([`mod@lookup`]).
+//!
+//! - [`view`] from what is known to the view models in [`page`] and [`lookup_page`]; [`drawing`] how
+//!   they become HTML (`web/templates/`)
 //! - [`words`] every text, in Vietnamese and English; [`times`] dates and time left
 //! - [`qr`] the QR code; [`assets`] style sheets and script; [`headers`] what guards the page
 
 pub mod assets;
+pub mod banks;
 pub mod drawing;
+pub mod forms;
 pub mod headers;
 pub mod http;
+pub mod limits;
+pub mod lookup;
+pub mod lookup_http;
+pub mod lookup_page;
 pub mod page;
 pub mod qr;
+pub mod store;
 pub mod times;
+pub mod view;
+pub mod wishes;
 pub mod words;

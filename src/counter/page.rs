@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::forms::{AccountFault, AccountForm};
 use super::words::Language;
 use crate::partners::dialects::Channel;
 use crate::vocabulary::money::Money;
@@ -43,6 +44,16 @@ pub struct PayPage {
     pub paid_via: Option<String>,
     /// The ways to pay on offer.
     pub channels: Vec<ChannelChoice>,
+    /// The ways that do not take this amount.
+    pub unfit: Vec<UnfitChannel>,
+    /// The payer's orders so far, the newest first.
+    pub orders: Vec<PastOrder>,
+    /// What is given back.
+    pub refunds: Vec<RefundShown>,
+    /// Whether an account is asked for, to give back to.
+    pub account: AccountAsked,
+    /// Whether a confirmation can be sent.
+    pub mail: MailAsked,
     /// The transfer to make, once a bank transfer was chosen.
     pub transfer: Option<Transfer>,
     /// An order under way on a partner's own page.
@@ -105,8 +116,150 @@ pub struct ChannelChoice {
     pub name: String,
     /// What the payer will do.
     pub kind: Channel,
-    /// Something to know, such as a cost; in the page's language.
-    pub note: Option<String>,
+    /// What the payer must have.
+    pub needs: Needs,
+    /// The least and the most of one payment, when there is such.
+    pub limits: Option<(Money, Money)>,
+}
+
+/// What a payer must have for a way to pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A bank's app, or its counter.
+    BankApp,
+    /// A bank's app, a card or an account for VNPAY's page.
+    Vnpay,
+    /// The wallet MoMo.
+    Momo,
+    /// The app ZaloPay, or a card on its page.
+    Zalopay,
+    /// Whatever the partner's page asks for.
+    PartnerPage,
+}
+
+impl Needs {
+    /// By the dialect of a partner with a page of its own.
+    pub fn of_dialect(dialect: &str) -> Self {
+        match dialect {
+            "vnpay" => Self::Vnpay,
+            "momo" => Self::Momo,
+            "zalopay" => Self::Zalopay,
+            _ => Self::PartnerPage,
+        }
+    }
+}
+
+/// A way to pay that does not take this amount.
+#[derive(Debug, Clone)]
+pub struct UnfitChannel {
+    /// The partner's name.
+    pub name: String,
+    /// Why not.
+    pub why: Unfit,
+}
+
+/// Why a way does not take an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It takes this at least.
+    Below(Money),
+    /// It takes this at most.
+    Above(Money),
+}
+
+/// An order of the payer on a partner's page.
+#[derive(Debug, Clone)]
+pub struct PastOrder {
+    /// The partner's name.
+    pub partner_name: String,
+    /// When it was begun.
+    pub at: DateTime<Utc>,
+    /// How it ended, or has not.
+    pub end: OrderEnd,
+}
+
+/// How an order ended, for its payer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderEnd {
+    /// It can still be paid.
+    Open,
+    /// Nobody can say yet.
+    Unknown,
+    /// The partner said no.
+    Failed,
+    /// Its time ran out.
+    RanOut,
+    /// It was paid.
+    Paid,
+}
+
+/// One amount that is given back.
+#[derive(Debug, Clone)]
+pub struct RefundShown {
+    /// How much.
+    pub amount: Money,
+    /// How far it is.
+    pub state: RefundState,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// How far a refund is, for its payer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundState {
+    /// Somebody has to agree.
+    Checked,
+    /// Agreed, about to go out.
+    Agreed,
+    /// On its way.
+    Sent,
+    /// It arrived.
+    Done,
+    /// It did not arrive; a person looks after it.
+    NotArrived,
+}
+
+/// Whether an account is asked for, to give back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountAsked {
+    /// It is not.
+    No,
+    /// It is.
+    Yes {
+        /// How much goes there.
+        amount: Money,
+        /// One before did not do.
+        again: bool,
+        /// The form as it was filled in.
+        form: AccountForm,
+        /// What is wrong with it.
+        faults: Vec<AccountFault>,
+    },
+    /// One was named and is being checked.
+    Waiting,
+    /// Too many were named; a person has to help.
+    TooMany,
+}
+
+/// Whether a confirmation can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailAsked {
+    /// There is no mail.
+    Off,
+    /// It can be asked for. `named`: the portal gave an address, which is written to by itself.
+    Offered {
+        /// Did it?
+        named: bool,
+    },
+    /// What was typed is no address.
+    NotAnAddress {
+        /// What was typed.
+        typed: String,
+    },
+    /// It was asked for.
+    Asked,
+    /// Enough were asked for today.
+    Enough,
 }
 
 /// A bank transfer to make.
@@ -137,6 +290,8 @@ pub struct LiveAttempt {
     pub pay_url: Option<String>,
     /// How far it is.
     pub state: AttemptState,
+    /// Until when it can be paid there.
+    pub until: DateTime<Utc>,
 }
 
 /// How far an order is, for its payer.
@@ -173,8 +328,15 @@ pub enum Flash {
         /// The partner's name.
         partner_name: String,
     },
+    /// The time of an order ran out before it was paid.
+    AttemptRanOut {
+        /// The partner's name.
+        partner_name: String,
+    },
     /// Somebody wanted to pay what is paid.
     AlreadyPaid,
+    /// The account was kept and is being checked.
+    AccountKept,
 }
 
 /// A name that a stranger with the link may see: `Nguyễn T. M. A.`

@@ -1,6 +1,6 @@
 //! Instants and spans as people say them, in both languages.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::words::Language;
 use crate::vocabulary::day::to_local;
@@ -11,6 +11,14 @@ pub fn date_time(language: Language, at: DateTime<Utc>) -> String {
     match language {
         Language::Vi => local.format("%H:%M ngày %d/%m/%Y (giờ Việt Nam, GMT+7)").to_string(),
         Language::En => local.format("%H:%M on %-d %B %Y (Viet Nam time, GMT+7)").to_string(),
+    }
+}
+
+/// `23/11/2026`, `23 November 2026`.
+pub fn date(language: Language, day: NaiveDate) -> String {
+    match language {
+        Language::Vi => day.format("%d/%m/%Y").to_string(),
+        Language::En => day.format("%-d %B %Y").to_string(),
     }
 }
 

@@ -49,7 +49,13 @@ impl Querying {
         let order = attempt.order(invoice, &this.public_url);
         let Some(call) = dialect.ask_cancel(&order) else { return self.cancelled(attempt).await };
         let heard = match this.caller.call(&attempt.partner, call).await {
-            Ok(answered) => dialect.hear_cancel(&order, answered.as_answer()),
+            Ok(answered) => {
+                let heard = dialect.hear_cancel(&order, answered.as_answer());
+                if let Cancelled::Unknown { why } = &heard {
+                    this.keep(attempt, "cancel", why, Some(&answered)).await;
+                }
+                heard
+            }
             Err(why) => Cancelled::Unknown { why: why.to_string() },
         };
         metrics::counter!("payclear_orders_taken_back_total",

@@ -11,8 +11,9 @@ use super::steps::{Stepping, Taken};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
-use crate::partners::call::{Caller, NoAnswer};
+use crate::partners::call::{Answered, Caller, NoAnswer};
 use crate::partners::dialects::{Ask, Created, Dialect, Instruction};
+use crate::partners::exchange::{Direction, Exchange, exchange_keep_if_possible};
 use crate::platform::broker::{Consumer, Fate, Pointer};
 use crate::platform::group::Writer;
 use crate::platform::telemetry;
@@ -155,12 +156,19 @@ impl Dispatching {
         }
         crate::platform::faults::point("dispatch.sent");
         attempt.status = AttemptStatus::Sent;
-        let heard = match self.caller.call(&attempt.partner, call).await {
+        let answered = self.caller.call(&attempt.partner, call).await;
+        let heard = match &answered {
             Ok(answered) => dialect.hear_create(&order, answered.as_answer()),
             Err(why @ (NoAnswer::Silent(_) | NoAnswer::LeftAlone)) => {
                 Created::Unknown { why: why.to_string() }
             }
         };
+        match &heard {
+            Created::Ready(_) => {}
+            Created::Refused { code: said } | Created::Unknown { why: said } => {
+                self.keep(&attempt, "create", said, answered.as_ref().ok()).await;
+            }
+        }
         crate::platform::faults::point("dispatch.called");
         let (step, answer) = match heard {
             Created::Ready(instruction) => {
@@ -183,6 +191,27 @@ impl Dispatching {
         };
         self.step(attempt, invoice, step, answer).await?;
         Ok(Fate::Done)
+    }
+
+    /// Keeps, for disputes, an answer that was not what it should have been.
+    pub(super) async fn keep(
+        &self,
+        attempt: &Attempt,
+        purpose: &str,
+        said: &str,
+        answered: Option<&Answered>,
+    ) {
+        let exchange = Exchange {
+            at: self.clock.now(),
+            partner: &attempt.partner,
+            direction: Direction::Out,
+            purpose,
+            reference: Some(&attempt.reference),
+            status: answered.map(|answered| answered.status),
+            verdict: said,
+            body: answered.map_or(&[], |answered| &answered.body),
+        };
+        exchange_keep_if_possible(&self.pool, &exchange).await;
     }
 
     /// Not called now: the clock sends the message again.

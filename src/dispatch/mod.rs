@@ -12,7 +12,9 @@
 pub mod cancel;
 pub mod consumer;
 pub mod find;
+pub mod http;
 pub mod query;
 pub mod recover;
+pub mod resolve;
 pub mod start;
 pub mod steps;

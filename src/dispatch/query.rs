@@ -246,6 +246,9 @@ impl Querying {
             Err(why) => return Heard::Standing(Standing::Unknown { why: why.to_string() }),
         };
         let standing = dialect.hear_query(&order, answered.as_answer());
+        if let Standing::Unknown { why: said } | Standing::Failed { code: said } = &standing {
+            this.keep(attempt, "query", said, Some(&answered)).await;
+        }
         if let Standing::Collected(reports) = &standing {
             let directory = this.directory.current();
             for report in reports {

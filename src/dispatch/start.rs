@@ -7,6 +7,7 @@ use crate::invoices::attempt::{Asker, Attempt};
 use crate::invoices::status::{AttemptStatus, Step};
 use crate::invoices::store;
 use crate::partners::Partner;
+use crate::partners::dialects::Channel;
 use crate::platform::{event, outbox};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::ids::InvoiceId;
@@ -66,9 +67,18 @@ impl Starting {
         if attempts.iter().any(|a| a.status == AttemptStatus::Unknown && !a.is_standing()) {
             return Err(StartError::AnotherUnknown);
         }
+        // Where the answer with the page's address was lost, the order is there and nobody can go
+        // and pay it: it holds up nobody either.
+        let on_a_page = partner.channel() == Some(Channel::Redirect);
+        let unreachable = |a: &Attempt| {
+            on_a_page
+                && a.status == AttemptStatus::AwaitingPayer
+                && a.instruction.as_ref().is_none_or(|i| i.pay_url.is_none())
+        };
         let live = attempts.into_iter().find(|a| {
             a.partner == partner.code
                 && !a.status.is_final()
+                && !unreachable(a)
                 && a.amount == owed
                 && a.expires_at > now + chrono::Duration::minutes(2)
         });

@@ -33,8 +33,10 @@ const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
 const LOOK_AGAIN: Duration = Duration::seconds(10);
 /// No request takes so long from its first look at the clock to its commit.
 const MARK_LAGS: Duration = Duration::minutes(2);
-const WATERMARK: &str = "invoice.expiry";
-const DUE: &str = "invoice.expire";
+/// The name of the mark of the sweep.
+pub const WATERMARK: &str = "invoice.expiry";
+/// The kind of the row of an invoice that waits for its end.
+pub const DUE: &str = "invoice.expire";
 
 /// What expiring needs.
 #[derive(Debug, Clone)]

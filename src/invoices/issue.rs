@@ -5,6 +5,7 @@
 //! naming it. Who is first is decided by the claim's primary key alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -15,6 +16,7 @@ use super::invoice::Invoice;
 use super::request::Draft;
 use super::view::InvoiceView;
 use super::{claim, store};
+use crate::partners::Partner;
 use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
 use crate::platform::event::{self, Event};
 use crate::platform::group::Work;
@@ -133,7 +135,10 @@ impl<'a> Writes<'a> {
         let invoice = &draft.invoice;
         let actor = format!("portal/{}", invoice.portal);
         self.events.push(invoice.event("invoice.issued", &actor, now, &serde_json::Value::Null));
-        let order = draft.standing.as_ref().and_then(|partner| {
+        let wanting = |partner: &&Arc<Partner>| {
+            partner.dialect.as_ref().is_some_and(|dialect| dialect.wants_orders())
+        };
+        let order = draft.standing.as_ref().filter(wanting).and_then(|partner| {
             Attempt::new(invoice, partner, Asker::NOBODY, invoice.issued_at, invoice.expires_at)
         });
         if let Some(order) = order {

@@ -102,6 +102,8 @@ text_enum! {
         Expire = "expire",
         /// No answer, or one that says nothing.
         LoseSight = "lose_sight",
+        /// Nobody can say, and two people have agreed to wait no longer.
+        Lapse = "lapse",
     }
 }
 
@@ -130,6 +132,7 @@ impl AttemptStatus {
             (Created | Sent | AwaitingPayer | Unknown, AttemptStep::Fail) => Ok(Failed),
             (Created | Sent | AwaitingPayer, AttemptStep::Expire) => Ok(Expired),
             (Sent | AwaitingPayer, AttemptStep::LoseSight) => Ok(Unknown),
+            (Sent | Unknown, AttemptStep::Lapse) => Ok(Expired),
             (from, step) => Err(WrongAttemptStep { from, step }),
         }
     }
@@ -172,11 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn unknown_is_left_only_by_a_word_of_the_partner() {
+    fn unknown_is_left_only_by_a_word_of_the_partner_or_of_people() {
         for step in AttemptStep::ALL {
             let by_word =
                 matches!(step, AttemptStep::Await | AttemptStep::Succeed | AttemptStep::Fail);
-            assert_eq!(AttemptStatus::Unknown.after(*step).is_ok(), by_word, "{step}");
+            let left = by_word || *step == AttemptStep::Lapse;
+            assert_eq!(AttemptStatus::Unknown.after(*step).is_ok(), left, "{step}");
         }
     }
 

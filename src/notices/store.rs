@@ -288,3 +288,22 @@ pub async fn delivery_insert_missing(
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Makes all notices that wait due now; how many. Those that are being sent at this moment are
+/// locked, and stay as they are.
+pub async fn deliveries_hasten(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "update delivery d set next_at = $1
+           from (select invoice_id, sequence, endpoint_id from delivery
+                  where state = 'due' and next_at > $1 for update skip locked) w
+          where d.invoice_id = w.invoice_id and d.sequence = w.sequence
+            and d.endpoint_id = w.endpoint_id",
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -7,6 +7,7 @@
 pub mod call;
 pub mod dialects;
 pub mod exchange;
+pub mod mask;
 pub mod register;
 pub mod store;
 
@@ -16,6 +17,7 @@ use chrono::NaiveDate;
 
 use crate::text_enum;
 use crate::vocabulary::money::Money;
+use crate::vocabulary::network::Network;
 use crate::vocabulary::origin::Origin;
 use dialects::{Channel, Dialect};
 
@@ -36,6 +38,8 @@ pub struct PartnerEntry {
     pub open: bool,
     /// Origins, besides our own, under which the partner may see this service.
     pub seen_as: Vec<Origin>,
+    /// Networks it calls us from; none means anywhere.
+    pub called_from: Vec<Network>,
 }
 
 /// A bank or wallet, ready to be spoken to.
@@ -53,6 +57,8 @@ pub struct Partner {
     pub open: bool,
     /// Origins, besides our own, under which the partner may see this service.
     pub seen_as: Vec<Origin>,
+    /// Networks it calls us from; none means anywhere.
+    pub called_from: Vec<Network>,
     /// The name of its dialect.
     pub dialect_name: String,
     /// Its dialect with its settings; none while they are missing or do not open.
@@ -68,6 +74,12 @@ impl Partner {
     /// Smallest and largest amount of one order, when the partner states them.
     pub fn limits(&self) -> Option<(Money, Money)> {
         self.dialect.as_ref().and_then(|dialect| dialect.limits())
+    }
+
+    /// Does it call us from there? An address that nobody can read is nobody's.
+    pub fn calls_from(&self, address: &str) -> bool {
+        let holds = |address| self.called_from.iter().any(|network| network.holds(address));
+        self.called_from.is_empty() || address.parse().is_ok_and(holds)
     }
 
     /// Can a payer be offered this partner for this amount?

@@ -10,7 +10,7 @@ use super::store::{self, PartnerRow};
 use super::{Partner, PartnerEntry};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
-use crate::platform::seal::{MasterKeys, OpenError};
+use crate::platform::seal::{MasterKeys, OpenError, Secret};
 use crate::vocabulary::realm::Realm;
 
 /// Does a partner of this dialect collect on bank accounts, which have a BIN?
@@ -78,6 +78,11 @@ pub async fn take_next_in(
     audit::record_in(conn, by, "partner.configured", partner, &detail).await
 }
 
+/// The settings of a partner, opened; none when there are none or they do not open.
+pub fn settings_of(row: &PartnerRow, keys: &MasterKeys) -> Option<Secret> {
+    keys.open(&context(&row.entry.code), row.settings.as_ref()?).ok()
+}
+
 /// Makes a partner of its row. Settings that do not open or do not fit take away this partner's
 /// voice alone, with a warning: the others go on.
 pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
@@ -97,6 +102,7 @@ pub fn open(row: PartnerRow, keys: &MasterKeys) -> Partner {
         calls_per_second: entry.calls_per_second,
         open: entry.open,
         seen_as: entry.seen_as,
+        called_from: entry.called_from,
         dialect_name: entry.dialect,
         dialect,
     }
@@ -130,7 +136,7 @@ enum Unusable {
     Settings(#[from] SettingsError),
 }
 
-type Opened = Result<crate::platform::seal::Secret, OpenError>;
+type Opened = Result<Secret, OpenError>;
 
 fn read(
     entry: &PartnerEntry,

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::{CollectingAccount, PartnerEntry};
+use crate::vocabulary::network::Network;
 use crate::vocabulary::origin::Origin;
 
 /// A partner with its dialect's settings, sealed.
@@ -17,26 +18,34 @@ pub struct PartnerRow {
 /// Every partner, open or not, by code.
 pub async fn partner_list(conn: &mut PgConnection) -> Result<Vec<PartnerRow>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select code, name, name_en, dialect, calls_per_second, open, seen_as, settings
+        "select code, name, name_en, dialect, calls_per_second, open, seen_as, called_from, settings
          from partner order by code"
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| PartnerRow {
-            entry: PartnerEntry {
-                code: row.code,
-                name: row.name,
-                name_en: row.name_en,
-                dialect: row.dialect,
-                calls_per_second: row.calls_per_second.unsigned_abs(),
-                open: row.open,
-                seen_as: row.seen_as.into_iter().map(Origin::from_register).collect(),
-            },
-            settings: row.settings,
+    rows.into_iter()
+        .map(|row| {
+            Ok(PartnerRow {
+                entry: PartnerEntry {
+                    code: row.code,
+                    name: row.name,
+                    name_en: row.name_en,
+                    dialect: row.dialect,
+                    calls_per_second: row.calls_per_second.unsigned_abs(),
+                    open: row.open,
+                    seen_as: row.seen_as.into_iter().map(Origin::from_register).collect(),
+                    // What is not readable any more must not become "anywhere".
+                    called_from: networks(&row.called_from)?,
+                },
+                settings: row.settings,
+            })
         })
-        .collect())
+        .collect()
+}
+
+fn networks(texts: &[String]) -> Result<Vec<Network>, sqlx::Error> {
+    let read = texts.iter().map(|text| text.parse());
+    read.collect::<Result<_, _>>().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 /// The dialect that a partner speaks, when there is such a partner.
@@ -57,14 +66,16 @@ pub async fn partner_put(
 ) -> Result<(), sqlx::Error> {
     let seen_as: Vec<String> =
         partner.seen_as.iter().map(|origin| origin.as_str().to_owned()).collect();
+    let called_from: Vec<String> = partner.called_from.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "insert into partner
-             (code, name, name_en, dialect, calls_per_second, open, seen_as, load_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+             (code, name, name_en, dialect, calls_per_second, open, seen_as, called_from, load_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict on constraint partner_pkey do update set
              name = excluded.name, name_en = excluded.name_en, dialect = excluded.dialect,
              calls_per_second = excluded.calls_per_second, open = excluded.open,
-             seen_as = excluded.seen_as, load_id = excluded.load_id",
+             seen_as = excluded.seen_as, called_from = excluded.called_from,
+             load_id = excluded.load_id",
         partner.code,
         partner.name,
         partner.name_en,
@@ -72,6 +83,7 @@ pub async fn partner_put(
         partner.calls_per_second.cast_signed(),
         partner.open,
         &seen_as,
+        &called_from,
         load,
     )
     .execute(conn)

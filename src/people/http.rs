@@ -15,7 +15,7 @@ use super::officer::{Officer, PeopleDoor};
 use super::password::{HashError, Password};
 use super::session::{CarriedBy, cookie, is_same_origin};
 use super::sign_in::{self as signing, Attempt, SignInError};
-use super::{store, totp};
+use super::{sign_out as leaving, totp};
 use crate::platform::http::{BODY, CallerName, client_address, read_body, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 
@@ -174,7 +174,7 @@ async fn who(officer: Officer) -> Response {
         (status = "4XX", description = "Refused; nothing was written", body = ProblemBody,
             content_type = PROBLEM_JSON)))]
 async fn sign_out(State(door): State<PeopleDoor>, officer: Officer) -> Result<Response, Problem> {
-    store::session_end(&mut *door.pool.acquire().await?, &officer.session).await?;
+    leaving::sign_out(&door, &officer).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, &cookie(&door.public_url, None));
     response.extensions_mut().insert(CallerName(officer.email));

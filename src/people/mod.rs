@@ -19,5 +19,6 @@ pub mod password;
 pub mod role;
 pub mod session;
 pub mod sign_in;
+pub mod sign_out;
 pub mod store;
 pub mod totp;

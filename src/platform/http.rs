@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::objects::Objects;
 use super::problem::{FieldError, Problem, ProblemType};
 use super::telemetry;
 
@@ -190,7 +191,7 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(ProblemType::UnreadableBody).detail("the body is not UTF-8"));
     };
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let inner = error.inner();
         match inner.classify() {
             serde_json::error::Category::Data => Problem::invalid(vec![FieldError::new(
@@ -269,6 +270,8 @@ mod tests {
             (r#"{"name":"a","parts":[{"size":1,"x":2}]}"#, r#""pointer":"/parts/0/x""#),
             (r#"{"parts":[]}"#, r#""pointer":"/name""#),
             (r#"{"name":7,"parts":[]}"#, r#""pointer":"/name""#),
+            (r#"{"name":"a","parts":[{"size":1},[2]]}"#, r#""pointer":"/parts/1""#),
+            (r#"["a",[]]"#, "invalid type: sequence"),
             (r#"{"name":"a""#, "/problems/unreadable-body"),
             ("", "/problems/unreadable-body"),
             (r#"{"name":"a","parts":[]} x"#, "/problems/unreadable-body"),

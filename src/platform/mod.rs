@@ -17,6 +17,7 @@ pub mod group;
 pub mod http;
 pub mod lease;
 pub mod message_signature;
+mod objects;
 pub mod openapi;
 pub mod outbox;
 pub mod problem;

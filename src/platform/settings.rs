@@ -40,6 +40,9 @@ pub struct Settings {
     /// Which of the two these settings are for; never read, [`Settings::for_sandbox`] sets it.
     #[serde(skip)]
     pub realm: Realm,
+    /// Mail to payers.
+    #[serde(default)]
+    pub mail: MailSettings,
 }
 
 /// Where this runs.
@@ -156,6 +159,8 @@ pub struct ClearingSettings {
     /// A message that has had no effect for so long is sent again when its queue is empty (seconds);
     /// longer than a consumer may take for one.
     pub lost_after_seconds: u64,
+    /// Groups of settlements that are with the database at once: with one alone a core may be idle.
+    pub settling_lanes: usize,
     /// How often the clock role sweeps (milliseconds).
     pub sweep_milliseconds: u64,
     /// Answers to repeated requests are kept so long (days).
@@ -171,6 +176,7 @@ impl Default for ClearingSettings {
             standing_partner: String::new(),
             partner_call_seconds: 30,
             lost_after_seconds: 60,
+            settling_lanes: 2,
             sweep_milliseconds: 1000,
             answers_kept_days: 7,
         }
@@ -263,6 +269,94 @@ pub enum SecondFactor {
     Optional,
 }
 
+/// Mail to payers.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailSettings {
+    /// The server that takes mail to payers, `host:port`; empty: payers are not written to.
+    pub server: String,
+    /// How it is spoken to: `tls`, `starttls`, or `plain`, in development only.
+    pub security: MailSecurity,
+    /// Whom mail is from: an address, or `Name <address>`.
+    pub from: String,
+    /// Our name at the server; empty: no sign-in.
+    pub username: String,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// Pauses before each further try (seconds). After the last the mail is given up.
+    pub retry_seconds: Vec<u64>,
+    /// Time-out of one try (seconds), 60 at most.
+    pub try_seconds: u64,
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            server: String::new(),
+            security: MailSecurity::Tls,
+            from: String::new(),
+            username: String::new(),
+            password_file: None,
+            // 1 min, 5 min, 30 min, 2 h, 6 h, 15 h: a day in all.
+            retry_seconds: vec![60, 300, 1800, 7200, 21_600, 54_000],
+            try_seconds: 30,
+        }
+    }
+}
+
+impl MailSettings {
+    /// Are payers written to?
+    pub fn is_on(&self) -> bool {
+        !self.server.is_empty()
+    }
+
+    /// Host and port of the server.
+    pub fn host_and_port(&self) -> Result<(&str, u16), &'static str> {
+        let parts = self.server.rsplit_once(':').ok_or("must be host:port")?;
+        let port = parts.1.parse().map_err(|_| "must end in a port")?;
+        if parts.0.is_empty() { Err("must begin with a host") } else { Ok((parts.0, port)) }
+    }
+
+    /// The password, read from its file.
+    pub fn password(&self) -> std::io::Result<zeroize::Zeroizing<String>> {
+        let file = self.password_file.as_deref().unwrap_or(std::path::Path::new(""));
+        std::fs::read_to_string(file).map(zeroize::Zeroizing::new)
+    }
+
+    fn check(&self, mode: Mode) -> Result<(), (&'static str, &'static str)> {
+        if !self.is_on() {
+            return Ok(());
+        }
+        self.host_and_port().map_err(|why| ("mail.server", why))?;
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            return Err(("mail.from", "must be an address, or Name <address>"));
+        }
+        if mode == Mode::Production && self.security == MailSecurity::Plain {
+            return Err(("mail.security", "must be tls or starttls in production"));
+        }
+        if !self.username.is_empty() && self.password().is_err() {
+            return Err(("mail.password_file", "must be a file that can be read"));
+        }
+        if !(1..=60).contains(&self.try_seconds) {
+            return Err(("mail.try_seconds", "must be 1 to 60"));
+        }
+        Ok(())
+    }
+}
+
+/// How the server that takes mail is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailSecurity {
+    /// TLS from the first byte.
+    #[default]
+    Tls,
+    /// TLS after a first word in the clear; without it nothing is sent.
+    Starttls,
+    /// In the clear.
+    Plain,
+}
+
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -295,6 +389,7 @@ impl Settings {
                     .separator("__")
                     .list_separator(",")
                     .with_list_parse_key("notices.retry_seconds")
+                    .with_list_parse_key("mail.retry_seconds")
                     .with_list_parse_key("secrets.previous_master_keys")
                     .try_parsing(true),
             );
@@ -381,6 +476,9 @@ impl Settings {
         {
             return wrong("people", "session_hours must be 1 to 24, idle_minutes 1 to 1440");
         }
+        if let Err((field, why)) = self.mail.check(self.mode) {
+            return wrong(field, why);
+        }
         if self.clearing.invoice_days < 1 || self.clearing.attempt_minutes < 1 {
             return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");
         }
@@ -439,6 +537,36 @@ mod tests {
         ] {
             assert!(with(wrong.clone()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn mail_needs_a_server_a_sender_and_in_production_a_closed_way() {
+        let checked = |mode: &str, mail: serde_json::Value| {
+            let settings = serde_json::json!({
+                "mode": mode, "database": { "url": "" }, "broker": { "url": "" },
+                "http": { "public_url": "https://pay.example.gov.vn" }, "mail": mail,
+            });
+            serde_json::from_value::<Settings>(settings).expect("settings").check()
+        };
+        let from = "Thanh toán <pay@example.gov.vn>";
+        let good = serde_json::json!({ "server": "mail.example.gov.vn:465", "from": from });
+        assert!(checked("production", serde_json::json!({})).is_ok(), "off unless set");
+        assert!(checked("production", good.clone()).is_ok());
+        for (field, value) in [
+            ("server", "mail.example.gov.vn".into()),
+            ("server", ":25".into()),
+            ("from", "Thanh toán".into()),
+            ("security", "plain".into()),
+            ("username", "payclear".into()),
+            ("try_seconds", 0.into()),
+        ] {
+            let mut wrong = good.clone();
+            wrong[field] = value;
+            assert!(checked("production", wrong).is_err(), "{field}");
+        }
+        let mut plain = good;
+        plain["security"] = "plain".into();
+        assert!(checked("development", plain).is_ok());
     }
 
     #[test]

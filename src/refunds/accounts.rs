@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,6 +32,11 @@ pub enum AccountError {
 
 fn named_context(id: Uuid) -> String {
     format!("refund-account/{id}")
+}
+
+/// Sealed values are different each time: this names one and gives nothing away.
+pub fn digest(sealed: &[u8]) -> String {
+    hex::encode(Sha256::digest(sealed))
 }
 
 /// Keeps the account that a payer names for the refunds of an invoice; it counts once approved.
@@ -79,15 +85,14 @@ pub async fn of_refund(
     refund: &Refund,
 ) -> Result<Option<CounterAccount>, AccountError> {
     let named = reads::approved_account(conn, refund.invoice).await?;
-    let (context, sealed) = match named {
-        Some((id, sealed)) => (named_context(id), sealed),
-        None => {
-            let facts = reads::settlement_facts(conn, refund.settlement).await?;
-            let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
-                return Ok(None);
-            };
-            (format!("counter-account/{}", refund.settlement), sealed)
-        }
+    let (context, sealed) = if let Some((id, sealed)) = named {
+        (named_context(id), sealed)
+    } else {
+        let facts = reads::settlement_facts(conn, refund.settlement).await?;
+        let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
+            return Ok(None);
+        };
+        (format!("counter-account/{}", refund.settlement), sealed)
     };
     let opened = keys
         .open(&context, &sealed)

@@ -16,6 +16,7 @@
 //! the partner and never calls again. Locks are taken as everywhere: the invoice first, then its
 //! refunds by id, then inserts.
 
+pub mod account_approval;
 pub mod accounts;
 pub mod approve;
 pub mod consumer;
@@ -23,6 +24,7 @@ pub mod door;
 pub mod export;
 pub mod finish;
 pub mod http;
+pub mod name_account;
 pub mod open;
 pub mod paid_over;
 pub mod pain001;

@@ -110,7 +110,7 @@ pub fn write(document: &Document<'_>) -> Result<String, MoneyError> {
 fn sum(transfers: &[&Transfer]) -> Result<String, MoneyError> {
     let mut amounts = transfers.iter().map(|transfer| transfer.amount);
     let Some(first) = amounts.next() else { return Ok("0".to_owned()) };
-    let sum = amounts.try_fold(first, |sum, amount| sum.checked_add(amount))?;
+    let sum = amounts.try_fold(first, Money::checked_add)?;
     Ok(sum.amount().to_string())
 }
 

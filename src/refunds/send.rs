@@ -7,15 +7,16 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use super::approve::{lock_in, step_in};
-use super::finish::{self, End, FinishError, QUERY, finish_in};
+use super::finish::{End, FinishError, QUERY, finish_in};
 use super::refund::{Refund, RefundMethod};
 use super::status::{RefundStatus, RefundStep};
 use super::store::{self, reads};
 use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
-use crate::partners::call::{Caller, NoAnswer};
+use crate::partners::call::{Answered, Caller, NoAnswer};
 use crate::partners::dialects::{Dialect, RefundOrder, Refunding};
+use crate::partners::exchange::{Direction, Exchange, exchange_keep_if_possible};
 use crate::platform::{due, outbox};
 use crate::registers::live::LiveDirectory;
 use crate::vocabulary::clock::SharedClock;
@@ -189,7 +190,14 @@ impl Carrying {
         }
         crate::platform::faults::point("refunds.sent");
         let heard = match self.caller.call(&refund.partner, call).await {
-            Ok(answered) => dialect.hear_refund(&order, answered.as_answer()),
+            Ok(answered) => {
+                let heard = dialect.hear_refund(&order, answered.as_answer());
+                if let Refunding::Unknown { why: said } | Refunding::Refused { code: said } = &heard
+                {
+                    self.keep(&refund, &order, said, &answered).await;
+                }
+                heard
+            }
             Err(why @ (NoAnswer::Silent(_) | NoAnswer::LeftAlone)) => {
                 Refunding::Unknown { why: why.to_string() }
             }
@@ -197,6 +205,22 @@ impl Carrying {
         crate::platform::faults::point("refunds.called");
         self.heard(&refund, heard, Duration::seconds(5)).await?;
         Ok(Sent::Called)
+    }
+
+    /// Keeps, for disputes, an answer that was not what it should have been; under the order that
+    /// was paid, as everything else about it.
+    async fn keep(&self, refund: &Refund, order: &RefundOrder, said: &str, answered: &Answered) {
+        let exchange = Exchange {
+            at: self.clock.now(),
+            partner: &refund.partner,
+            direction: Direction::Out,
+            purpose: "refund",
+            reference: Some(&order.order.reference),
+            status: Some(answered.status),
+            verdict: said,
+            body: &answered.body,
+        };
+        exchange_keep_if_possible(&self.pool, &exchange).await;
     }
 
     /// Takes in what a partner says of a refund; what is not the end is asked after.
@@ -223,19 +247,16 @@ impl Carrying {
             }
         };
         let mut tx = self.pool.begin().await?;
-        match end {
-            Some(end) => {
-                let by = format!("partner/{}", refund.partner);
-                match finish_in(&mut tx, &self.accounts, refund.id, &end, &by, now).await {
-                    // Another, or a person, was faster.
-                    Err(FinishError::WrongStep(_)) => return Ok(()),
-                    done => drop(done?),
-                }
+        if let Some(end) = end {
+            let by = format!("partner/{}", refund.partner);
+            match finish_in(&mut tx, &self.accounts, refund.id, &end, &by, now).await {
+                // Another, or a person, was faster.
+                Err(FinishError::WrongStep(_)) => return Ok(()),
+                done => drop(done?),
             }
-            None => {
-                store::refund_note(&mut tx, refund.id, &note).await?;
-                due::put_in(&mut tx, finish::QUERY, refund.id.0, now + ask_after).await?;
-            }
+        } else {
+            store::refund_note(&mut tx, refund.id, &note).await?;
+            due::put_in(&mut tx, QUERY, refund.id.0, now + ask_after).await?;
         }
         tx.commit().await?;
         outbox::WRITTEN.notify_one();

@@ -243,9 +243,36 @@ pub async fn refund_account_approve(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "update refund_account set approved_by = $2, approved_at = $3
-          where refund_account_id = $1 and approved_by is null",
+          where refund_account_id = $1 and approved_by is null and dropped_at is null",
         id,
         by,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What is sealed of a named account.
+pub async fn refund_account_sealed(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar!("select sealed from refund_account where refund_account_id = $1", id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Drops an account that nobody has approved; `false` when there is none such.
+pub async fn refund_account_drop(
+    conn: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "update refund_account set dropped_at = $2
+          where refund_account_id = $1 and approved_by is null and dropped_at is null",
+        id,
         now
     )
     .execute(conn)

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::csv_file::{Mistake, Record};
 use crate::vocabulary::money::{Currency, Money};
+use crate::vocabulary::network::Network;
 use crate::vocabulary::origin::Origin;
 
 /// The largest amount of one line: 10^12 đồng.
@@ -217,21 +218,33 @@ impl<'a> Cells<'a> {
 
     /// A list of origins, separated by blanks or `|`.
     pub fn origins(&mut self, column: &'static str) -> Option<Vec<Origin>> {
-        let mut origins = Vec::new();
+        self.list(column, "origin")
+    }
+
+    /// A list of networks, separated by blanks or `|`.
+    pub fn networks(&mut self, column: &'static str) -> Option<Vec<Network>> {
+        self.list(column, "network")
+    }
+
+    fn list<T>(&mut self, column: &'static str, what: &str) -> Option<Vec<T>>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display> + PartialEq,
+    {
+        let mut list = Vec::new();
         let mut good = true;
         for text in self.record.cell(column).split([' ', '|']).filter(|part| !part.is_empty()) {
             match text.parse() {
-                Ok(origin) if origins.contains(&origin) => {
+                Ok(one) if list.contains(&one) => {
                     self.wrong(column, format!("{text} stands twice; take one out"));
                     good = false;
                 }
-                Ok(origin) => origins.push(origin),
+                Ok(one) => list.push(one),
                 Err(error) => {
-                    self.wrong(column, format!("{text} is no origin; {error}"));
+                    self.wrong(column, format!("{text} is no {what}; {error}"));
                     good = false;
                 }
             }
         }
-        good.then_some(origins)
+        good.then_some(list)
     }
 }

@@ -82,7 +82,7 @@ pub const PORTALS: Columns = Columns {
 pub const PARTNERS: Columns = Columns {
     file: "partners.csv",
     required: &["code", "name", "dialect"],
-    optional: &["name_en", "seen_as", "calls_per_second", "closed"],
+    optional: &["name_en", "seen_as", "called_from", "calls_per_second", "closed"],
 };
 /// Collecting accounts.
 pub const COLLECTING_ACCOUNTS: Columns = Columns {
@@ -267,6 +267,7 @@ fn partner(cells: &mut Cells<'_>) -> Option<PartnerEntry> {
         cells.wrong("dialect", format!("{name:?} is not spoken here; use one of {known}"));
     }
     let seen_as = cells.origins("seen_as");
+    let called_from = cells.networks("called_from");
     let calls_per_second = cells.number("calls_per_second", 100_000, Some(200));
     let closed = cells.yes("closed");
     Some(PartnerEntry {
@@ -275,6 +276,7 @@ fn partner(cells: &mut Cells<'_>) -> Option<PartnerEntry> {
         name_en: name_en?,
         dialect: dialect?,
         seen_as: seen_as?,
+        called_from: called_from?,
         calls_per_second: calls_per_second?,
         open: !closed?,
     })

@@ -22,10 +22,11 @@ use crate::invoices::store as invoice_store;
 use crate::partners::dialects::{
     Bill, BillQuestion, Callback, Dialect, Outcome, Report, Said, Unheard, Verdict,
 };
-use crate::partners::exchange::{Exchange, exchange_keep};
+use crate::partners::exchange::{Direction, Exchange, exchange_keep_if_possible};
+use crate::partners::mask::masked;
 use crate::partners::{CollectingAccount, Partner, SettlingSource};
 use crate::platform::group::Writer;
-use crate::platform::http::{BODY, read_body};
+use crate::platform::http::{BODY, client_address, read_body};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::platform::seal::MasterKeys;
 use crate::platform::{faults, outbox, telemetry};
@@ -48,6 +49,8 @@ pub struct PartnerDoors {
     pub settling: Writer<Settling>,
     /// To seal counter-accounts.
     pub keys: Arc<MasterKeys>,
+    /// The header in which a trusted proxy names the address of who calls.
+    pub client_address_header: Arc<str>,
 }
 
 /// The routes.
@@ -88,6 +91,7 @@ async fn callback(
     let Some((partner, dialect)) = partner_of(&directory, &code) else {
         return Problem::new(ProblemType::NotFound).into_response();
     };
+    let address = client_address(&request, &doors.client_address_header);
     let query = request.uri().query().unwrap_or("").to_owned();
     let headers: Vec<(String, String)> = request
         .headers()
@@ -95,24 +99,39 @@ async fn callback(
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
         .collect();
     let (parts, body) = request.into_parts();
-    let body = match read_body(body, &parts.headers, BODY).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
+    // What is too long to be read is answered like what cannot be read: in the partner's words.
+    let (body, too_long) = match read_body(body, &parts.headers, BODY).await {
+        Ok(body) => (body, false),
+        Err(_) => (Vec::new(), true),
     };
     let raw = if body.is_empty() { query.clone().into_bytes() } else { body.clone() };
     let callback = Callback { query: &query, headers: &headers, body: &body };
-    let heard = dialect.hear_callback(&callback).and_then(|report| {
-        let stale = dialect.is_stale(&callback, doors.doors.clock().now());
-        if stale { Err(Unheard::Signature) } else { Ok(report) }
-    });
+    let heard = if !partner.calls_from(&address) {
+        Err(Unheard::Stranger)
+    } else if too_long {
+        Err(Unheard::Malformed { why: "no body of at most 64 KiB".to_owned() })
+    } else {
+        dialect.hear_callback(&callback).and_then(|report| {
+            let stale = dialect.is_stale(&callback, doors.doors.clock().now());
+            if stale { Err(Unheard::Signature) } else { Ok(report) }
+        })
+    };
     let verdict = match heard {
         Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
         Err(unheard) => {
-            tracing::info!(partner.code = code, why = %unheard, "callback refused");
+            tracing::info!(partner.code = code, %address, why = %unheard, "callback refused");
+            if unheard == Unheard::Stranger {
+                metrics::counter!("payclear_callbacks_of_strangers_total", "partner" => code.clone())
+                    .increment(1);
+            }
             // Anybody can send what is not signed: one in a second is kept, no more.
             let rate = || doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok();
             if unheard.is_genuine() || rate() {
-                doors.keep(&code, "callback", &unheard.to_string(), &raw).await;
+                let why = match unheard {
+                    Unheard::Stranger => format!("{unheard}: {address}"),
+                    _ => unheard.to_string(),
+                };
+                doors.keep(&code, "callback", (None, &why), &raw).await;
             }
             Verdict::from(&unheard)
         }
@@ -137,6 +156,7 @@ async fn bill(
     if let Err(problem) = doors.doors.allow_address(&format!("bill/{code}"), BILLS) {
         return problem.into_response();
     }
+    let address = client_address(&request, &doors.client_address_header);
     let query = request.uri().query().unwrap_or("").to_owned();
     let (parts, body) = request.into_parts();
     let body = match read_body(body, &parts.headers, BODY).await {
@@ -144,10 +164,15 @@ async fn bill(
         Err(problem) => return problem.into_response(),
     };
     let callback = Callback { query: &query, headers: &[], body: &body };
-    let question = match dialect.hear_bill_question(&callback) {
+    let heard = if partner.calls_from(&address) {
+        dialect.hear_bill_question(&callback)
+    } else {
+        Err(Unheard::Stranger)
+    };
+    let question = match heard {
         Ok(question) => question,
         Err(unheard) => {
-            tracing::info!(partner.code = code, why = %unheard, "bill question refused");
+            tracing::info!(partner.code = code, %address, why = %unheard, "bill question refused");
             return said(dialect.say_to(&callback, Verdict::from(&unheard)));
         }
     };
@@ -199,7 +224,8 @@ impl PartnerDoors {
         match taken {
             Ok(verdict) => {
                 if !matches!(verdict, Verdict::Recorded | Verdict::Repeat) {
-                    self.keep(&partner.code, "callback", verdict.as_str(), raw).await;
+                    let about = (report.reference.as_deref(), verdict.as_str());
+                    self.keep(&partner.code, "callback", about, raw).await;
                 }
                 verdict
             }
@@ -226,7 +252,8 @@ impl PartnerDoors {
         let Some(account) = account_of(directory, partner, report, day) else {
             // Signed, but of an account that was never ours: not our money. Answered once it is kept.
             tracing::warn!(partner.code = partner.code, "a credit on an account that is not ours");
-            let kept = self.keep(&partner.code, "callback", "foreign account", raw).await;
+            let about = (report.reference.as_deref(), "foreign account");
+            let kept = self.keep(&partner.code, "callback", about, raw).await;
             let named = report.account.is_some();
             return Ok(if kept && named { Verdict::Recorded } else { Verdict::TryLater });
         };
@@ -259,7 +286,7 @@ impl PartnerDoors {
                 attempt: None,
                 applied_cycle: None,
                 entry: None,
-                raw: raw.to_vec(),
+                raw: masked(raw),
                 counter_account,
             },
         };
@@ -270,28 +297,20 @@ impl PartnerDoors {
         Ok(verdict.unwrap_or(Verdict::TryLater))
     }
 
-    /// Keeps what did not go as it should; whether it could be kept.
-    async fn keep(&self, partner: &str, purpose: &str, verdict: &str, body: &[u8]) -> bool {
-        let exchange = Exchange {
-            at: self.doors.clock().now(),
-            partner,
-            direction: "in",
-            purpose,
-            status: None,
-            verdict,
-            body,
-        };
-        let kept = async {
-            let mut conn = self.pool.acquire().await?;
-            exchange_keep(&mut conn, &exchange).await
-        };
-        match kept.await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "an exchange could not be kept");
-                false
-            }
-        }
+    /// Keeps what did not go as it should: about which order, what was made of it, what it said;
+    /// whether it could be kept.
+    async fn keep(
+        &self,
+        partner: &str,
+        purpose: &str,
+        (reference, verdict): (Option<&str>, &str),
+        body: &[u8],
+    ) -> bool {
+        let at = self.doors.clock().now();
+        let direction = Direction::In;
+        let exchange =
+            Exchange { at, partner, direction, purpose, reference, status: None, verdict, body };
+        exchange_keep_if_possible(&self.pool, &exchange).await
     }
 }
 

@@ -244,3 +244,35 @@ pub async fn settlement_banked_insert(
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// A partner's word as it was booked.
+#[derive(Debug)]
+pub struct RawWord {
+    /// The partner's id of the transaction.
+    pub transaction_id: String,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+    /// What was done with it.
+    pub outcome: String,
+    /// What it said.
+    pub raw: Vec<u8>,
+}
+
+/// What was booked of one order, oldest first.
+pub async fn raw_of_order(
+    conn: &mut PgConnection,
+    partner: &str,
+    reference: &str,
+) -> Result<Vec<RawWord>, sqlx::Error> {
+    sqlx::query_as!(
+        RawWord,
+        "select s.transaction_id, s.received_at, s.outcome, s.raw
+           from settlement s join attempt a using (attempt_id)
+          where a.partner = $1 and a.reference = $2 and s.invoice_id = a.invoice_id
+          order by s.settlement_id limit 50",
+        partner,
+        reference
+    )
+    .fetch_all(conn)
+    .await
+}

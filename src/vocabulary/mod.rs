@@ -8,6 +8,7 @@ pub mod codes;
 pub mod day;
 pub mod ids;
 pub mod money;
+pub mod network;
 pub mod origin;
 pub mod realm;
 pub mod text_enum;

@@ -11,9 +11,10 @@ use syn::visit::{self, Visit};
 /// From the top down. Imports point to a lower floor or stay in the room.
 const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
+    &["operations"],
     &["compat"],
     &["desk", "counter", "notices", "reconciliation", "receipts"],
-    &["dispatch", "refunds"],
+    &["dispatch", "mail", "refunds"],
     &["settlements"],
     &["invoices", "breaks"],
     &["callers"],
@@ -60,7 +61,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
     ("breaks", &["break_case"]),
-    ("settlements", &["reversal", "settlement"]),
+    ("settlements", &["reversal", "settlement", "settlement_banked"]),
+    ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];

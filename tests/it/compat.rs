@@ -3,6 +3,7 @@
 
 use chrono::{Duration, Utc};
 use payclear::compat::configure::{ConfigureError, configure};
+use payclear::compat::retell::retell;
 use payclear::platform::audit::By;
 use payclear::platform::egress::Policy;
 use serde_json::{Value, json};
@@ -225,9 +226,20 @@ async fn a_payment_that_nobody_makes_fails_and_a_system_that_never_answers_is_pa
         town.count("compat_payment where state = 'closed' and tries = 0").await == 1
     })
     .await;
+    let by = By { actor: "tests", at: Utc::now() };
+    let url = format!("{}/dossier/result", town.simulators().url);
+    set(&town, PORTAL, "SIMDT01", &url).await.expect("it is configured");
+    retell(&town.pool, by, PORTAL, "R2").await.expect("it was parked");
+    assert!(retell(&town.pool, by, PORTAL, "R2").await.is_err(), "it is parked no more");
+    assert!(retell(&town.pool, by, PORTAL, "R1").await.is_err(), "it never was");
+    until("the result to be told", || async { results(&town, "R2").await.len() == 1 }).await;
+
     let failed = send(&town, &ask("QUERY", "R1")).await;
     assert_eq!((&failed["MaLoi"], &failed["TrangThaiGD"]), (&json!("00"), &json!("4")));
-    assert_eq!(town.count("due where kind = 'compat.result'").await, 0);
+    until("nothing more to be due", || async {
+        town.count("due where kind = 'compat.result'").await == 0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

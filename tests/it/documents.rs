@@ -7,13 +7,23 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use payclear::approvals::status::{ApprovalStatus, ApprovalStep};
 use payclear::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
 use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
+use payclear::partners::dialects::{
+    self, Ask, Dialect, NAMES, Order, Quirk, RefundOrder, SettingsError, from_settings,
+};
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
 use payclear::platform::problem::ProblemType;
 use payclear::platform::settings::Settings;
+use payclear::refunds::status::{RefundStatus, RefundStep};
+use payclear::vocabulary::codes::InvoiceCode;
+use payclear::vocabulary::money::Money;
+use rand::SeedableRng;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::support::simulators::Simulators;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
@@ -137,6 +147,13 @@ fn the_life_cycles_are_written_down() {
         |from, step| from.after(step).ok(),
     );
     says(&path, "attempt", &attempt);
+    let refund = life(
+        RefundStatus::ALL,
+        RefundStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "refund", &refund);
     let steps =
         [DeliveryStep::Take, DeliveryStep::Wait, DeliveryStep::GiveUp, DeliveryStep::Redeliver];
     let named = |step| {
@@ -150,6 +167,13 @@ fn the_life_cycles_are_written_down() {
     };
     let delivery = life(DeliveryState::ALL, &steps, named, |from, step| from.after(step).ok());
     says(&path, "delivery", &delivery);
+    let approval = life(
+        ApprovalStatus::ALL,
+        ApprovalStep::ALL,
+        |step| step.to_string(),
+        |from, step| from.after(step).ok(),
+    );
+    says(&path, "approval", &approval);
 }
 
 /// The prose of a doc comment, in one line.
@@ -216,6 +240,7 @@ fn every_setting_is_written_down() {
             "broker_url": read.sandbox.broker_url,
             "standing_partner": read.sandbox.standing_partner,
         },
+        "mail": read.mail,
     });
     let mut table = "| key | variable | unless set | meaning |\n|---|---|---|---|\n".to_owned();
     let mut line = |key: &str, default: Option<&Value>, meaning: &str| {
@@ -239,4 +264,130 @@ fn every_setting_is_written_down() {
         }
     }
     says(&file("settings.md"), "settings", &table);
+}
+
+/// What a dialect may be told, so that it can be tried out.
+fn settings_of(dialect: &str) -> Value {
+    let known = Simulators::settings("https://partner.example");
+    let partner = if dialect == "payos" { "samplebank" } else { dialect };
+    if let Some((_, settings)) = known.into_iter().find(|(name, _)| *name == partner) {
+        return settings;
+    }
+    let url = |path: &str| format!("https://partner.example/{path}");
+    match dialect {
+        "onepay" => json!({
+            "payment_url": url("p"), "query_url": url("q"), "merchant": "M", "access_code": "A",
+            "secure_secret": "00ff", "confirmed_by_partner": true,
+        }),
+        "viettel" => json!({
+            "payment_url": url("p"), "search_url": url("s"), "merchant_code": "M",
+            "access_code": "A", "hash_key": "k", "confirmed_by_partner": true,
+        }),
+        "keypay" => json!({
+            "create_url": url("c"), "detail_url": url("d"), "client_id": "C", "hash_key_1": "k",
+            "pay_url_field": "u", "status_field": "s", "transaction_field": "t",
+            "amount_field": "a", "paid_status": "1", "confirmed_by_partner": true,
+        }),
+        _ => json!({}),
+    }
+}
+
+fn an_order(dialect: &dyn Dialect) -> Order {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let code = InvoiceCode::draw(&mut rand::rngs::StdRng::seed_from_u64(1));
+    Order {
+        reference: dialect.reference(&code, now, 1_001),
+        code,
+        amount: Money::vnd(10_000),
+        created_at: now,
+        expires_at: now,
+        return_url: "https://pay.example".to_owned(),
+        page_url: "https://pay.example/pay/t".to_owned(),
+        callback_url: "https://pay.example/partners/x/webhook".to_owned(),
+        payer_ip: "0.0.0.0".to_owned(),
+        language: "vi",
+    }
+}
+
+/// The dialect is tried out: what it makes no call for, it cannot do.
+fn abilities(dialect: &dyn Dialect) -> [&'static str; 5] {
+    let order = an_order(dialect);
+    let now = order.created_at;
+    let refund = RefundOrder {
+        reference: dialect.refund_reference(now, 1_001),
+        order: order.clone(),
+        transaction_id: "4088000001".to_owned(),
+        amount: Money::vnd(10_000),
+        whole: true,
+        created_at: now,
+        requested_by: "officer".to_owned(),
+    };
+    let yes = |call: bool| if call { "yes" } else { "–" };
+    let create = match dialect.ask_create(&order) {
+        Ask::Call(_) => "call",
+        Ask::Done(made) if made.pay_url.is_some() => "signed address",
+        Ask::Done(_) => "–",
+    };
+    let query = match dialect.ask_query(&order, now, 1) {
+        Some(_) if dialect.polls_every().is_some() => "polled",
+        Some(_) => "yes",
+        None => "–",
+    };
+    [
+        create,
+        query,
+        yes(dialect.ask_cancel(&order).is_some()),
+        yes(dialect.ask_refund(&refund).is_some()),
+        yes(dialect.ask_refund_query(&refund, now, 1).is_some()),
+    ]
+}
+
+#[test]
+fn what_every_partner_can_do_and_how_well_it_is_known_is_written_down() {
+    let mut can =
+        "| dialect | channel | create | callback | query | cancel | refund | refund query \
+                   | report | limits (đồng) |\n|---|---|---|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    let mut known =
+        "| dialect | tells of money | wire format from | ours checked by |\n|---|---|---|---|\n"
+            .to_owned();
+    let mut off = "| dialect | unconfirmed |\n|---|---|\n".to_owned();
+    for name in NAMES {
+        let mut settings = settings_of(name);
+        let dialect = from_settings(name, settings.to_string().as_bytes()).expect(name);
+        let about = dialects::about(name).expect("a few words");
+        let [create, query, cancel, refund, refund_query] = abilities(&*dialect);
+        let callback = match dialects::quirks(name).contains(&Quirk::NoCallback) {
+            true => "signed API",
+            false if about.callback.starts_with("none") => "–",
+            false => "yes",
+        };
+        let limits = dialect.limits().map_or_else(
+            || "–".to_owned(),
+            |(least, most)| format!("{} to {}", least.minor_units(), most.minor_units()),
+        );
+        let _ = writeln!(
+            can,
+            "| `{name}` | {} | {create} | {callback} | {query} | {cancel} | {refund} | \
+             {refund_query} | {} | {limits} |",
+            about.title, about.report
+        );
+        let _ = writeln!(
+            known,
+            "| `{name}` | {} | {} | {} |",
+            about.callback, about.source, about.verified
+        );
+        settings.as_object_mut().expect("settings").remove("confirmed_by_partner");
+        match from_settings(name, settings.to_string().as_bytes()) {
+            Ok(_) => {}
+            Err(SettingsError::Unconfirmed { what }) => {
+                let _ = writeln!(off, "| `{name}` | {what} |");
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    let path = file("partners.md");
+    says(&path, "abilities", &can);
+    says(&path, "knowledge", &known);
+    says(&path, "switched off", &off);
 }

@@ -95,6 +95,8 @@ pub struct Doors {
     /// The address and password of somebody who approves, and then their token.
     approver: (String, String),
     token: String,
+    /// A key of the portal's that approves refunds.
+    approval_key: Signer,
     checked: BTreeSet<(String, String, u16)>,
 }
 
@@ -133,6 +135,8 @@ impl Doors {
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
         let approver = approver(&pool).await;
+        let approve = KeyPurpose::Approve;
+        let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         pool.close().await;
         let settings = serde_json::from_value(json!({
             "mode": "development",
@@ -147,7 +151,18 @@ impl Doors {
         let routes = app.router();
         let checked = BTreeSet::new();
         let token = String::new();
-        Self { document: document(), scratch, app, routes, portal, bank, approver, token, checked }
+        Self {
+            document: document(),
+            scratch,
+            app,
+            routes,
+            portal,
+            bank,
+            approver,
+            token,
+            approval_key,
+            checked,
+        }
     }
 
     pub async fn close(self) {
@@ -168,6 +183,7 @@ impl Doors {
         let request = match by {
             Who::Portal => self.portal.request(method, path, body),
             Who::Bank => self.bank.request(method, path, body),
+            Who::ApprovalKey => self.approval_key.request(method, path, body),
             Who::Approver => self.person_request(method, path, body),
         };
         let answer = self.send(request).await;
@@ -237,6 +253,7 @@ enum Who {
     Portal,
     Bank,
     Approver,
+    ApprovalKey,
 }
 
 /// Enters somebody who approves; their address and password.
@@ -244,7 +261,7 @@ async fn approver(pool: &sqlx::PgPool) -> (String, String) {
     let maker = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
     let (hasher, keys) = (Hasher::default(), master_keys());
     let drawing = Drawing { hasher: &hasher, keys: &keys };
-    let grants = ["approver:*".parse().expect("a grant")];
+    let grants = ["approver:*", "officer:*", "operator:*"].map(|g| g.parse().expect("a grant"));
     let made = people::add(pool, drawing, maker, ("an@example.vn", "An"), &grants).await;
     let made = made.expect("a person");
     (made.email, made.drawn.password.expose().to_owned())
@@ -252,9 +269,13 @@ async fn approver(pool: &sqlx::PgPool) -> (String, String) {
 
 impl Signer {
     async fn make(pool: &sqlx::PgPool, kind: CallerKind, code: &str) -> Self {
+        Self::with(pool, kind, code, KeyPurpose::Sign).await
+    }
+
+    async fn with(pool: &sqlx::PgPool, kind: CallerKind, code: &str, purpose: KeyPurpose) -> Self {
         let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
         let caller = Caller { kind, code: code.to_owned() };
-        let made = keys::make(pool, &master_keys(), by, &caller, KeyPurpose::Sign).await;
+        let made = keys::make(pool, &master_keys(), by, &caller, purpose).await;
         let made = made.expect("a key");
         Self { key_id: made.key_id, secret: made.secret.expose().to_vec() }
     }
@@ -290,6 +311,7 @@ async fn every_operation_refuses_who_does_not_sign() {
     for (method, template) in operations(&doors.document) {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
+        let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -393,6 +415,30 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements", &json!({}), 422).await;
     doors.call(Portal, &cancel.replace(text(&priced, "id"), &id), &json!({}), 409).await;
 
+    // Refunds.
+    let money = |amount: &str| json!({ "amount": amount, "currency": "VND" });
+    let wanted = |amount: &str, refundable: &str| json!({ "amount": money(amount), "reason": "withdrawn", "refundable": money(refundable) });
+    let refunds = format!("/v1/invoices/{id}/refunds");
+    let ask = format!("POST {refunds}");
+    let refund = doors.call(Portal, &ask, &wanted("1000", "150000"), 201).await;
+    doors.call(Portal, &ask, &wanted("1000", "150000"), 412).await;
+    doors.call(Portal, &ask, &wanted("200000", "149000"), 422).await;
+    doors.call(Bank, &ask, &wanted("1000", "149000"), 403).await;
+    let lines = json!({
+        "lines": [{ "line": 1, "amount": money("2000") }], "reason": "withdrawn",
+        "refundable": money("149000"),
+    });
+    doors.call(Portal, &ask, &lines, 201).await;
+    doors.call(Portal, &format!("GET {refunds}"), &nothing, 200).await;
+    let one = format!("/v1/refunds/{}", text(&refund, "id"));
+    doors.call(Portal, &format!("GET {one}"), &nothing, 200).await;
+    doors.call(Portal, "GET /v1/refunds/none", &nothing, 404).await;
+    doors.call(Portal, &format!("POST {one}/approve"), &nothing, 403).await;
+    let approve = format!("POST {one}/approve");
+    doors.call(Who::ApprovalKey, &approve, &nothing, 409).await;
+    name_account(&doors, &id).await;
+    doors.call(Who::ApprovalKey, &approve, &nothing, 200).await;
+
     // History and feed.
     let history = format!("GET /v1/invoices/{id}/events");
     let history = doors.call(Portal, &history, &nothing, 200).await;
@@ -450,6 +496,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements/T-1/reversal", &back, 204).await;
     doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
 
+    operations_and_attempts(&mut doors, &id).await;
+
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
 
@@ -499,6 +547,53 @@ async fn people_and_approvals(doors: &mut Doors, approval: &str) {
     let seen = doors.call(Approver, &format!("GET {path}"), &nothing, 200).await;
     let no = json!({ "content_hash": seen["content_hash"], "reason": "unknown address" });
     doors.call(Approver, &format!("POST {path}/reject"), &no, 200).await;
+}
+
+/// An account to transfer to, named by the payer and approved by another.
+async fn name_account(doors: &Doors, invoice: &str) {
+    let account = payclear::partners::dialects::CounterAccount {
+        bank: "970436".to_owned(),
+        number: "0099887766".to_owned(),
+        name: "NGUYEN THI MAU".to_owned(),
+    };
+    let invoice = payclear::vocabulary::ids::InvoiceId(invoice.parse().expect("an id"));
+    let (keys, now) = (&doors.app.keys, SystemClock.now());
+    let mut conn = doors.app.pool.acquire().await.expect("a connection");
+    let named = payclear::refunds::accounts::name_in(&mut conn, keys, invoice, &account, now).await;
+    let named = named.expect("an account");
+    let approved =
+        payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
+    assert!(approved.expect("looked at"));
+}
+
+/// What operators look at, and an attempt that nobody can say anything of.
+async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
+    use Who::{Approver, Portal};
+    let nothing = Value::Null;
+    doors.call(Approver, "GET /v1/sweeps", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/sweeps", &nothing, 401).await;
+    doors.call(Approver, "POST /v1/sweeps/attempt.query", &nothing, 202).await;
+    doors.call(Approver, "POST /v1/sweeps/none", &nothing, 404).await;
+    let exchanges = "GET /v1/partners/samplebank/exchanges";
+    doors.call(Approver, exchanges, &nothing, 200).await;
+    doors.call(Approver, &format!("{exchanges}?order=1"), &nothing, 200).await;
+    doors.call(Approver, &format!("{exchanges}?colour=red"), &nothing, 422).await;
+    let owner = doors.scratch.owner().await;
+    let attempt: uuid::Uuid = sqlx::query_scalar(
+        "update attempt set status = 'unknown', created_at = created_at - interval '9 hours'
+          where invoice_id = $1::uuid returning attempt_id",
+    )
+    .bind(invoice)
+    .fetch_one(&owner)
+    .await
+    .expect("an attempt");
+    owner.close().await;
+    let path = format!("POST /v1/attempts/{attempt}/resolution");
+    doors.call(Approver, &path, &json!({ "as": "paid", "reason": "x" }), 422).await;
+    let failed = json!({ "as": "failed", "reason": "the bank's desk: no debit" });
+    doors.call(Approver, &path, &failed, 202).await;
+    doors.call(Approver, &path, &failed, 409).await;
+    doors.call(Approver, "POST /v1/attempts/none/resolution", &failed, 404).await;
 }
 
 /// A notice of the payment that nobody took.

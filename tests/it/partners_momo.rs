@@ -126,7 +126,7 @@ async fn the_redirect_proves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_whose_answer_is_lost_is_made_once_and_found_again() {
+async fn an_order_whose_answer_is_lost_is_found_again_and_holds_up_nobody() {
     let town = Town::whole().await;
     let simulators = town.simulators();
     let cut = json!({ "partner": "momo", "create": "reset_after_commit" });
@@ -154,7 +154,11 @@ async fn an_order_whose_answer_is_lost_is_made_once_and_found_again() {
     let orders = simulators.get("/control/orders").await;
     let made = orders.as_array().expect("orders").iter().filter(|o| o["channel"] == "momo");
     assert_eq!(made.count(), 1);
-    simulators.pay(&order, "paid").await;
+    // Its page was told in the answer that is lost, so nobody can pay it: another order is made.
+    let page = choose(&town, &invoice, "momo").await;
+    assert_ne!(reference(&page), order);
+    assert_eq!(choose(&town, &invoice, "momo").await, page, "the order that is under way");
+    simulators.pay(&page, "paid").await;
     town.wait_for(&invoice, "paid").await;
 }
 

@@ -1,7 +1,7 @@
 //! Viettel Money: it asks what is owed before it takes money, and tells the result once.
 
 use hmac::{Hmac, KeyInit, Mac};
-use payclear::approvals::partners;
+use payclear::approvals::partners as configuring;
 use payclear::approvals::propose::Maker;
 use payclear::platform::audit::By;
 use serde_json::{Value, json};
@@ -32,15 +32,15 @@ async fn town() -> Town {
         "merchant_code": "SIMGOV", "access_code": "ACCESS", "failed_statuses": "2",
         "hash_key": "viettel-key-of-the-tests",
     });
-    let maker = Maker::bootstrap(By { actor: "tests", at: chrono::Utc::now() });
+    let by = Maker::bootstrap(By { actor: "tests", at: chrono::Utc::now() });
     let keys = master_keys();
     let off = settings.to_string();
-    let off = partners::configure(&town.pool, &keys, maker, "vnpay", off.as_bytes()).await;
+    let off = configuring::configure(&town.pool, &keys, by, "vnpay", off.as_bytes()).await;
     let error = off.expect_err("off").to_string();
     assert!(error.contains("switched off"), "{error}");
     let mut on = settings;
     on["confirmed_by_partner"] = json!(true);
-    partners::configure(&town.pool, &keys, maker, "vnpay", on.to_string().as_bytes())
+    configuring::configure(&town.pool, &keys, by, "vnpay", on.to_string().as_bytes())
         .await
         .expect("configured");
     until("the registers to be read again", || async {

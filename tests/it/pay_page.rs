@@ -4,7 +4,8 @@ use chrono::Duration;
 use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Town, answer_of, text};
+use crate::support::partners::choose;
+use crate::support::{Answer, Town, answer_of, text, until};
 
 async fn page(town: &Town, invoice: &Value, query: &str) -> Answer {
     let page = town.browse(&format!("{}{query}", text(invoice, "pay_url"))).await;
@@ -96,4 +97,153 @@ async fn a_token_that_is_not_whole_opens_nothing() {
         let answer = town.browse(&format!("{head}/{wrong}")).await;
         assert!(matches!(answer.status, 400 | 404 | 422), "{wrong}: {}", answer.status);
     }
+}
+
+/// Posts a form of the page.
+async fn posts(town: &Town, invoice: &Value, wish: &str, fields: &[(&str, &str)]) -> Answer {
+    let body: String =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = town.http.post(format!("{}/{wish}", text(invoice, "pay_url")));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    answer_of(request.body(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_says_what_it_needs_and_takes_and_one_that_does_not_fit_says_why() {
+    let town = Town::doors().await;
+    let small = town.issue(100_000).await;
+    let all = ["value=\"samplebank\"", "value=\"vnpay\"", "value=\"momo\"", "value=\"zalopay\""];
+    shows(&town, &small, "", &all).await;
+    shows(&town, &small, "", &["ví MoMo đã xác thực", "Mỗi lần từ 1.000", "50.000.000"]).await;
+    assert!(!page(&town, &small, "").await.text().contains("class=\"govuk-list pc-unfit\""));
+
+    let large = town.issue(60_000_000).await;
+    let shown = page(&town, &large, "?lang=en").await.text();
+    assert!(!shown.contains("value=\"momo\""), "{shown}");
+    assert!(shown.contains("Not possible for this amount") && shown.contains("at most"), "{shown}");
+    let refused = choose(&town, &large, "momo").await;
+    assert!(refused.ends_with("told=gone"), "{refused}");
+
+    // What the portal does not want is left out without a word.
+    let only = town.issue_with(60_000_000, &json!({ "channels": ["vnpay"] })).await;
+    let shown = page(&town, &only, "").await.text();
+    assert!(!shown.contains("MoMo") && shown.contains("value=\"vnpay\""), "{shown}");
+    town.leaves_messages();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_finds_the_order_under_way_and_nothing_is_ordered_twice() {
+    let town = Town::whole().await;
+    let invoice = town.issue(100_000).await;
+    let wallet = choose(&town, &invoice, "momo").await;
+    let shown = page(&town, &invoice, "").await.text();
+    assert!(shown.contains("Tiếp tục tại") && shown.contains(&wallet), "{shown}");
+    assert!(shown.contains("Có thể tiếp tục đến") && shown.contains("Đang chờ bạn trả tiền"));
+    assert_eq!(choose(&town, &invoice, "momo").await, wallet, "the same order");
+    assert_eq!(town.count("attempt where partner = 'momo'").await, 1);
+
+    // Another way is open all the time.
+    choose(&town, &invoice, "vnpay").await;
+    shows(&town, &invoice, "?lang=en", &["You are paying through VNPAY", "Your payments so far"])
+        .await;
+    assert_eq!(town.count("attempt where payer_ip <> '0.0.0.0'").await, 2);
+
+    // What nobody paid in time is told in plain words, and can be begun anew.
+    town.clock.turn(Duration::minutes(16));
+    shows(&town, &invoice, "", &["đã quá giờ", "Đã quá giờ mà chưa được trả", "value=\"momo\""])
+        .await;
+    assert_ne!(choose(&town, &invoice, "momo").await, wallet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_failed_is_told_and_one_that_nobody_can_tell_of_holds_up_others() {
+    let town = Town::whole().await;
+    let invoice = town.issue(100_000).await;
+    let wallet = choose(&town, &invoice, "momo").await;
+    town.simulators().pay(&wallet, "cancelled").await;
+    until("the order to fail", || async {
+        town.count("attempt where partner = 'momo' and status = 'failed'").await == 1
+    })
+    .await;
+    let told = ["không thành công", "Không thành công, chưa ghi nhận khoản tiền nào"];
+    shows(&town, &invoice, "", &told).await;
+
+    choose(&town, &invoice, "vnpay").await;
+    choose(&town, &invoice, "zalopay").await;
+    sqlx::query("update attempt set status = 'unknown' where partner = 'vnpay'")
+        .execute(&town.pool)
+        .await
+        .expect("an update");
+    let shown = page(&town, &invoice, "").await.text();
+    assert!(
+        shown.contains("Chúng tôi chưa biết kết quả từ") && !shown.contains("<form"),
+        "{shown}"
+    );
+    let before = town.count("attempt").await;
+    choose(&town, &invoice, "momo").await;
+    assert_eq!(town.count("attempt").await, before, "no other is begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_for_a_refund_is_asked_for_kept_sealed_and_checked_by_another() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    town.settle("T1", 100_000, text(&invoice, "code")).await;
+    let good = [("bank", "970436"), ("number", "0071 000 123 456"), ("holder", "Nguyễn Thị An")];
+    posts(&town, &invoice, "refund-account", &good).await;
+    assert_eq!(town.count("refund_account").await, 0, "nobody asked for one");
+    let dong = |amount: u64| json!({ "amount": amount.to_string(), "currency": "VND" });
+    let ask = json!({ "amount": dong(40_000), "reason": "rút", "refundable": dong(100_000) });
+    let path = format!("/v1/invoices/{}/refunds", text(&invoice, "id"));
+    let refund = town.portal.post(&path, &ask).await.expect(201);
+    assert_eq!(text(&refund, "method"), "transfer");
+    shows(&town, &invoice, "", &["Chúng tôi cần số tài khoản của bạn", "40.000", "Vietcombank"])
+        .await;
+
+    let bad = [("bank", ""), ("number", "12"), ("holder", "<b>")];
+    let answer = posts(&town, &invoice, "refund-account", &bad).await;
+    assert_eq!(answer.status, 422);
+    for wrong in ["bank-error", "number-error", "holder-error", "value=\"12\""] {
+        assert!(answer.text().contains(wrong), "no {wrong} in {}", answer.text());
+    }
+    assert!(!answer.text().contains("<b>") && answer.text().contains("<title>Lỗi: "));
+
+    assert_eq!(posts(&town, &invoice, "refund-account", &good).await.status, 303);
+    let shown = page(&town, &invoice, "?told=account").await.text();
+    assert!(shown.contains("đang được kiểm tra") && !shown.contains("name=\"number\""), "{shown}");
+    assert!(!shown.contains("0071000123456") && !shown.contains("NGUYEN THI AN"), "{shown}");
+    posts(&town, &invoice, "refund-account", &good).await;
+    assert_eq!(town.count("refund_account").await, 1, "one at a time");
+    let sealed: Vec<u8> = sqlx::query_scalar("select sealed from refund_account")
+        .fetch_one(&town.pool)
+        .await
+        .expect("an account");
+    assert!(!String::from_utf8_lossy(&sealed).contains("0071000123456"));
+    let content: String =
+        sqlx::query_scalar("select content from approval where kind = 'refund_account.approve'")
+            .fetch_one(&town.pool)
+            .await
+            .expect("an approval");
+    assert!(content.contains("3456") && !content.contains("0071000123456"), "{content}");
+
+    // Somebody says no: the payer is asked again; somebody says yes: it is known.
+    let rejected = waiting(&town).await;
+    town.approver().await.decide(&rejected, "reject").await.expect(200);
+    shows(&town, &invoice, "", &["không dùng được", "name=\"number\""]).await;
+    posts(&town, &invoice, "refund-account", &good).await;
+    town.approve(&waiting(&town).await).await;
+    let shown = page(&town, &invoice, "?lang=en").await.text();
+    assert!(!shown.contains("name=\"number\"") && shown.contains("Being checked"), "{shown}");
+    assert_eq!(town.count("refund_account where approved_by is not null").await, 1);
+    town.leaves_messages();
+}
+
+async fn waiting(town: &Town) -> String {
+    sqlx::query_scalar(
+        "select approval_id::text from approval
+          where kind = 'refund_account.approve' and status = 'pending'",
+    )
+    .fetch_one(&town.pool)
+    .await
+    .expect("an approval")
 }

@@ -55,6 +55,7 @@ async fn a_person_signs_in_and_out() {
     assert_eq!(an.call("DELETE", "/v1/session", None).await.status, 204);
     an.get("/v1/session").await.problem(401, "not-signed-in");
     assert_eq!(town.count("session").await, 0);
+    assert_eq!(audited(&town, "person.signed_out").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,8 +46,11 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.posting",
     "partner_exchange",
     "register_load",
+    "line_paid_over",
+    "refund_batch",
     "reversal",
     "settlement",
+    "settlement_banked",
 ];
 
 /// The one row each that a query finds, as text; there should be none.

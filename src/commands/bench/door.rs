@@ -90,7 +90,8 @@ pub async fn settlements(
     Ok((measured, depth))
 }
 
-async fn settle(stage: &Stage, code: &str, amount: &Value) -> Result<(), String> {
+/// Posts one settlement through the signed door.
+pub async fn settle(stage: &Stage, code: &str, amount: &Value) -> Result<(), String> {
     let transaction = format!("BENCH{code}");
     let now = stage.clock.now();
     let body = json!({

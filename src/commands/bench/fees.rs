@@ -36,7 +36,8 @@ pub struct Told {
 }
 
 impl Told {
-    fn wait_for(&self, code: &str) -> oneshot::Receiver<DateTime<Utc>> {
+    /// Heard once the portal has been told of the payment of an invoice.
+    pub fn wait_for(&self, code: &str) -> oneshot::Receiver<DateTime<Utc>> {
         let (told, heard) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.insert(code.to_owned(), told);
@@ -114,7 +115,7 @@ async fn one_fee(stage: &Stage) -> Done {
 }
 
 /// Pays the bill that the bank knows; when it knows none yet, the payer tries again a little later.
-async fn pay(stage: &Stage, code: &str, issued: Instant) -> Result<DateTime<Utc>, String> {
+pub async fn pay(stage: &Stage, code: &str, issued: Instant) -> Result<DateTime<Utc>, String> {
     // Payers do not ask sooner than orders usually take: asking in vain is no part of a fee.
     let usual = stage.told.known_after.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_micros(usual)).await;

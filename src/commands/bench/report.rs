@@ -6,6 +6,7 @@ use super::Only;
 use super::door::OutboxDepth;
 use super::floors::Floor;
 use super::load::{Measured, as_f64};
+use super::mixed::Mixed;
 use super::watch::Written;
 
 /// The rounds of everything, in the order in which they were measured.
@@ -29,6 +30,10 @@ pub struct Findings {
     pub fees: Vec<Measured>,
     /// Fees at a rate.
     pub notified: Vec<Measured>,
+    /// Fees over all channels at once.
+    pub mixed: Vec<Mixed>,
+    /// The same while one partner was slow.
+    pub mixed_slow: Vec<Mixed>,
     /// What fees wrote, and how many they were.
     pub written: Option<(Written, u64)>,
     /// What the whole run wrote.
@@ -73,9 +78,34 @@ fn cpu(rounds: &[Measured]) -> Value {
     Value::Object(parts)
 }
 
+/// Channel by channel, medians of the rounds.
+fn mixed(rounds: &[Mixed]) -> Value {
+    let Some(first) = rounds.first() else { return Value::Null };
+    let of_channel = first.channels.iter().enumerate().map(|(place, channel)| {
+        let of = rounds.iter().filter_map(|round| round.channels.get(place));
+        let known: Vec<Measured> = of.clone().map(|of| of.known.clone()).collect();
+        let notified: Vec<Measured> = of.map(|of| of.notified.clone()).collect();
+        let told = json!({
+            "share": channel.share,
+            "orders": known.iter().map(|round| round.operations).sum::<u64>(),
+            "orders_per_s": rounded(rate(&known), 1),
+            "order_p50_ms": rounded(percentile(&known, 500), 1),
+            "order_p99_ms": rounded(percentile(&known, 990), 1),
+            "paid_to_notified_p50_ms": rounded(percentile(&notified, 500), 1),
+            "paid_to_notified_p99_ms": rounded(percentile(&notified, 990), 1),
+            "errors": known.iter().map(|round| round.errors).sum::<u64>(),
+        });
+        (channel.partner.to_owned(), told)
+    });
+    Value::Object(of_channel.collect())
+}
+
 impl Findings {
     fn all(&self) -> impl Iterator<Item = &Measured> {
-        [&self.invoices, &self.settlements, &self.fees, &self.notified].into_iter().flatten()
+        let mixed = self.mixed.iter().chain(&self.mixed_slow);
+        let mixed = mixed.flat_map(|round| round.channels.iter().map(|of| &of.known));
+        let one = [&self.invoices, &self.settlements, &self.fees, &self.notified];
+        one.into_iter().flatten().chain(mixed)
     }
 
     /// Operations that failed, in all rounds.
@@ -144,6 +174,17 @@ impl Findings {
             }
             object.insert("rows_per_fee_by_table".to_owned(), Value::Object(tables));
         }
+        if !self.mixed.is_empty() {
+            let orders = median(self.mixed.iter().map(Mixed::per_second));
+            object.insert("orders_per_s".to_owned(), rounded(orders, 1));
+            object.insert("mixed".to_owned(), mixed(&self.mixed));
+        }
+        if let Some(round) = self.mixed_slow.first() {
+            let orders = median(self.mixed_slow.iter().map(Mixed::per_second));
+            object.insert("slow".to_owned(), json!(round.slow));
+            object.insert("orders_per_s_with_slow".to_owned(), rounded(orders, 1));
+            object.insert("mixed_with_slow".to_owned(), mixed(&self.mixed_slow));
+        }
         let all = &self.all_written;
         let share = ratio(Some(signed(all.invoice_heap_only)), Some(signed(all.invoice_updates)));
         object.insert("invoice_heap_only_share".to_owned(), rounded(share, 4));
@@ -182,6 +223,21 @@ impl Findings {
         ];
         for (label, key) in rows {
             println!("{label:<42} {:>12}", number(key));
+        }
+        for (what, total) in
+            [("mixed", "orders_per_s"), ("mixed_with_slow", "orders_per_s_with_slow")]
+        {
+            let Some(channels) = found[what].as_object() else { continue };
+            println!("{what}: payment orders/s over all channels {}", number(total));
+            for (partner, of) in channels {
+                println!(
+                    "  {partner:<12} {:>3} %  {:>8}/s  order p99 {:>8} ms  notified p99 {:>8} ms",
+                    of["share"],
+                    of["orders_per_s"].to_string(),
+                    of["order_p99_ms"].to_string(),
+                    of["paid_to_notified_p99_ms"].to_string(),
+                );
+            }
         }
         for (what, parts) in found["cpu_us"].as_object().into_iter().flatten() {
             let parts: Vec<String> = parts

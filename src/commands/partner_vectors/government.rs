@@ -23,7 +23,7 @@ struct File<'a> {
     dvcqg: Vec<Message<'a>>,
     viettel_hash_key: Option<Key>,
     #[serde(default, borrow)]
-    viettel: Vec<CheckSum<'a>>,
+    viettel: Vec<Case<'a>>,
     keypay_hash_key_1: Option<Key>,
     #[serde(default)]
     keypay: Vec<Joined>,
@@ -40,7 +40,7 @@ struct Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct CheckSum<'a> {
+struct Case<'a> {
     op: String,
     #[serde(borrow)]
     fields: &'a RawValue,
@@ -115,7 +115,7 @@ fn message(case: &Message<'_>, secret: &Key) -> Result<(), Wrong> {
     refused(signed.is_genuine(&changed, secret))
 }
 
-fn check_sum(case: &CheckSum<'_>, key: &Key) -> Result<(), Wrong> {
+fn check_sum(case: &Case<'_>, key: &Key) -> Result<(), Wrong> {
     let missing = |what| Wrong::NotUnderstood { what };
     let fields = Object::read(case.fields.get()).ok_or(missing("fields"))?;
     let read: BTreeMap<&str, String> =

@@ -227,3 +227,54 @@ pub async fn attempts_unsent(
     let last = rows.last().map(|r| r.attempt_id).filter(|_| full);
     Ok((rows.into_iter().filter(|r| r.unsent).map(|r| r.attempt_id).collect(), last))
 }
+
+/// Attempts that nobody can say anything of, whose invoices have an open case.
+pub async fn attempts_with_case(conn: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select attempt_id from attempt
+          where status in ('sent', 'unknown')
+            and invoice_id in (select invoice_id from break_case
+                                where state in ('open', 'assigned', 'waiting') and code = 'B04')
+          order by attempt_id"
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Attempts made since a time, by state: how many, and the oldest. Ids begin with their time, so
+/// that the range walks the primary key.
+pub async fn attempts_by_state(
+    pool: &PgPool,
+    since: DateTime<Utc>,
+) -> Result<Vec<(String, i64, DateTime<Utc>)>, sqlx::Error> {
+    let milliseconds = u64::try_from(since.timestamp_millis()).unwrap_or(0);
+    let first = uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid();
+    sqlx::query!(
+        r#"select status, count(*) as "waiting!", min(created_at) as "oldest!" from attempt
+            where attempt_id >= $1 and status in ('created', 'sent', 'awaiting_payer', 'unknown')
+            group by status"#,
+        first
+    )
+    .map(|row| (row.status, row.waiting, row.oldest))
+    .fetch_all(pool)
+    .await
+}
+
+/// Open invoices whose time was over between two times: how many, and for how many seconds.
+pub async fn invoices_overdue(
+    pool: &PgPool,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "waiting!",
+                  coalesce(extract(epoch from $2 - min(expires_at)), 0)::bigint as "overdue!"
+             from invoice
+            where expires_at >= $1 and expires_at <= $2 and status in ('issued', 'pending')"#,
+        since,
+        now
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.waiting, row.overdue))
+}

@@ -305,3 +305,20 @@ pub async fn deliveries_due(
     .await?;
     opened(rows)
 }
+
+/// Notices that wait: how many, and for how many seconds the longest overdue has been due.
+pub async fn deliveries_waiting(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "waiting!",
+                  greatest(0, coalesce(extract(epoch from $1 - min(next_at)), 0))::bigint
+                      as "overdue!"
+             from delivery where state = 'due'"#,
+        now
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.waiting, row.overdue))
+}

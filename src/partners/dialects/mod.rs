@@ -9,6 +9,7 @@
 //! callback ──hear_callback──▶ report ──(settlements books)──▶ verdict ──say──▶ the partner's answer
 //! ```
 
+pub mod about;
 mod form;
 pub mod json;
 pub mod key;
@@ -38,6 +39,7 @@ use crate::text_enum;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
 
+pub use about::About;
 pub use settings::SettingsError;
 
 /// In what a dialect differs from a bank that collects on accounts and calls back. It is known
@@ -52,9 +54,10 @@ pub enum Quirk {
     SandboxOnly,
 }
 
-/// The register of dialects: name, what makes one from its settings, and its quirks.
+/// The register of dialects: name, what makes one from its settings, what is known of it, and its
+/// quirks.
 macro_rules! register {
-    ($($name:literal => $open:path $([$($quirk:ident),+])?),+ $(,)?) => {
+    ($($name:literal => $open:path, $about:path $([$($quirk:ident),+])?);+ $(;)?) => {
         /// The names of all dialects.
         pub const NAMES: &[&str] = &[$($name),+];
 
@@ -63,6 +66,14 @@ macro_rules! register {
             match name {
                 $($name => &[$($(Quirk::$quirk),+)?],)+
                 _ => &[],
+            }
+        }
+
+        /// What is known of the dialect of that name.
+        pub fn about(name: &str) -> Option<About> {
+            match name {
+                $($name => Some($about),)+
+                _ => None,
             }
         }
 
@@ -80,16 +91,16 @@ macro_rules! register {
 }
 
 register! {
-    "keypay" => keypay::Keypay::open [MerchantNumber],
-    "momo" => momo::Momo::open [MerchantNumber],
-    "onepay" => onepay::Onepay::open [MerchantNumber],
-    "payos" => payos::Payos::open,
-    "plain" => plain::Plain::open [NoCallback],
-    "sepay" => sepay::Sepay::open,
-    "test" => test_bank::TestBank::open [SandboxOnly],
-    "viettel" => viettel::Viettel::open [MerchantNumber],
-    "vnpay" => vnpay::Vnpay::open [MerchantNumber],
-    "zalopay" => zalopay::Zalopay::open [MerchantNumber],
+    "keypay" => keypay::Keypay::open, keypay::ABOUT [MerchantNumber];
+    "momo" => momo::Momo::open, momo::ABOUT [MerchantNumber];
+    "onepay" => onepay::Onepay::open, onepay::ABOUT [MerchantNumber];
+    "payos" => payos::Payos::open, payos::ABOUT;
+    "plain" => plain::Plain::open, plain::ABOUT [NoCallback];
+    "sepay" => sepay::Sepay::open, sepay::ABOUT;
+    "test" => test_bank::TestBank::open, test_bank::ABOUT [SandboxOnly];
+    "viettel" => viettel::Viettel::open, viettel::ABOUT [MerchantNumber];
+    "vnpay" => vnpay::Vnpay::open, vnpay::ABOUT [MerchantNumber];
+    "zalopay" => zalopay::Zalopay::open, zalopay::ABOUT [MerchantNumber];
 }
 
 text_enum! {
@@ -368,6 +379,9 @@ pub enum Unheard {
     /// The signature is missing or wrong.
     #[error("signature missing or wrong")]
     Signature,
+    /// It comes from where the partner does not call from.
+    #[error("an address that is none of the partner's")]
+    Stranger,
     /// Signed, but for another merchant.
     #[error("another merchant's message")]
     Merchant,
@@ -376,6 +390,12 @@ pub enum Unheard {
     Malformed {
         /// Which field, what is wrong with it.
         why: String,
+    },
+    /// Signed, but of an amount that cannot be: no order is of that amount.
+    #[error("an amount that no order has: {amount}")]
+    Amount {
+        /// What it says.
+        amount: String,
     },
     /// The partner only tries out whether we answer.
     #[error("a test call")]
@@ -421,9 +441,11 @@ text_enum! {
 impl From<&Unheard> for Verdict {
     fn from(unheard: &Unheard) -> Self {
         match unheard {
-            Unheard::Signature => Self::BadSignature,
+            // A stranger is told what anybody is told whose signature does not hold.
+            Unheard::Signature | Unheard::Stranger => Self::BadSignature,
             Unheard::Merchant => Self::WrongMerchant,
             Unheard::Malformed { .. } => Self::Malformed,
+            Unheard::Amount { .. } => Self::WrongAmount,
             Unheard::Test | Unheard::NoCredit => Self::Test,
         }
     }
@@ -490,6 +512,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Smallest and largest amount of one order, when the partner states them.
     fn limits(&self) -> Option<(Money, Money)> {
         None
+    }
+
+    /// Does the partner want to know of an order before it is paid? When not, the account on the
+    /// invoice is all that a payer needs.
+    fn wants_orders(&self) -> bool {
+        true
     }
 
     /// The call that makes an order known.

@@ -177,3 +177,45 @@ pub async fn refunds_waiting(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::
     .fetch_all(pool)
     .await
 }
+
+/// How much of an invoice waits to be transferred and nobody knows where to: refunds whose payer's
+/// account did not come with the money, or whose transfer failed before, and for which none was
+/// approved since. None when nothing does.
+pub async fn account_wanted(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Option<rust_decimal::Decimal>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select sum(r.amount)
+           from refund r
+           join settlement s on s.settlement_id = r.settlement_id
+          cross join lateral (
+                select max(f.status_since) as at from refund f
+                 where f.settlement_id = r.settlement_id and f.status = 'failed') failed
+          where r.invoice_id = $1 and r.method = 'transfer' and r.status = 'requested'
+            and (s.counter_account is null or failed.at is not null)
+            and not exists (
+                select from refund_account a
+                 where a.invoice_id = r.invoice_id
+                   and a.approved_at > coalesce(failed.at, '-infinity'))",
+        invoice.0
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// How many accounts of an invoice wait for a second person, and how many were named in all.
+pub async fn accounts_named(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<(i64, i64), sqlx::Error> {
+    sqlx::query!(
+        r#"select count(*) filter (where approved_at is null and dropped_at is null) as "waiting!",
+                  count(*) as "named!"
+             from refund_account where invoice_id = $1"#,
+        invoice.0
+    )
+    .map(|row| (row.waiting, row.named))
+    .fetch_one(conn)
+    .await
+}

@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod cluster;
+pub mod mail_catcher;
 pub mod partners;
 pub mod people;
 pub mod private_broker;

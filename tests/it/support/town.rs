@@ -171,12 +171,17 @@ impl Town {
 
     /// Another caller of this town.
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
+        self.caller_with(kind, code, KeyPurpose::Sign).await
+    }
+
+    /// A caller with a key of that purpose.
+    pub async fn caller_with(&self, kind: CallerKind, code: &str, purpose: KeyPurpose) -> Caller {
         let mut maker = self.maker();
         // From the first approval on a key needs one too.
         if self.approver.initialized() {
             maker.making = Making::Pending;
         }
-        let (made, approval) = maker.caller_that_waits(kind, code).await;
+        let (made, approval) = maker.caller_that_waits(kind, code, purpose).await;
         if let Some(approval) = approval {
             self.approve(&approval.to_string()).await;
         }
@@ -402,7 +407,7 @@ impl Maker<'_> {
     }
 
     pub async fn caller(&self, kind: CallerKind, code: &str) -> Caller {
-        self.caller_that_waits(kind, code).await.0
+        self.caller_that_waits(kind, code, KeyPurpose::Sign).await.0
     }
 
     /// A caller, and the approval that its key waits for.
@@ -410,9 +415,10 @@ impl Maker<'_> {
         &self,
         kind: CallerKind,
         code: &str,
+        purpose: KeyPurpose,
     ) -> (Caller, Option<ApprovalId>) {
         let whose = Whose { kind, code: code.to_owned() };
-        let made = keys::make(self.pool, &self.keys, self.by(), &whose, KeyPurpose::Sign);
+        let made = keys::make(self.pool, &self.keys, self.by(), &whose, purpose);
         let made = made.await.expect("a key");
         let caller = Caller {
             http: self.http.clone(),

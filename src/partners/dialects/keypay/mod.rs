@@ -25,6 +25,15 @@ use serde::Deserialize;
 use super::key::Key;
 use super::{SettingsError, settings};
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "KeyPay (National Public Service Portal)",
+    callback: "none is believed: how it proves itself is unknown",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "public code of one-stop dossier systems",
+    verified: "check sums of requests: vectors; nothing else is known",
+};
+
 /// What KeyPay gives a merchant.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

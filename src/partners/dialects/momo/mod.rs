@@ -31,7 +31,8 @@
 //! Not verified against MoMo itself, and therefore settings: whether the codes without a flag in
 //! the table end an order (`also_final`), or one with the flag does not (`also_pending`); that
 //! payers are sent to the host of the API (`page_url`). Not verified and not ours to set: when an
-//! IPN is repeated, the elements of `refundTrans` (`orderId`, `resultCode`, `transId`), and that
+//! IPN is repeated, how long a page lives (15 minutes are assumed; money that comes later is taken
+//! all the same), the elements of `refundTrans` (`orderId`, `resultCode`, `transId`), and that
 //! code 1080 leaves a refund open: until a refund is named there, nothing is said of it.
 
 mod calls;
@@ -52,6 +53,15 @@ use codes::{Finality, finality};
 pub const LEAST: u64 = 1_000;
 /// Largest amount of an order and of a refund, in đồng.
 pub const MOST: u64 = 50_000_000;
+
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "MoMo wallet",
+    callback: "IPN: POST of JSON, HMAC-SHA256 over 13 fields, after success and failure",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "developer pages v3, official Java SDK",
+    verified: "create, refund: vectors of the SDK, and another's client at the simulator; query: vectors; IPN: pages and an official sample agree",
+};
 
 /// What MoMo gives a merchant, and what is agreed with it.
 #[derive(Debug, Clone, Deserialize)]

@@ -26,6 +26,15 @@ use super::key::Key;
 use super::{SettingsError, settings};
 use signature::HexKey;
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "OnePay",
+    callback: "IPN: GET or POST, HMAC-SHA256 over sorted vpc_ fields",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "a client library of 2018, public integrators",
+    verified: "signatures: that library makes and checks them; queryDR unverified",
+};
+
 /// What OnePay gives a merchant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -34,6 +34,15 @@ use serde::Deserialize;
 use super::key::Key;
 use super::{SettingsError, settings};
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "VietQR transfer to a bank that speaks payOS",
+    callback: "webhook: POST of JSON, HMAC-SHA256 over sorted data, for each credit",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "two official SDKs, documentation pages",
+    verified: "vectors of both SDKs; the official client at the simulator, and on its webhooks",
+};
+
 /// What payOS gives a merchant.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,6 +12,15 @@ use super::{
 };
 use crate::vocabulary::codes::InvoiceCode;
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "Bank that reports by the signed API",
+    callback: "POST /v1/settlements: RFC 9421 signature, RFC 9530 digest",
+    report: "the same call, as a list",
+    source: "this service's own API",
+    verified: "signatures: two libraries of others sign and check them",
+};
+
 /// Nothing to set: an empty object, or nothing at all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +47,10 @@ impl Dialect for Plain {
 
     fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         super::reference_of_code(code, random)
+    }
+
+    fn wants_orders(&self) -> bool {
+        false
     }
 
     fn ask_create(&self, _order: &Order) -> Ask {

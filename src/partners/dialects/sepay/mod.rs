@@ -34,6 +34,15 @@ use crate::vocabulary::codes::InvoiceCode;
 /// A timestamp may be so old when nothing else is set.
 const MINUTES: u8 = 10;
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "VietQR transfer to a bank account watched by SePay",
+    callback: "webhook: POST of JSON, HMAC-SHA256 over time and body, or an API key",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "developer pages, two public integrators",
+    verified: "checkout form: the official client; webhook: vectors of our own, its formula unconfirmed",
+};
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -103,6 +112,10 @@ impl Dialect for Sepay {
 
     fn reference(&self, code: &InvoiceCode, _now: DateTime<Utc>, random: u64) -> String {
         super::reference_of_code(code, random)
+    }
+
+    fn wants_orders(&self) -> bool {
+        false
     }
 
     fn ask_create(&self, _order: &Order) -> Ask {

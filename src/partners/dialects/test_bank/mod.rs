@@ -24,6 +24,15 @@ const PAYER_TAKES: Duration = Duration::seconds(2);
 /// The bank cannot say anything for so long.
 const IN_THE_DARK: Duration = Duration::seconds(20);
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "The sandbox's own bank",
+    callback: "none: nothing is called",
+    report: "none",
+    source: "made up; docs/api.md, magic amounts",
+    verified: "by this service's own tests",
+};
+
 /// Nothing to set: an empty object, or nothing at all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,15 @@ use super::{SettingsError, settings};
 
 const VERSION: &str = "2.0";
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "Viettel Money",
+    callback: "POST of a form, HMAC-SHA1 or SHA-256; before it, a question about the bill",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "three public code bases",
+    verified: "vectors of our own from that code; the proof of a result is unsure",
+};
+
 /// What Viettel gives a merchant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

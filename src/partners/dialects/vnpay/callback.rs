@@ -47,8 +47,12 @@ pub(super) fn report(
     info: Option<String>,
     pay_date: &str,
 ) -> Result<Report, Unheard> {
-    let amount = read_hundredfold(amount).ok_or_else(|| Unheard::Malformed {
-        why: "vnp_Amount: đồng times 100 expected".to_owned(),
+    let amount = read_hundredfold(amount).ok_or_else(|| {
+        if !amount.is_empty() && amount.bytes().all(|b| b.is_ascii_digit()) {
+            // No order is of a fraction of a đồng.
+            return Unheard::Amount { amount: amount.chars().take(20).collect() };
+        }
+        Unheard::Malformed { why: "vnp_Amount: đồng times 100 expected".to_owned() }
     })?;
     let number = number.filter(|number| transaction_no(number).is_some());
     let (transaction_id, outcome) = match (outcome, number) {

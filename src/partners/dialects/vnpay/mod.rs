@@ -39,6 +39,15 @@ const VERSION: &str = "2.1.0";
 /// `vnp_IpAddr` of our own calls: VNPAY wants one and the server does not know how it is seen.
 const SERVER_IP: &str = "127.0.0.1";
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "VNPAY gateway",
+    callback: "IPN: GET, HMAC-SHA512 over the sorted query, after success and failure",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "official pages 2.1.0, two libraries",
+    verified: "vectors of both libraries; another's client at the simulator, and on its IPN and return",
+};
+
 /// What VNPAY gives a merchant.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

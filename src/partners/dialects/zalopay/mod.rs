@@ -48,6 +48,15 @@ use super::key::Key;
 use super::{SettingsError, settings};
 use crate::vocabulary::day;
 
+/// For people.
+pub const ABOUT: super::About = super::About {
+    title: "ZaloPay wallet",
+    callback: "POST of a text and its HMAC-SHA256, after success only",
+    report: super::about::NO_PUBLIC_REPORT,
+    source: "documentation pages, OpenAPI file, official Node SDK",
+    verified: "vectors of the SDK; the published sample of a callback",
+};
+
 /// What ZaloPay gives a merchant, and what is agreed with it. All of it is text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,77 @@
+//! What the demo believes: the portal's own journal, the banks' own journal, the invoices as read.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{DemoError, Stage, say, text};
+use crate::commands::client::reply;
+
+impl Stage {
+    pub async fn count_paid(&self) -> Result<usize, DemoError> {
+        let mut paid = 0;
+        for invoice in &self.issued {
+            if text(&self.read(invoice).await?, "status") == "paid" {
+                paid += 1;
+            }
+        }
+        Ok(paid)
+    }
+
+    /// Notices of these invoices' payment that the portal has verified with a library of its own.
+    pub async fn wait_for_notices(&self, paid: usize) -> Result<usize, DemoError> {
+        let codes: Vec<&str> = self.issued.iter().map(|i| text(i, "code")).collect();
+        let began = tokio::time::Instant::now();
+        loop {
+            let address = format!("{}/portal/journal?portal=dvc-mau&limit=200000", self.simulators);
+            let journal =
+                reply(self.web.get(address)).await?.success("reading the portal's journal")?;
+            let told = journal.as_array().map_or(0, |notices| {
+                notices
+                    .iter()
+                    .filter(|n| n["verified"] == true && n["effect"] == true)
+                    .filter(|n| {
+                        let body = notice_body(n);
+                        let of_ours = codes.contains(&text(&body["data"], "code"))
+                            || codes.contains(&text(&body, "code"));
+                        of_ours && text(&body, "type") == "invoice.paid"
+                    })
+                    .count()
+            });
+            if told >= paid || began.elapsed() > Duration::from_secs(30) {
+                return Ok(told);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What the banks truly took is what is booked, to the đồng.
+    pub async fn money_agrees(&self, pool: &sqlx::PgPool) -> Result<bool, DemoError> {
+        let address = format!("{}/control/journal?kind=movement&limit=200000", self.simulators);
+        let journal = reply(self.web.get(address)).await?.success("reading the banks' journal")?;
+        let moved: u64 = journal
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|m| m["direction"] == "in")
+            .filter_map(|m| match &m["amount"] {
+                Value::String(text) => text.parse::<u64>().ok(),
+                other => other.as_u64(),
+            })
+            .sum();
+        let booked = sqlx::query_scalar!(
+            r#"select coalesce(sum(amount), 0)::text as "n!" from settlement where outcome <> 'noted'"#
+        )
+        .fetch_one(pool)
+        .await?;
+        say(&format!("the banks took {moved} đồng, {booked} đồng are booked"));
+        Ok(booked == moved.to_string())
+    }
+}
+
+fn notice_body(notice: &Value) -> Value {
+    match &notice["body"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        other => other.clone(),
+    }
+}

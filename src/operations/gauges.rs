@@ -1,0 +1,43 @@
+//! Gauges of everything that is not final: how much, and for how long.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::sweeps::Sweeping;
+use crate::invoices::store::reads;
+use crate::refunds::store::reads as refund_reads;
+
+/// Attempts of so long are counted by state: what is older and not final has a row that waits.
+const COUNTED: chrono::Duration = chrono::Duration::days(1);
+
+fn gauge(n: i64) -> f64 {
+    f64::from(i32::try_from(n).unwrap_or(i32::MAX))
+}
+
+/// Sets the gauges that are cheap to read: what waits, for every sweep.
+pub async fn tell_waiting(sweeping: &Sweeping) -> Result<(), sqlx::Error> {
+    for of in sweeping.waiting().await? {
+        let kind = of.sweep.as_str();
+        metrics::gauge!("payclear_due_waiting", "kind" => kind).set(gauge(of.waiting));
+        metrics::gauge!("payclear_due_overdue_seconds", "kind" => kind).set(gauge(of.overdue));
+    }
+    Ok(())
+}
+
+/// Sets those that count by state, which takes longer.
+pub async fn tell_states(pool: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let attempts = reads::attempts_by_state(pool, now - COUNTED).await?;
+    for status in ["created", "sent", "awaiting_payer", "unknown"] {
+        let of = attempts.iter().find(|(of, ..)| of == status);
+        let (waiting, since) = of.map_or((0, now), |(_, waiting, since)| (*waiting, *since));
+        metrics::gauge!("payclear_attempts_waiting", "status" => status).set(gauge(waiting));
+        metrics::gauge!("payclear_attempts_oldest_seconds", "status" => status)
+            .set(gauge((now - since).num_seconds().max(0)));
+    }
+    let refunds = refund_reads::refunds_waiting(pool).await?;
+    for status in ["requested", "approved", "sent"] {
+        let of = refunds.iter().find(|(of, _)| of == status).map_or(0, |(_, n)| *n);
+        metrics::gauge!("payclear_refunds_waiting", "status" => status).set(gauge(of));
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! The sweeps: what each of them leaves no longer as it is, how much waits for it, and running it
+//! now.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::approvals::expire::expire_overdue;
+use crate::approvals::kinds::Kinds;
+use crate::approvals::store as approval_store;
+use crate::invoices::expire::Expiring;
+use crate::invoices::store::reads;
+use crate::ledger::accounts::Accounts;
+use crate::notices::store as notices_store;
+use crate::platform::audit::{self, By};
+use crate::platform::due;
+use crate::text_enum;
+use crate::vocabulary::clock::SharedClock;
+
+text_enum! {
+    /// What looks again at what is not final.
+    pub enum Sweep ("sweep") {
+        /// Partners are asked what became of orders.
+        AttemptQuery = "attempt.query",
+        /// Orders that nobody is to pay any more are taken back.
+        AttemptCancel = "attempt.cancel",
+        /// Orders that could not be made known are sent again.
+        AttemptResend = "attempt.resend",
+        /// Partners are asked what became of refunds.
+        RefundQuery = "refund.query",
+        /// Refunds that could not be sent are sent again.
+        RefundResend = "refund.resend",
+        /// Refunds are opened of what is due back.
+        RefundOpen = "refund.open",
+        /// Refunds of what a partner took back are looked at.
+        RefundReversed = "refund.reversed",
+        /// Invoices end whose time is over.
+        InvoiceExpire = "invoice.expire",
+        /// Dossier systems are told of results in the platform's words.
+        CompatResult = "compat.result",
+        /// Notices that were not taken are sent again.
+        Delivery = "delivery",
+        /// Questions that nobody decided in time expire.
+        Approval = "approval",
+    }
+}
+
+impl Sweep {
+    /// What it does, for those who run it.
+    pub const fn does(self) -> &'static str {
+        match self {
+            Self::AttemptQuery => "asks partners what became of orders",
+            Self::AttemptCancel => "takes back orders that nobody is to pay any more",
+            Self::AttemptResend => "sends orders again that could not be made known",
+            Self::RefundQuery => "asks partners what became of refunds",
+            Self::RefundResend => "sends refunds again that could not be sent",
+            Self::RefundOpen => "opens refunds of what is due back",
+            Self::RefundReversed => "looks at refunds of what a partner took back",
+            Self::InvoiceExpire => "ends invoices whose time is over",
+            Self::CompatResult => "tells dossier systems of results in the platform's words",
+            Self::Delivery => "sends notices again that were not taken",
+            Self::Approval => "expires questions that nobody decided in time",
+        }
+    }
+}
+
+/// What running sweeps needs.
+#[derive(Debug, Clone)]
+pub struct Sweeping {
+    /// The database.
+    pub pool: PgPool,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The books.
+    pub accounts: Arc<Accounts>,
+    /// What can be approved.
+    pub kinds: Kinds,
+}
+
+/// What waits for a sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// Which.
+    pub sweep: Sweep,
+    /// How much waits for it.
+    pub waiting: i64,
+    /// For so many seconds the longest overdue has been due; 0 when none is.
+    pub overdue: i64,
+}
+
+impl Sweeping {
+    /// How much waits, for every sweep.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, sqlx::Error> {
+        let now = self.clock.now();
+        let mut of: HashMap<String, (i64, i64)> = HashMap::new();
+        for due in due::waiting(&self.pool, now).await? {
+            of.insert(due.kind, (due.waiting, due.overdue));
+        }
+        let mut conn = self.pool.acquire().await?;
+        let deliveries = notices_store::reads::deliveries_waiting(&mut conn, now).await?;
+        let approvals = approval_store::approvals_waiting(&mut conn, now).await?;
+        let invoices = invoices_overdue(&self.pool, now).await?;
+        Ok(Sweep::ALL
+            .iter()
+            .map(|sweep| {
+                let put_off = of.get(sweep.as_str()).copied().unwrap_or_default();
+                let (waiting, overdue) = match sweep {
+                    Sweep::Delivery => deliveries,
+                    Sweep::Approval => approvals,
+                    Sweep::InvoiceExpire => (put_off.0 + invoices.0, put_off.1.max(invoices.1)),
+                    _ => put_off,
+                };
+                Waiting { sweep: *sweep, waiting, overdue }
+            })
+            .collect())
+    }
+
+    /// Has all that waits for a sweep looked at now; how much that is.
+    pub async fn run_now(&self, sweep: Sweep, actor: &str) -> Result<u64, sqlx::Error> {
+        let now = self.clock.now();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let hastened = match sweep {
+            Sweep::AttemptQuery => {
+                // What was asked after in vain so often that it is asked no more has a case.
+                let mut conn = self.pool.acquire().await?;
+                let lost = reads::attempts_with_case(&mut conn).await?;
+                due::put_many_in(&mut conn, due::QUERY, &lost, now).await?;
+                drop(conn);
+                let hastened = due::hasten(&self.pool, due::QUERY, now).await?;
+                hastened.max(count(lost.len()))
+            }
+            Sweep::InvoiceExpire => {
+                let hastened = due::hasten(&self.pool, sweep.as_str(), now).await?;
+                let (pool, clock) = (self.pool.clone(), self.clock.clone());
+                let expiring = Expiring { pool, clock, accounts: Arc::clone(&self.accounts) };
+                hastened.max(count(expiring.sweep().await?))
+            }
+            Sweep::Delivery => {
+                notices_store::deliveries_hasten(&mut *self.pool.acquire().await?, now).await?
+            }
+            Sweep::Approval => {
+                u64::from(expire_overdue(&self.pool, &self.kinds, &self.clock).await?)
+            }
+            Sweep::AttemptCancel
+            | Sweep::AttemptResend
+            | Sweep::RefundQuery
+            | Sweep::RefundResend
+            | Sweep::RefundOpen
+            | Sweep::RefundReversed
+            | Sweep::CompatResult => due::hasten(&self.pool, sweep.as_str(), now).await?,
+        };
+        let detail = json!({ "hastened": hastened });
+        let by = By { actor, at: now };
+        let mut conn = self.pool.acquire().await?;
+        audit::record_in(&mut conn, by, "sweep.run_now", sweep.as_str(), &detail).await?;
+        Ok(hastened)
+    }
+}
+
+/// Open invoices whose time is over, that the mark of the sweep has not passed yet.
+pub(super) async fn invoices_overdue(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let since = due::watermark(pool, crate::invoices::expire::WATERMARK).await?;
+    reads::invoices_overdue(pool, since, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invoices::status::{AttemptStatus, Status};
+    use crate::notices::status::DeliveryState;
+    use crate::refunds::status::RefundStatus;
+
+    /// The sweep that an attempt is left by; none once it is final. A new state does not compile
+    /// before somebody has said who looks after it.
+    fn of_attempt(status: AttemptStatus) -> Option<Sweep> {
+        match status {
+            AttemptStatus::Created => Some(Sweep::AttemptResend),
+            AttemptStatus::Sent | AttemptStatus::AwaitingPayer | AttemptStatus::Unknown => {
+                Some(Sweep::AttemptQuery)
+            }
+            AttemptStatus::Succeeded | AttemptStatus::Failed | AttemptStatus::Expired => None,
+        }
+    }
+
+    fn of_refund(status: RefundStatus) -> Option<Sweep> {
+        match status {
+            RefundStatus::Requested => Some(Sweep::Approval),
+            RefundStatus::Approved => Some(Sweep::RefundResend),
+            RefundStatus::Sent => Some(Sweep::RefundQuery),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn every_state_that_is_not_final_has_a_sweep() {
+        for status in AttemptStatus::ALL {
+            assert_eq!(of_attempt(*status).is_none(), status.is_final(), "{status}");
+        }
+        for status in RefundStatus::ALL {
+            let waits = ["requested", "approved", "sent"].contains(&status.as_str());
+            assert_eq!(of_refund(*status).is_some(), waits, "{status}");
+        }
+        for status in Status::ALL {
+            let swept = match status {
+                Status::Issued | Status::Pending => Some(Sweep::InvoiceExpire),
+                Status::Paid | Status::Expired | Status::Cancelled => None,
+            };
+            assert_eq!(swept.is_some(), status.is_open(), "{status}");
+        }
+        for state in DeliveryState::ALL {
+            let swept = match state {
+                DeliveryState::Due => Some(Sweep::Delivery),
+                // Parked: the portal, or an operator, asks for it again.
+                DeliveryState::Delivered | DeliveryState::Parked => None,
+            };
+            assert_eq!(swept.is_some(), *state == DeliveryState::Due, "{state}");
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_rows_that_wait() {
+        for kind in [
+            due::QUERY,
+            due::CANCEL,
+            due::REFUND_OPEN,
+            due::REFUND_REVERSED,
+            crate::dispatch::consumer::RESEND_DUE,
+            crate::refunds::send::RESEND_DUE,
+            crate::refunds::finish::QUERY,
+            crate::invoices::expire::DUE,
+            crate::compat::results::RESULT_DUE,
+        ] {
+            assert!(kind.parse::<Sweep>().is_ok(), "{kind} has no sweep");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! Every outcome of a payment, and every fault of its callback, at every partner, as
+//! `docs/outcomes.md` says: what is booked, what invoice and attempt are, what the portal is told,
+//! which case is opened, and what the partner itself wrote down.
+//!
+//! The table is written by hand and read here: what it says is meant, not observed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use chrono::{DateTime, Duration, Utc};
+use futures_util::StreamExt;
+use payclear::vocabulary::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::partners::choose;
+use crate::support::{Town, text, until};
+
+const OUTCOMES: [&str; 9] = [
+    "paid",
+    "cancelled",
+    "expired",
+    "insufficient",
+    "bank_down",
+    "debited_unknown",
+    "paid_late",
+    "paid_twice",
+    "wrong_amount",
+];
+/// What goes wrong with the callback of a payment that goes well.
+const FAULTS: [&str; 7] = [
+    "duplicate",
+    "reordered",
+    "lost",
+    "tampered",
+    "unknown_order",
+    "changed_amount",
+    "reset_after_commit",
+];
+const PARTNERS: [&str; 6] = ["payos", "vnpay", "momo", "zalopay", "sepay", "plain"];
+/// Invoices of which the end is looked at: the others live on.
+const ENDING: [&str; 3] = ["expired", "paid_late", "lost"];
+const AMOUNT: u64 = 100_000;
+
+/// Partners that can be looked at together, and how far the clock may be turned for them.
+struct Stage {
+    partners: &'static [&'static str],
+    standing: &'static str,
+    /// The invoices that end live so long.
+    life: Duration,
+    /// Past the time of an order, before the invoices end; and past that.
+    turns: [Duration; 2],
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_ends_as_the_table_says_where_orders_are_made() {
+    let stage = Stage {
+        partners: &["payos", "vnpay", "momo", "zalopay"],
+        standing: "samplebank",
+        life: Duration::minutes(30),
+        turns: [Duration::minutes(16), Duration::minutes(30)],
+    };
+    stage.ends_as_the_table_says().await;
+}
+
+/// What these two sign is good for minutes only, by their clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_ends_as_the_table_says_where_accounts_are_credited() {
+    let stage = Stage {
+        partners: &["sepay", "plain"],
+        standing: "sepay",
+        life: Duration::minutes(2),
+        turns: [Duration::minutes(1), Duration::minutes(2)],
+    };
+    stage.ends_as_the_table_says().await;
+}
+
+#[test]
+fn the_table_has_a_row_for_everything_that_can_happen_and_no_other() {
+    let rows: Vec<(String, String)> = table().into_keys().collect();
+    let mut all: Vec<(String, String)> = OUTCOMES
+        .iter()
+        .chain(&FAULTS)
+        .flat_map(|outcome| PARTNERS.map(|partner| ((*outcome).to_owned(), partner.to_owned())))
+        .collect();
+    all.sort();
+    assert_eq!(rows, all);
+}
+
+/// What the table says of an outcome at a partner.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// Why it cannot happen there.
+    Never(String),
+    /// The columns after the first two.
+    Ends(String),
+}
+
+/// The rows of the document, by outcome and partner.
+fn table() -> BTreeMap<(String, String), Said> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/outcomes.md");
+    let document = std::fs::read_to_string(path).expect("the table");
+    let mut rows = BTreeMap::new();
+    for line in document.lines().filter(|line| line.starts_with("| `")) {
+        let columns: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [outcome, partner, rest @ ..] = columns.as_slice() else { panic!("{line}") };
+        let name = |text: &str| text.trim_matches('`').to_owned();
+        let said = match rest[0].strip_prefix("never: ") {
+            Some(why) => Said::Never(why.to_owned()),
+            None => Said::Ends(rest.join(" | ")),
+        };
+        let twice = rows.insert((name(outcome), name(partner)), said);
+        assert_eq!(twice, None, "{line}");
+    }
+    rows
+}
+
+/// One invoice, and what happens to its payment.
+#[derive(Debug)]
+struct Case {
+    outcome: &'static str,
+    /// As the table names it.
+    partner: &'static str,
+    invoice: Value,
+    /// What the payer holds: a page or a QR code.
+    order: String,
+    deed: Value,
+    expected: String,
+}
+
+/// The code in the register.
+fn code(partner: &str) -> &str {
+    match partner {
+        "payos" => "samplebank",
+        "plain" => "directbank",
+        other => other,
+    }
+}
+
+impl Stage {
+    async fn ends_as_the_table_says(&self) {
+        let settings = json!({ "clearing": { "standing_partner": self.standing } });
+        let town = &Town::whole_with(settings).await;
+        let ends_at = town.clock.now() + self.life;
+        let mut rows = table();
+        let mut wanted = Vec::new();
+        for outcome in OUTCOMES.iter().chain(&FAULTS) {
+            for partner in self.partners {
+                let key = ((*outcome).to_owned(), (*partner).to_owned());
+                wanted.push((*outcome, *partner, rows.remove(&key).expect("a row")));
+            }
+        }
+        let cases = futures_util::stream::iter(wanted)
+            .map(|row| begin(town, row, ends_at))
+            .buffer_unordered(8)
+            .filter_map(std::future::ready)
+            .collect::<Vec<Case>>();
+        let mut cases = cases.await;
+        town.clock.turn(self.turns[0]);
+        let living = |case: &&Case| !ENDING.contains(&case.outcome);
+        come_true(town, cases.iter().filter(living).collect()).await;
+        town.clock.turn(self.turns[1]);
+        for case in cases.iter_mut().filter(|case| case.outcome == "paid_late") {
+            town.wait_for(&case.invoice, "expired").await;
+            case.deed = act(town, &case.order, case.outcome).await.expect(200);
+        }
+        come_true(town, cases.iter().collect()).await;
+    }
+}
+
+/// Issues an invoice, goes to the partner with it, and lets happen what is to happen.
+async fn begin(
+    town: &Town,
+    (outcome, partner, said): (&'static str, &'static str, Said),
+    ends_at: DateTime<Utc>,
+) -> Option<Case> {
+    let mut more = json!({ "channels": [code(partner)] });
+    if ENDING.contains(&outcome) {
+        more["expires_at"] = json!(ends_at);
+    }
+    let invoice = town.issue_with(AMOUNT, &more).await;
+    let order = match partner {
+        "payos" => bill(town, &invoice).await,
+        "sepay" | "plain" => text(&invoice, "qr").to_owned(),
+        redirects => choose(town, &invoice, redirects).await,
+    };
+    let expected = match said {
+        Said::Ends(expected) => expected,
+        Said::Never(why) => {
+            let answer = act(town, &order, outcome).await;
+            assert_eq!(answer.status, 422, "{outcome} at {partner} is said to be never: {why}");
+            return None;
+        }
+    };
+    let mut case = Case { outcome, partner, invoice, order, deed: Value::Null, expected };
+    if outcome != "paid_late" {
+        case.deed = act(town, &case.order, outcome).await.expect(200);
+    }
+    Some(case)
+}
+
+/// The bill as the bank knows it.
+async fn bill(town: &Town, invoice: &Value) -> String {
+    let known = async || {
+        let orders = town.simulators().get("/control/orders").await;
+        let orders = orders.as_array().expect("orders");
+        let of_this = |order: &&Value| order["invoice_code"] == invoice["code"];
+        orders.iter().find(of_this).map(|order| text(order, "qr").to_owned())
+    };
+    until("the bill to be known to the bank", || async { known().await.is_some() }).await;
+    known().await.expect("a bill")
+}
+
+async fn act(town: &Town, order: &str, outcome: &str) -> crate::support::Answer {
+    let (outcome, fault) = match outcome {
+        // The first of two payments is told after the second.
+        "reordered" => ("paid_twice", Some("reordered")),
+        fault if FAULTS.contains(&fault) => ("paid", Some(fault)),
+        outcome => (outcome, None),
+    };
+    let body = json!({ "order": order, "outcome": outcome, "fault": fault, "wait": true });
+    town.simulators().post("/control/pay", &body).await
+}
+
+/// Waits until every case stands as expected; says of each that does not how it stands instead.
+async fn come_true(town: &Town, cases: Vec<&Case>) {
+    let began = tokio::time::Instant::now();
+    loop {
+        let world = World::seen(town).await;
+        let mut wrong = String::new();
+        for case in &cases {
+            let seen = world.row(town, case).await;
+            if seen != case.expected {
+                let (outcome, partner) = (case.outcome, case.partner);
+                let _ = writeln!(
+                    wrong,
+                    "table | `{outcome}` | `{partner}` | {} |\nseen  | `{outcome}` | `{partner}` | {seen} |",
+                    case.expected
+                );
+            }
+        }
+        if wrong.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "\n{wrong}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// What the partners and the portal wrote down.
+struct World {
+    journal: Vec<Value>,
+    notices: Vec<Value>,
+}
+
+impl World {
+    async fn seen(town: &Town) -> Self {
+        let journal = town.simulators().get("/control/journal").await;
+        let journal = journal.as_array().expect("a journal").clone();
+        Self { journal, notices: town.simulators().notices().await }
+    }
+
+    /// The columns of a case as it stands.
+    async fn row(&self, town: &Town, case: &Case) -> String {
+        let status = town.status(&case.invoice).await;
+        let [booked, attempt, cases, refund] = Books { town, case }.columns().await;
+        [booked, status, attempt, self.told(case), cases, refund, self.at_the_partner(case)]
+            .join(" | ")
+    }
+
+    /// What the portal was told, in order. Its clock is not turned, so a time that it finds wrong
+    /// is ours to explain; a signature would not be.
+    fn told(&self, case: &Case) -> String {
+        let mut told = BTreeMap::new();
+        for notice in &self.notices {
+            let reason = notice["reason"].as_str().unwrap_or("");
+            assert!(reason.is_empty() || reason.contains("timestamp"), "{notice}");
+            let body = &notice["body"];
+            if body["code"] == case.invoice["code"] {
+                told.insert(body["sequence"].as_i64(), text(body, "type").to_owned());
+            }
+        }
+        listed(told.into_values())
+    }
+
+    /// What the partner wrote down: money in, and what was answered to each callback.
+    fn at_the_partner(&self, case: &Case) -> String {
+        let reference = case.deed["reference"].as_str().unwrap_or("");
+        let ids = case.deed["transaction_ids"].as_array().cloned().unwrap_or_default();
+        let of_this = |line: &&Value| {
+            line["order"] == case.order.as_str()
+                || if reference.is_empty() {
+                    ids.contains(&line["transaction_id"])
+                } else {
+                    line["reference"] == reference
+                }
+        };
+        listed(self.journal.iter().filter(of_this).map(|line| match text(line, "kind") {
+            "movement" => format!("in {}", thousands(&line["amount"])),
+            "outcome" if line["payer_debited"] == true => "payer debited".to_owned(),
+            "outcome" => "nothing".to_owned(),
+            "callback_lost" => "lost".to_owned(),
+            _ => said(line),
+        }))
+    }
+}
+
+/// The answer to a callback: the code in its body where the partner looks there, else the status.
+fn said(line: &Value) -> String {
+    let body = line["body"].as_str().unwrap_or("");
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    match (&body["RspCode"], &body["return_code"], &line["status"]) {
+        (Value::String(code), ..) => code.clone(),
+        (_, Value::Number(code), _) => code.to_string(),
+        (.., Value::Number(status)) => status.to_string(),
+        _ => "cut".to_owned(),
+    }
+}
+
+fn thousands(amount: &Value) -> i64 {
+    in_thousands(text_of(amount).parse().expect("đồng"))
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+fn in_thousands(amount: i64) -> i64 {
+    assert_eq!(amount % 1_000, 0, "{amount}");
+    amount / 1_000
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "–".to_owned() } else { items.join(", ") }
+}
+
+/// What we have of a case.
+struct Books<'c> {
+    town: &'c Town,
+    case: &'c Case,
+}
+
+impl Books<'_> {
+    async fn columns(&self) -> [String; 4] {
+        let (id, partner) = (text(&self.case.invoice, "id"), code(self.case.partner));
+        let ids = self.case.deed["transaction_ids"].as_array().cloned().unwrap_or_default();
+        let ids: Vec<String> = ids.iter().map(|id| text_of(id).to_owned()).collect();
+        let settlements: Vec<sqlx::types::Uuid> = sqlx::query_scalar(
+            "select settlement_id from settlement
+              where invoice_id = $1::text::uuid or (partner = $2 and transaction_id = any($3))",
+        )
+        .bind(id)
+        .bind(partner)
+        .bind(&ids)
+        .fetch_all(&self.town.pool)
+        .await
+        .expect("the settlements");
+        let booked: Vec<(String, String, i64)> = sqlx::query_as(
+            "select a.kind, a.owner, sum(p.amount)::bigint
+               from ledger.entry e
+               join ledger.posting p using (entry_id)
+               join ledger.account a using (account_id)
+              where e.source = any(select 'settlement/' || s from unnest($1::uuid[]) s)
+                 or e.source = 'invoice/' || $2
+                 or e.source in (select 'refund/' || refund_id from refund
+                                  where invoice_id = $2::text::uuid)
+              group by a.kind, a.owner order by 3 desc, 1",
+        )
+        .bind(&settlements)
+        .bind(id)
+        .fetch_all(&self.town.pool)
+        .await
+        .expect("the postings");
+        let booked = listed(booked.into_iter().map(|(kind, owner, sum)| {
+            let owner_is =
+                if kind == "agency_payable" { crate::support::town::AGENCY } else { partner };
+            assert_eq!(owner, owner_is, "{kind} of {:?}", self.case);
+            format!("{kind} {:+}", in_thousands(sum))
+        }));
+        let attempts: Vec<String> = sqlx::query_scalar(
+            "select status from attempt where invoice_id = $1::text::uuid order by created_at",
+        )
+        .bind(id)
+        .fetch_all(&self.town.pool)
+        .await
+        .expect("the attempts");
+        let cases: Vec<(String, i64, String)> = sqlx::query_as(
+            "select code, amount::bigint, state from break_case
+              where invoice_id = $1::text::uuid or settlement_id = any($2) order by 1, 2",
+        )
+        .bind(id)
+        .bind(&settlements)
+        .fetch_all(&self.town.pool)
+        .await
+        .expect("the cases");
+        let refunds: Vec<(i64, String)> = sqlx::query_as(
+            "select amount::bigint, status from refund where invoice_id = $1::text::uuid order by 1",
+        )
+        .bind(id)
+        .fetch_all(&self.town.pool)
+        .await
+        .expect("the refunds");
+        let case = |(code, amount, state): (String, i64, String)| {
+            format!("{code} {} {state}", in_thousands(amount))
+        };
+        let refund = |(amount, state): (i64, String)| format!("{} {state}", in_thousands(amount));
+        [
+            booked,
+            listed(attempts.into_iter()),
+            listed(cases.into_iter().map(case)),
+            listed(refunds.into_iter().map(refund)),
+        ]
+    }
+}
