@@ -8,7 +8,7 @@ use axum::Router;
 use tokio_util::task::TaskTracker;
 
 use super::{App, Role, StartError};
-use crate::platform::database;
+use crate::platform::database::identity;
 use crate::platform::settings::Settings;
 use crate::vocabulary::realm::Realm;
 
@@ -45,7 +45,7 @@ pub(super) async fn open(
 async fn open_once(live: &App, settings: Settings) -> Result<App, StartError> {
     let keys = live.keys.of(Realm::Sandbox);
     let mut sandbox = App::open(settings, keys, live.clock.clone()).await?;
-    if database::identity(&live.pool).await? == database::identity(&sandbox.pool).await? {
+    if identity(&live.pool).await? == identity(&sandbox.pool).await? {
         sandbox.pool.close().await;
         return Err(StartError::OneDatabase);
     }

@@ -233,16 +233,7 @@ async fn applied_count(conn: &mut PgConnection) -> i64 {
     sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(conn).await.unwrap_or(0)
 }
 
-/// Can the database be written to now?
-pub async fn is_writable(pool: &PgPool) -> bool {
-    let ask = sqlx::query_scalar!(
-        r#"select not pg_is_in_recovery() and not current_setting('transaction_read_only')::boolean as "writable!""#
-    )
-    .fetch_one(pool);
-    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
-}
-
-/// Which database this is, whatever its address is called.
+/// Which database this is, whatever its address is called: its cluster and its name.
 pub async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sqlx::Error> {
     let row = sqlx::query!(
         "select system_identifier as cluster, current_database()::text as name
@@ -251,4 +242,13 @@ pub async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sq
     .fetch_one(pool)
     .await?;
     Ok((row.cluster, row.name))
+}
+
+/// Can the database be written to now?
+pub async fn is_writable(pool: &PgPool) -> bool {
+    let ask = sqlx::query_scalar!(
+        r#"select not pg_is_in_recovery() and not current_setting('transaction_read_only')::boolean as "writable!""#
+    )
+    .fetch_one(pool);
+    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
 }

@@ -456,6 +456,12 @@ async fn what_is_answered_has_the_documented_form() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     doors.call(Portal, "GET /v1/events?cursor=x", &nothing, 422).await;
+    let today = (SystemClock.now() + chrono::TimeDelta::hours(7)).format("%Y-%m-%d").to_string();
+    let totals = format!("GET /v1/totals?day={today}");
+    let totals = doors.call(Portal, &totals, &nothing, 200).await;
+    assert!(totals["totals"].is_array() && totals["as_of"].is_string(), "{totals}");
+    doors.call(Portal, "GET /v1/totals?day=today", &nothing, 422).await;
+    doors.call(Bank, "GET /v1/totals?day=2026-01-05", &nothing, 403).await;
 
     // Endpoints and deliveries.
     let address = json!({ "url": "https://portal.example.vn/payclear" });

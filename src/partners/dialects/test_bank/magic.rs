@@ -43,7 +43,7 @@ magic! {
         TooLittle = "06",
         /// 1,000 đồng too much: paid, and the surplus is due back.
         TooMuch = "07",
-        /// The money comes once the invoice has ended: one that expired is paid late, of one that was cancelled it is due back.
+        /// The money comes once the invoice has expired: it is paid late.
         Late = "08",
         /// Paid in two parts, one after the other.
         InTwoParts = "09",

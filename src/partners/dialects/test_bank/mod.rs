@@ -164,7 +164,7 @@ impl Dialect for TestBank {
     }
 
     fn hear_cancel(&self, order: &Order, _answer: Answer<'_>) -> Cancelled {
-        // The payer was faster, or will be: the bank is asked what it collected.
+        // The payer was faster: the bank is asked what it collected.
         match Outcome::of(order.amount) {
             Outcome::Late => Cancelled::TooLate,
             _ => Cancelled::Done,
