@@ -47,7 +47,7 @@ mod partners_vnpay;
 mod partners_zalopay;
 mod pay_page;
 mod people;
-// mod refunds;
+mod refunds;
 mod registers;
 mod sandbox;
 mod schema;
