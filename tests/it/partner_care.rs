@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use payclear::callers::keys;
 use payclear::callers::revoke::revoke;
 use payclear::platform::audit::By;
 use payclear::registers::caller::{Caller as Whose, CallerKind};
