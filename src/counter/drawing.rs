@@ -119,6 +119,11 @@ impl PayPage {
         format!("{}/{what}{lang}", self.token_path)
     }
 
+    /// Is there something left for the payer to do?
+    fn needs_account(&self) -> bool {
+        matches!(self.account, AccountAsked::Yes { .. })
+    }
+
     /// The address that was typed and is none.
     fn mail_typed(&self) -> Option<&str> {
         match &self.mail {
@@ -189,7 +194,9 @@ impl ChannelChoice {
     fn limits_told(&self, w: &Words) -> Option<String> {
         let (least, most) = self.limits?;
         if least <= Money::vnd(1) {
-            return Some(w.limit_most.with(most.for_people()));
+            // What only the length of a field forbids is nothing that a payer need know.
+            let told = most < Money::vnd(1_000_000_000);
+            return told.then(|| w.limit_most.with(most.for_people()));
         }
         Some(w.limits.with(least.for_people()).replacen("{}", &most.for_people(), 1))
     }

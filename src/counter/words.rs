@@ -166,6 +166,8 @@ words! {
     paid_panel: "Mã thanh toán" | "Payment code";
     paid_body: "Khoản nộp đã được ghi nhận. Cơ quan giải quyết hồ sơ được báo tự động; bạn không cần làm gì thêm."
         | "Your payment is recorded. The agency is told automatically; there is nothing more for you to do.";
+    paid_body_account: "Khoản nộp đã được ghi nhận. Có một khoản được trả lại cho bạn: hãy cho biết số tài khoản ở bên dưới."
+        | "Your payment is recorded. Some money is to be given back to you: tell us your account number below.";
     paid_amount: "Số tiền đã nộp" | "Amount paid";
     paid_at: "Thời điểm" | "Paid at";
     paid_via: "Thanh toán qua" | "Paid through";
