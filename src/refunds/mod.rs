@@ -23,6 +23,7 @@ pub mod door;
 pub mod export;
 pub mod finish;
 pub mod http;
+pub mod officers;
 pub mod open;
 pub mod paid_over;
 pub mod pain001;

@@ -1,6 +1,7 @@
 //! Every statement on refunds that writes, and reads of single ones.
 
 pub mod batches;
+pub mod officers;
 pub mod reads;
 
 use chrono::{DateTime, Utc};
@@ -251,6 +252,21 @@ pub async fn refund_account_approve(
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// An account that a payer named: whose invoice, what is sealed, and whether it is approved.
+pub async fn refund_account_read(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(InvoiceId, Vec<u8>, bool)>, sqlx::Error> {
+    sqlx::query!(
+        r#"select invoice_id, sealed, approved_by is not null as "approved!"
+             from refund_account where refund_account_id = $1"#,
+        id
+    )
+    .map(|row| (InvoiceId(row.invoice_id), row.sealed, row.approved))
+    .fetch_optional(conn)
+    .await
 }
 
 /// Marks a line of an invoice as paid over; a second mark changes nothing.

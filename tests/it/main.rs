@@ -41,6 +41,7 @@ mod partners_zalopay;
 mod pay_page;
 mod people;
 mod refunds;
+mod refunds_by_officers;
 mod registers;
 mod schema;
 mod scratch;
