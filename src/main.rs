@@ -176,11 +176,12 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
         }
         Command::Sweep(args) => {
             let settings = settings_of(realm)?;
+            let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
             let sweeping = Sweeping {
                 pool: database::open(&settings.database.url, 2).await?,
                 clock: clock.clone(),
-                accounts: Arc::new(Accounts::new(settings.cut_off().unwrap_or(None))),
-                kinds: app::kinds(),
+                kinds: app::kinds(&accounts),
+                accounts,
             };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
         }

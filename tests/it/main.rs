@@ -48,6 +48,7 @@ mod partners_zalopay;
 mod pay_page;
 mod people;
 mod refunds;
+mod refunds_by_officers;
 mod registers;
 mod sandbox;
 mod schema;
