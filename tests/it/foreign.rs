@@ -101,7 +101,7 @@ impl Town {
     }
 
     /// All of it goes back: asked for by the portal, agreed to by an officer.
-    async fn given_back(&self, invoice: &Value) -> RefundId {
+    async fn gives_back(&self, invoice: &Value) -> RefundId {
         let all = json!({ "amount": "50000", "currency": "VND" });
         let body = json!({ "amount": all, "refundable": all, "reason": "rút hồ sơ" });
         let path = format!("/v1/invoices/{}/refunds", text(invoice, "id"));
@@ -117,10 +117,10 @@ impl Town {
     }
 
     /// Nobody can say what became of a refund, until a person does.
-    async fn is_not_given_back(&self, invoice: &Value) {
+    async fn is_not_gives_back(&self, invoice: &Value) {
         let silent = json!({ "partner": "vnpay", "refund": "http500" });
         self.simulators().post("/control/behaviour", &silent).await.expect(200);
-        let id = self.given_back(invoice).await;
+        let id = self.gives_back(invoice).await;
         until("the refund to be sent", || async {
             let status: String =
                 sqlx::query_scalar("select status from refund where refund_id = $1")
@@ -154,7 +154,7 @@ async fn notices_of_every_kind_are_laid_out() {
     assert_eq!(town.settle("T1", 50_000, text(&reversed, "code")).await, "applied");
     assert!(town.reverse("T1", "R1").await.status < 300);
     let (confirmed, failed) = (town.paid_at_the_gateway().await, town.paid_at_the_gateway().await);
-    town.given_back(&confirmed).await;
+    town.gives_back(&confirmed).await;
     town.clock.turn(Duration::seconds(70));
     let told = |kind: &'static str| {
         let receiver = &receiver;
@@ -164,7 +164,7 @@ async fn notices_of_every_kind_are_laid_out() {
         )
     };
     told("refund.confirmed").await;
-    town.is_not_given_back(&failed).await;
+    town.is_not_gives_back(&failed).await;
     town.clock.turn(Duration::minutes(15));
     town.wait_for(&expiring, "expired").await;
     for kind in NoticeKind::ALL {

@@ -151,6 +151,7 @@ impl Doors {
             "broker": { "url": "amqp://127.0.0.1:9" },
             "http": { "public_url": URL, "listen": listen },
             "people": { "second_factor": "optional" },
+            "clearing": { "standing_partner": "samplebank" },
         }));
         let clock: SharedClock = Arc::new(SystemClock);
         let app =
