@@ -12,7 +12,7 @@ demo: ## show fees being issued, paid and notified
 test: ## every test, on a real PostgreSQL and RabbitMQ
 	@scripts/stack test $(ARGS)
 
-test-foreign: ## signatures checked by libraries that others wrote (Node, Python)
+test-foreign: ## clients that others wrote meet what we sign, send and simulate (Node, Python)
 	@scripts/test-foreign
 
 up: ## start it all in the background; `. .run/env` sets up a client

@@ -60,6 +60,8 @@ use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
 use crate::refunds::name_account::Naming;
+use crate::refunds::officers::Desk;
+use crate::refunds::officers::http::OfficerDoors;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -191,10 +193,9 @@ impl App {
         let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
         let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
         let doors = Doors::new(directory.clone(), clock.clone(), &settings.http);
-        let settling = Writer::start_lanes(
+        let settling = Writer::start(
             pool.clone(),
             Settling { pool: pool.clone(), clock: clock.clone(), accounts: Arc::clone(&accounts) },
-            settings.clearing.settling_lanes.clamp(1, 8),
         );
         let issuing = Writer::start(
             pool.clone(),
@@ -241,6 +242,7 @@ impl App {
             hasher: Hasher::default(),
             limits: Arc::default(),
         };
+        let kinds = kinds(&accounts);
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -253,7 +255,7 @@ impl App {
             dispatching,
             partner_doors,
             stop: CancellationToken::new(),
-            kinds: kinds(),
+            kinds,
             doors,
             people,
             counter_limits: Arc::default(),
@@ -360,13 +362,18 @@ impl App {
             doors: self.doors.clone(),
             refunding: self.refunding(),
         });
+        let desk = refunds::officers::http::routes().with_state(OfficerDoors {
+            people: self.people.clone(),
+            desk: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
+        });
         let attempts = dispatch::http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        api.merge(refunds).merge(people).merge(approvals).merge(attempts).merge(operations).into()
+        let api = api.merge(refunds).merge(desk);
+        api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
     /// Starts the work of roles; it goes on until `stop`.
@@ -780,6 +787,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
+    document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -787,16 +795,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds() -> Kinds {
-    Kinds::new([
+pub fn kinds(books: &Arc<Accounts>) -> Kinds {
+    let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
         Arc::new(EndpointKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
-        Arc::new(ResolveKind),
+        Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
-    ])
+    ];
+    Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }
 
 /// Which addresses notices may go to.

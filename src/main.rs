@@ -139,7 +139,7 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
             return Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Partner(PartnerCommand::Certify(args)) => {
-            let settings = Settings::read()?;
+            let settings = settings_of(realm)?;
             let keys = Arc::new(master_keys(&settings)?);
             let pool = database::open(&settings.database.url, 2).await?;
             let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
@@ -175,12 +175,13 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
             commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
         }
         Command::Sweep(args) => {
-            let settings = Settings::read()?;
+            let settings = settings_of(realm)?;
+            let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
             let sweeping = Sweeping {
                 pool: database::open(&settings.database.url, 2).await?,
                 clock: clock.clone(),
-                accounts: Arc::new(Accounts::new(settings.cut_off().unwrap_or(None))),
-                kinds: app::kinds(),
+                kinds: app::kinds(&accounts),
+                accounts,
             };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
         }

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use super::{App, Role, StartError};
+use crate::platform::database::identity;
 use crate::platform::settings::Settings;
 use crate::vocabulary::realm::Realm;
 
@@ -52,15 +52,4 @@ async fn open_once(live: &App, settings: Settings) -> Result<App, StartError> {
     // Not a child of its own making: what ends the live service ends the sandbox.
     sandbox.stop = live.stop.clone();
     Ok(sandbox)
-}
-
-/// Which database this is, whatever its address is called.
-async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sqlx::Error> {
-    let row = sqlx::query!(
-        "select system_identifier as cluster, current_database()::text as name
-           from pg_control_system()"
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok((row.cluster, row.name))
 }

@@ -11,6 +11,7 @@ use super::store;
 use crate::people::officer::Officer;
 use crate::people::store::person_hold_active;
 use crate::platform::audit::{self, By};
+use crate::platform::outbox;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::ids::ApprovalId;
 
@@ -74,6 +75,9 @@ pub enum DecideError {
     /// It cannot be done.
     #[error("{0}")]
     Impossible(String),
+    /// Something must come before, or another person must decide.
+    #[error("{0}")]
+    NotYet(String),
     /// No room knows the kind.
     #[error("nothing here knows how to do {0}")]
     UnknownKind(String),
@@ -87,6 +91,8 @@ impl From<ApplyError> for DecideError {
         match error {
             ApplyError::Changed => Self::Changed,
             ApplyError::Impossible(why) => Self::Impossible(why),
+            ApplyError::NotYet(why) => Self::NotYet(why),
+            ApplyError::OwnMaking => Self::OwnMaking,
             ApplyError::Store(error) => Self::Store(error),
         }
     }
@@ -123,6 +129,8 @@ pub async fn decide(
     }
     let done = decide_in(&mut tx, kind, approval, (decision, by)).await?;
     tx.commit().await?;
+    // What was done may have written messages.
+    outbox::WRITTEN.notify_one();
     let verdict = done.status.as_str();
     metrics::counter!("payclear_approvals_decided_total", "kind" => kind.name(), "status" => verdict)
         .increment(1);

@@ -344,6 +344,7 @@ impl From<DecideError> for Problem {
             DecideError::Decided(_) | DecideError::Impossible(_) => {
                 Self::new(ProblemType::AlreadyDecided).detail(error.to_string())
             }
+            DecideError::NotYet(_) => Self::new(ProblemType::NotReleased).detail(error.to_string()),
             DecideError::UnknownKind(_) => Self::internal(&error),
             DecideError::Store(error) => error.into(),
         }

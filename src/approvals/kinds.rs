@@ -19,6 +19,12 @@ pub enum ApplyError {
     /// It cannot be done any more.
     #[error("{0}")]
     Impossible(String),
+    /// Something must come before, or another person must decide.
+    #[error("{0}")]
+    NotYet(String),
+    /// Who decides made what it is about.
+    #[error("nobody decides on what they made themselves")]
+    OwnMaking,
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),

@@ -159,8 +159,9 @@ pub async fn run(
         }
         Ok(dialect) => {
             checks.push(Check::pass("settings", format!("dialect {}", partner.dialect_name)));
+            let path_name = format!("{}{}", settings.realm.prefix(), partner.code);
             let sandbox = Sandbox {
-                partner: &partner.code,
+                partner: &path_name,
                 caller: Caller::new(egress::partner_client()?, PATIENCE),
                 public_url: &settings.http.public_url,
                 now: clock.now().trunc_subsecs(3),
@@ -171,7 +172,7 @@ pub async fn run(
                 Some(wrong) => sandbox.wrong_keys(&partner.dialect_name, &wrong).await,
             });
             checks.extend(words(&*dialect));
-            checks.push(door(partner, &*dialect, &settings.http.public_url).await?);
+            checks.push(door(partner, &*dialect, settings).await?);
         }
     }
     checks.push(heard_before(pool, partner).await?);
@@ -245,7 +246,7 @@ fn words(dialect: &dyn dialects::Dialect) -> Vec<Check> {
 async fn door(
     partner: &Partner,
     dialect: &dyn dialects::Dialect,
-    public_url: &str,
+    settings: &Settings,
 ) -> Result<Check, CertifyError> {
     const WHAT: &str = "callback: our door from outside";
     const MEND: &str =
@@ -253,7 +254,8 @@ async fn door(
     if !register::has_callback(&partner.dialect_name) {
         return Ok(Check::skip(WHAT, "it settles through the signed API"));
     }
-    let url = format!("{public_url}/partners/{}/webhook", partner.code);
+    let (origin, realm) = (&settings.http.public_url, settings.realm.prefix());
+    let url = format!("{origin}/partners/{realm}{}/webhook", partner.code);
     let callback = Callback { query: "", headers: &[], body: b"{}" };
     let heard = dialect.hear_callback(&callback);
     let verdict = heard.err().map_or(Verdict::Recorded, |unheard| Verdict::from(&unheard));

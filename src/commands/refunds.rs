@@ -4,10 +4,13 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::keys::{Making, waits};
+use crate::approvals::propose::Maker;
 use crate::ledger::accounts::Accounts;
-use crate::platform::audit::{self, By};
+use crate::platform::audit::By;
 use crate::refunds::export::{ExportError, Exporting};
-use crate::refunds::finish::{End, FinishError, finish_in};
+use crate::refunds::finish::End;
+use crate::refunds::officers::finish::{EndError, say};
 use crate::refunds::refund::RefundMethod;
 use crate::vocabulary::clock::Clock;
 use crate::vocabulary::ids::RefundId;
@@ -19,9 +22,10 @@ pub enum Refunds {
     Export(Export),
     /// Writes the approved claims on the Treasury of a partner as CSV and marks them as sent.
     Claims(Export),
-    /// Says that a refund that was sent has reached the payer.
+    /// Proposes that a refund that was sent has reached the payer; another person approves it.
     Confirm(Confirm),
-    /// Says that a refund that was sent has not reached the payer and will not.
+    /// Proposes that a refund that was sent has not reached the payer and will not; another person
+    /// approves it.
     Fail(Fail),
 }
 
@@ -44,6 +48,9 @@ pub struct Confirm {
     /// The bank's id of it.
     #[arg(long)]
     transaction: Option<String>,
+    /// Whether another must agree.
+    #[command(flatten)]
+    making: Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -57,6 +64,9 @@ pub struct Fail {
     /// Why, in the bank's words.
     #[arg(long)]
     reason: String,
+    /// Whether another must agree.
+    #[command(flatten)]
+    making: Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -70,7 +80,7 @@ pub enum RefundsError {
     Export(#[from] ExportError),
     /// Ends.
     #[error(transparent)]
-    Finish(#[from] FinishError),
+    End(#[from] EndError),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -90,15 +100,13 @@ pub async fn run(
         Refunds::Claims(args) => write(args, RefundMethod::Treasury, exporting, actor).await,
         Refunds::Confirm(args) => {
             let end = End::Confirmed { partner_refund: args.transaction.clone() };
-            finish(pool, &exporting.accounts, args.refund, &end, by).await?;
-            say(args.refund, "confirmed", args.json);
-            Ok(())
+            let maker = args.making.maker(by);
+            finish(pool, &exporting.accounts, maker, (args.refund, &end), args.json).await
         }
         Refunds::Fail(args) => {
             let end = End::Failed { code: args.reason.clone() };
-            finish(pool, &exporting.accounts, args.refund, &end, by).await?;
-            say(args.refund, "failed", args.json);
-            Ok(())
+            let maker = args.making.maker(by);
+            finish(pool, &exporting.accounts, maker, (args.refund, &end), args.json).await
         }
     }
 }
@@ -124,27 +132,22 @@ async fn write(
 async fn finish(
     pool: &PgPool,
     accounts: &Accounts,
-    refund: Uuid,
-    end: &End,
-    by: By<'_>,
+    maker: Maker<'_>,
+    (refund, end): (Uuid, &End),
+    as_json: bool,
 ) -> Result<(), RefundsError> {
-    let mut tx = pool.begin().await?;
-    let done = finish_in(&mut tx, accounts, RefundId(refund), end, by.actor, by.at).await?;
-    let (action, detail) = match end {
-        End::Confirmed { partner_refund } => {
-            ("refund.confirmed", json!({ "transaction": partner_refund }))
-        }
-        End::Failed { code } => ("refund.failed", json!({ "reason": code })),
+    let status = match end {
+        End::Confirmed { .. } => "confirmed",
+        End::Failed { .. } => "failed",
     };
-    audit::record_in(&mut tx, by, action, &done.id.to_string(), &detail).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-fn say(refund: Uuid, status: &str, as_json: bool) {
+    let approval = say(pool, accounts, maker, RefundId(refund), end).await?;
     if as_json {
-        println!("{}", json!({ "refund": refund, "status": status }));
-    } else {
+        println!("{}", json!({ "refund": refund, "status": status, "approval": approval }));
+    } else if approval.is_none() {
         println!("{refund} is {status}; it is booked and the portal is told");
+    } else {
+        println!("{refund} is to be {status}");
+        waits(approval);
     }
+    Ok(())
 }

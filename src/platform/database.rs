@@ -233,6 +233,17 @@ async fn applied_count(conn: &mut PgConnection) -> i64 {
     sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(conn).await.unwrap_or(0)
 }
 
+/// Which database this is, whatever its address is called: its cluster and its name.
+pub async fn identity(pool: &PgPool) -> Result<(Option<i64>, Option<String>), sqlx::Error> {
+    let row = sqlx::query!(
+        "select system_identifier as cluster, current_database()::text as name
+           from pg_control_system()"
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.cluster, row.name))
+}
+
 /// Can the database be written to now?
 pub async fn is_writable(pool: &PgPool) -> bool {
     let ask = sqlx::query_scalar!(

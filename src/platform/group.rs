@@ -1,8 +1,8 @@
 //! The grouping writer: many callers, one commit.
 //!
 //! Whatever waits, up to [`MOST`], becomes one group and one transaction; nobody waits for a group
-//! to fill. One group is in flight per lane, and most writers have one lane, so a group also is the
-//! place where copies of one request meet: the later copy sees what the earlier did.
+//! to fill. One group is in flight per writer, so a group also is the place where copies of one
+//! request meet: the later copy sees what the earlier did.
 //!
 //! A group that the database refuses is rolled back and run once more when the refusal may be a
 //! lost race (it now sees the winner), and only then halved down to the one bad item, which alone
@@ -12,12 +12,11 @@
 use std::future::Future;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::{PgConnection, PgPool, Row};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::faults;
 
@@ -97,18 +96,8 @@ impl<W: Work> std::fmt::Debug for Writer<W> {
 impl<W: Work> Writer<W> {
     /// Starts the writer's task. It ends, after its last group, when the last handle is dropped.
     pub fn start(pool: PgPool, work: W) -> Self {
-        Self::start_lanes(pool, work, 1)
-    }
-
-    /// Starts a writer with so many lanes: while one group is with the database, what waits may go
-    /// in another. Items of two lanes meet in the database as those of two replicas do: on locks
-    /// and unique keys.
-    pub fn start_lanes(pool: PgPool, work: W, lanes: usize) -> Self {
         let (jobs, waiting) = mpsc::channel(4 * MOST);
-        let (work, waiting) = (Arc::new(work), Arc::new(Mutex::new(waiting)));
-        for _ in 0..lanes.max(1) {
-            tokio::spawn(write_groups(pool.clone(), Arc::clone(&work), Arc::clone(&waiting)));
-        }
+        tokio::spawn(write_groups(pool, work, waiting));
         Self { jobs }
     }
 
@@ -130,11 +119,8 @@ impl<W: Work> Writer<W> {
     }
 }
 
-/// What waits; a lane that takes its next group has it for itself meanwhile.
-type Waiting<W> = Arc<Mutex<mpsc::Receiver<Job<W>>>>;
-
-async fn write_groups<W: Work>(pool: PgPool, work: Arc<W>, waiting: Waiting<W>) {
-    while let Some((group, alone)) = next_group(&waiting).await {
+async fn write_groups<W: Work>(pool: PgPool, work: W, mut waiting: mpsc::Receiver<Job<W>>) {
+    while let Some((group, alone)) = next_group(&mut waiting).await {
         for jobs in [group, alone.into_iter().collect()] {
             if jobs.is_empty() {
                 continue;
@@ -142,15 +128,16 @@ async fn write_groups<W: Work>(pool: PgPool, work: Arc<W>, waiting: Waiting<W>) 
             metrics::histogram!("payclear_group_items", "writer" => W::NAME)
                 .record(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
             let (items, replies) = jobs.into_iter().map(|job| (job.item, job.reply)).unzip();
-            run_and_reply(&pool, &*work, items, replies).await;
+            run_and_reply(&pool, &work, items, replies).await;
         }
     }
 }
 
 /// Whatever waits, and the large item behind it that is to be a group of its own; none when nothing
 /// will come any more.
-async fn next_group<W: Work>(waiting: &Waiting<W>) -> Option<(Vec<Job<W>>, Option<Job<W>>)> {
-    let mut waiting = waiting.lock().await;
+async fn next_group<W: Work>(
+    waiting: &mut mpsc::Receiver<Job<W>>,
+) -> Option<(Vec<Job<W>>, Option<Job<W>>)> {
     let first = waiting.recv().await?;
     if first.alone {
         return Some((Vec::new(), Some(first)));

@@ -159,8 +159,6 @@ pub struct ClearingSettings {
     /// A message that has had no effect for so long is sent again when its queue is empty (seconds);
     /// longer than a consumer may take for one.
     pub lost_after_seconds: u64,
-    /// Groups of settlements that are with the database at once: with one alone a core may be idle.
-    pub settling_lanes: usize,
     /// How often the clock role sweeps (milliseconds).
     pub sweep_milliseconds: u64,
     /// Answers to repeated requests are kept so long (days).
@@ -176,7 +174,6 @@ impl Default for ClearingSettings {
             standing_partner: String::new(),
             partner_call_seconds: 30,
             lost_after_seconds: 60,
-            settling_lanes: 2,
             sweep_milliseconds: 1000,
             answers_kept_days: 7,
         }

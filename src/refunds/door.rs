@@ -64,7 +64,11 @@ impl From<ApproveError> for Problem {
     }
 }
 
-async fn released(conn: &mut PgConnection, refund: &Refund) -> Result<Released, sqlx::Error> {
+/// What an approval would look at.
+pub(super) async fn released(
+    conn: &mut PgConnection,
+    refund: &Refund,
+) -> Result<Released, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let banked = facts.is_some_and(|facts| facts.banked_by.is_some());
     Ok(Released { banked, account: accounts::is_known(conn, refund).await? })

@@ -39,7 +39,7 @@ pub fn routes() -> OpenApiRouter<RefundDoors> {
 /// So much of one line.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RefundLineRequest {
+pub(super) struct RefundLineRequest {
     /// The line of the invoice, from 1.
     line: u32,
     /// How much.
@@ -50,26 +50,31 @@ struct RefundLineRequest {
 /// What is asked back: an amount, or an amount of each of some lines.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RefundRequest {
+pub(super) struct RefundRequest {
     /// So much, taken from the lines in their order.
     #[serde(default)]
     #[schema(value_type = Option<MoneySchema>)]
-    amount: Option<Money>,
+    pub(super) amount: Option<Money>,
     /// So much of each of these lines.
     #[serde(default)]
-    lines: Option<Vec<RefundLineRequest>>,
+    pub(super) lines: Option<Vec<RefundLineRequest>>,
     /// Why, 1 to 200 characters.
-    reason: String,
+    pub(super) reason: String,
     /// The invoice's `refundable` as it was read: the guard.
     #[schema(value_type = MoneySchema)]
-    refundable: Money,
+    pub(super) refundable: Money,
     /// Of which settlement; the one with the most left unless told.
     #[serde(default)]
-    settlement: Option<Uuid>,
+    pub(super) settlement: Option<Uuid>,
 }
 
 impl RefundRequest {
-    fn wanted(self, portal: &str, invoice: InvoiceId) -> Result<Wanted, Problem> {
+    /// What is asked for, of an invoice of this portal or, by an officer, of any.
+    pub(super) fn wanted(
+        self,
+        portal: Option<&str>,
+        invoice: InvoiceId,
+    ) -> Result<Wanted, Problem> {
         let mut faults = Vec::new();
         let length = self.reason.chars().count();
         if !(1..=200).contains(&length) || self.reason.chars().any(char::is_control) {
@@ -91,7 +96,7 @@ impl RefundRequest {
         };
         Ok(Wanted {
             invoice,
-            portal: Some(portal.to_owned()),
+            portal: portal.map(str::to_owned),
             what,
             reason: self.reason,
             refundable: self.refundable,
@@ -122,7 +127,7 @@ async fn ask(
     let write = doors.doors.signed_write(request, BODY).await?;
     let portal = only_portals(&write.caller)?;
     let body: RefundRequest = read_json(&write.headers, &write.body)?;
-    let wanted = body.wanted(portal, InvoiceId(parse(&id)?))?;
+    let wanted = body.wanted(Some(portal), InvoiceId(parse(&id)?))?;
     let by = format!("key/{}", write.admission.nonce.key_id);
     Ok(answer(doors.refunding.ask(&wanted, &by, &write.admission).await?))
 }

@@ -25,6 +25,7 @@ pub mod export;
 pub mod finish;
 pub mod http;
 pub mod name_account;
+pub mod officers;
 pub mod open;
 pub mod paid_over;
 pub mod pain001;

@@ -9,6 +9,7 @@ use super::account_approval::APPROVE;
 use super::accounts;
 use super::store::{self, reads};
 use crate::approvals::propose::{Proposal, ProposeError, propose_in};
+use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::partners::dialects::CounterAccount;
 use crate::platform::audit::By;
@@ -101,22 +102,35 @@ impl Naming {
         if !matches!(standing(&mut tx, invoice, zero).await?, AccountStanding::Needed { .. }) {
             return Err(NameError::NotAsked);
         }
-        let id = accounts::name_in(&mut tx, &self.keys, invoice, account, now).await?;
-        let sealed = store::refund_account_sealed(&mut tx, id).await?.unwrap_or_default();
-        // Who decides compares the holder with the payer; the whole number is opened only for the
-        // transfer.
-        let content = json!({
-            "account": id, "invoice": found.code, "payer": found.payer.name,
-            "bank": account.bank, "number_ends": last_four(&account.number),
-            "holder": account.name, "sealed_sha256": accounts::digest(&sealed),
-        });
-        let subject = id.to_string();
-        let agency = found.agency.as_str();
-        let proposal = Proposal { kind: APPROVE, subject: &subject, agency, content: &content };
-        let approval = propose_in(&mut tx, By { actor: PAYER, at: now }, &proposal).await?;
+        let by = By { actor: PAYER, at: now };
+        let approval = take_down_in(&mut tx, &self.keys, by, &found, account).await?;
         tx.commit().await?;
         Ok(approval)
     }
+}
+
+/// Keeps an account for the refunds of an invoice and has it decided on, in the caller's
+/// transaction.
+pub async fn take_down_in(
+    conn: &mut PgConnection,
+    keys: &MasterKeys,
+    by: By<'_>,
+    invoice: &Invoice,
+    account: &CounterAccount,
+) -> Result<ApprovalId, ProposeError> {
+    let id = accounts::name_in(conn, keys, invoice.id, account, by.at).await?;
+    let sealed = store::refund_account_sealed(conn, id).await?.unwrap_or_default();
+    // Who decides compares the holder with the payer; the whole number is opened only for the
+    // transfer.
+    let content = json!({
+        "account": id, "invoice": invoice.code, "payer": invoice.payer.name,
+        "bank": account.bank, "number_ends": last_four(&account.number),
+        "holder": account.name, "sealed_sha256": accounts::digest(&sealed),
+    });
+    let subject = id.to_string();
+    let agency = invoice.agency.as_str();
+    let proposal = Proposal { kind: APPROVE, subject: &subject, agency, content: &content };
+    propose_in(conn, by, &proposal).await
 }
 
 fn last_four(number: &str) -> &str {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::approve::{ApproveError, refuse_in};
 use super::refund::{OURSELVES, Refund, RefundKind, RefundMethod, Source, Step};
-use super::send::Carrying;
+use super::send::{Carrying, Orders};
 use super::status::RefundStatus;
 use super::store::{self, reads};
 use crate::breaks;
@@ -62,33 +62,8 @@ impl Carrying {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Refund, sqlx::Error> {
-        let mut refund = Refund {
-            id: RefundId::new(now),
-            invoice: invoice.id,
-            settlement: source.settlement,
-            cycle: invoice.cycle,
-            partner: source.partner.clone(),
-            reference: self.orders.reference(&source.partner, now),
-            kind: RefundKind::Surplus,
-            method: RefundMethod::Transfer,
-            amount: source.due_back,
-            shares: Vec::new(),
-            reason: "due back".to_owned(),
-            requested_by: by.to_owned(),
-            requested_at: now,
-            status: RefundStatus::Requested,
-            status_since: now,
-            approved_by: None,
-            approval_entry: None,
-            partner_refund: None,
-            last_code: None,
-            batch: None,
-        };
-        refund.method = self.orders.method(conn, &refund, invoice).await?;
-        store::refund_insert(conn, &refund).await?;
-        let step = refund.event(invoice, "refund.requested", by, Step::Beside(now));
-        event::record_in(conn, &[step]).await?;
-        super::approve::count(&refund);
+        let refund = self.orders.surplus(conn, invoice, source, (by, now)).await?;
+        insert_in(conn, invoice, &refund).await?;
         Ok(refund)
     }
 
@@ -101,19 +76,10 @@ impl Carrying {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Refund>, sqlx::Error> {
-        let facts = reads::settlement_facts(conn, settlement).await?;
-        let Some(id) = facts.and_then(|facts| facts.invoice) else { return Ok(None) };
-        let Some(invoice) = invoice_store::invoices_lock(conn, &[id]).await?.pop() else {
-            return Ok(None);
-        };
-        let known = store::refunds_of_settlement(conn, settlement).await?;
-        if known.iter().any(|r| r.kind == RefundKind::Surplus && r.status.is_living()) {
-            return Ok(None);
-        }
-        let sources = reads::sources(conn, &invoice).await?;
-        let of = |source: &&Source| source.settlement == settlement && !source.due_back.is_zero();
-        match sources.iter().find(of) {
-            Some(source) => self.give_back_in(conn, &invoice, source, by, now).await.map(Some),
+        match openable_in(conn, settlement).await? {
+            Some((invoice, source)) => {
+                self.give_back_in(conn, &invoice, &source, by, now).await.map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -130,6 +96,88 @@ impl Carrying {
         }
         Ok(settlements.len())
     }
+}
+
+impl Orders {
+    /// A refund of all that is due back of a settlement, not written yet.
+    pub(super) async fn surplus(
+        &self,
+        conn: &mut PgConnection,
+        invoice: &Invoice,
+        source: &Source,
+        (by, now): (&str, DateTime<Utc>),
+    ) -> Result<Refund, sqlx::Error> {
+        let reference = self.reference(&source.partner, now);
+        let way = (reference, RefundMethod::Transfer);
+        let mut refund = surplus_by(invoice, source, way, (by, now));
+        refund.method = self.method(conn, &refund, invoice).await?;
+        Ok(refund)
+    }
+}
+
+/// The same, with the reference and the way given.
+pub(super) fn surplus_by(
+    invoice: &Invoice,
+    source: &Source,
+    (reference, method): (String, RefundMethod),
+    (by, now): (&str, DateTime<Utc>),
+) -> Refund {
+    Refund {
+        id: RefundId::new(now),
+        invoice: invoice.id,
+        settlement: source.settlement,
+        cycle: invoice.cycle,
+        partner: source.partner.clone(),
+        reference,
+        kind: RefundKind::Surplus,
+        method,
+        amount: source.due_back,
+        shares: Vec::new(),
+        reason: "due back".to_owned(),
+        requested_by: by.to_owned(),
+        requested_at: now,
+        status: RefundStatus::Requested,
+        status_since: now,
+        approved_by: None,
+        approval_entry: None,
+        partner_refund: None,
+        last_code: None,
+        batch: None,
+    }
+}
+
+/// Writes a refund of what is due back.
+pub(super) async fn insert_in(
+    conn: &mut PgConnection,
+    invoice: &Invoice,
+    refund: &Refund,
+) -> Result<(), sqlx::Error> {
+    store::refund_insert(conn, refund).await?;
+    let at = Step::Beside(refund.requested_at);
+    let step = refund.event(invoice, "refund.requested", &refund.requested_by, at);
+    event::record_in(conn, &[step]).await?;
+    super::approve::count(refund);
+    Ok(())
+}
+
+/// What is due back of a settlement, with its invoice, locked; none when nothing is, or a refund of
+/// it is under way or done.
+pub(super) async fn openable_in(
+    conn: &mut PgConnection,
+    settlement: SettlementId,
+) -> Result<Option<(Invoice, Source)>, sqlx::Error> {
+    let facts = reads::settlement_facts(conn, settlement).await?;
+    let Some(id) = facts.and_then(|facts| facts.invoice) else { return Ok(None) };
+    let Some(invoice) = invoice_store::invoices_lock(conn, &[id]).await?.pop() else {
+        return Ok(None);
+    };
+    let known = store::refunds_of_settlement(conn, settlement).await?;
+    if known.iter().any(|r| r.kind == RefundKind::Surplus && r.status.is_living()) {
+        return Ok(None);
+    }
+    let sources = reads::sources(conn, &invoice).await?;
+    let of = |source: &Source| source.settlement == settlement && !source.due_back.is_zero();
+    Ok(sources.into_iter().find(of).map(|source| (invoice, source)))
 }
 
 /// What nobody has approved is refused; what was approved before is told in the reversal's case.

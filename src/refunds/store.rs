@@ -1,6 +1,7 @@
 //! Every statement on refunds that writes, and reads of single ones.
 
 pub mod batches;
+pub mod officers;
 pub mod reads;
 
 use chrono::{DateTime, Utc};

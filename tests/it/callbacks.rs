@@ -168,11 +168,11 @@ fn speakers() -> Vec<Speaker> {
             taken: (200, r#""error_code":"00""#),
             repeat: (200, r#""error_code":"00""#),
             forged: (200, r#""error_code":"02""#),
-            other_merchant: (200, r#""error_code":"0"#),
-            malformed: (200, r#""error_code":"0"#),
-            unknown_order: (200, r#""error_code":"0"#),
-            wrong_amount: (200, r#""error_code":"0"#),
-            other_content: (200, r#""error_code":"0"#),
+            other_merchant: (200, r#""error_code":"01""#),
+            malformed: (200, r#""error_code":"03""#),
+            unknown_order: (200, r#""error_code":"01""#),
+            wrong_amount: (200, r#""error_code":"00""#),
+            other_content: (200, r#""error_code":"03""#),
         },
     ]
 }

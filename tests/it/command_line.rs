@@ -38,7 +38,7 @@ fn prints(town: &Town, arguments: &[&str]) -> String {
 }
 
 #[track_caller]
-fn json_of(town: &Town, arguments: &[&str]) -> Value {
+pub fn json_of(town: &Town, arguments: &[&str]) -> Value {
     serde_json::from_str(&prints(town, arguments)).expect("JSON")
 }
 

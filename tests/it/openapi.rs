@@ -71,10 +71,13 @@ fn the_document_is_openapi_3_1_and_tells_who_may_call() {
 
 #[test]
 fn every_route_of_the_api_is_in_the_document() {
-    let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut told = 0;
-    for entry in std::fs::read_dir(&src).expect("src") {
-        let file = entry.expect("an entry").path().join("http.rs");
+    while let Some(folder) = folders.pop() {
+        let below = std::fs::read_dir(&folder).expect("a folder");
+        let below = below.map(|entry| entry.expect("an entry").path());
+        folders.extend(below.filter(|path| path.is_dir()));
+        let file = folder.join("http.rs");
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         told += text.matches("#[utoipa::path(").count();
         assert!(!text.contains(".route(\"/v1"), "{} has an untold route", file.display());
@@ -94,7 +97,10 @@ pub struct Doors {
     pub bank: Signer,
     /// The address and password of somebody who approves, and then their token.
     approver: (String, String),
+    /// Of somebody who asks.
+    officer: (String, String),
     token: String,
+    officer_token: String,
     /// A key of the portal's that approves refunds.
     approval_key: Signer,
     checked: BTreeSet<(String, String, u16)>,
@@ -134,7 +140,8 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
-        let approver = approver(&pool).await;
+        let approver = person(&pool, "an@example.vn", "approver:*").await;
+        let officer = person(&pool, "binh@example.vn", "officer:G01").await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         pool.close().await;
@@ -159,7 +166,9 @@ impl Doors {
             portal,
             bank,
             approver,
+            officer,
             token,
+            officer_token: String::new(),
             approval_key,
             checked,
         }
@@ -184,7 +193,8 @@ impl Doors {
             Who::Portal => self.portal.request(method, path, body),
             Who::Bank => self.bank.request(method, path, body),
             Who::ApprovalKey => self.approval_key.request(method, path, body),
-            Who::Approver => self.person_request(method, path, body),
+            Who::Approver => self.person_request(&self.token, method, path, body),
+            Who::Officer => self.person_request(&self.officer_token, method, path, body),
         };
         let answer = self.send(request).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -193,10 +203,10 @@ impl Doors {
         answer.json()
     }
 
-    fn person_request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
+    fn person_request(&self, token: &str, method: &str, path: &str, body: &Value) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(path);
-        if !self.token.is_empty() {
-            request = request.header("authorization", format!("Bearer {}", self.token));
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
         }
         let body = if body.is_null() { String::new() } else { body.to_string() };
         request
@@ -253,16 +263,17 @@ enum Who {
     Portal,
     Bank,
     Approver,
+    Officer,
     ApprovalKey,
 }
 
-/// Enters somebody who approves; their address and password.
-async fn approver(pool: &sqlx::PgPool) -> (String, String) {
+/// Enters somebody; their address and password.
+async fn person(pool: &sqlx::PgPool, email: &str, grant: &str) -> (String, String) {
     let maker = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
     let (hasher, keys) = (Hasher::default(), master_keys());
     let drawing = Drawing { hasher: &hasher, keys: &keys };
-    let grants = ["approver:*", "officer:*", "operator:*"].map(|g| g.parse().expect("a grant"));
-    let made = people::add(pool, drawing, maker, ("an@example.vn", "An"), &grants).await;
+    let grants = [grant.parse().expect("a grant")];
+    let made = people::add(pool, drawing, maker, (email, "Người Thử"), &grants).await;
     let made = made.expect("a person");
     (made.email, made.drawn.password.expose().to_owned())
 }
@@ -312,6 +323,7 @@ async fn every_operation_refuses_who_does_not_sign() {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
         let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
+        let path = path.replace("{line}", "1");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -456,6 +468,12 @@ async fn what_is_answered_has_the_documented_form() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     doors.call(Portal, "GET /v1/events?cursor=x", &nothing, 422).await;
+    let today = (SystemClock.now() + chrono::TimeDelta::hours(7)).format("%Y-%m-%d").to_string();
+    let totals = format!("GET /v1/totals?day={today}");
+    let totals = doors.call(Portal, &totals, &nothing, 200).await;
+    assert!(totals["totals"].is_array() && totals["as_of"].is_string(), "{totals}");
+    doors.call(Portal, "GET /v1/totals?day=today", &nothing, 422).await;
+    doors.call(Bank, "GET /v1/totals?day=2026-01-05", &nothing, 403).await;
 
     // Endpoints and deliveries.
     let address = json!({ "url": "https://portal.example.vn/payclear" });
@@ -484,6 +502,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Portal, &format!("DELETE {}", of("")), &nothing, 200).await;
     doors.call(Portal, &since_path, &since, 409).await;
     doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
+
+    refunds_by_officers(&mut doors, (&id, &text(&refund, "id").to_owned()), &code).await;
 
     // The bank takes its word back.
     let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
@@ -541,6 +561,62 @@ async fn people_and_approvals(doors: &mut Doors, approval: &str) {
     let seen = doors.call(Approver, &format!("GET {path}"), &nothing, 200).await;
     let no = json!({ "content_hash": seen["content_hash"], "reason": "unknown address" });
     doors.call(Approver, &format!("POST {path}/reject"), &no, 200).await;
+}
+
+/// An officer proposes what concerns refunds. One of the invoice was approved before, for a file.
+async fn refunds_by_officers(doors: &mut Doors, (invoice, approved): (&str, &str), code: &str) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let money = |amount: &str| json!({ "amount": amount, "currency": "VND" });
+    let (email, password) = doors.officer.clone();
+    let right = json!({ "email": email, "password": password });
+    let session = doors.call(Officer, "POST /v1/sessions", &right, 201).await;
+    text(&session, "token").clone_into(&mut doors.officer_token);
+
+    let ask = |refundable: &str| json!({ "invoice": invoice, "amount": money("500"), "reason": "withdrawn", "refundable": money(refundable) });
+    doors.call(Officer, "POST /v1/refunds", &ask("1"), 412).await;
+    doors.call(Approver, "POST /v1/refunds", &ask("147000"), 403).await;
+    doors.call(Officer, "POST /v1/refunds", &json!({}), 422).await;
+    let asked = doors.call(Officer, "POST /v1/refunds", &ask("147000"), 201).await;
+    let one = format!("/v1/refunds/{}", text(&asked["refund"], "id"));
+    doors.call(Officer, &format!("POST {one}/proposal"), &nothing, 409).await;
+    doors.call(Officer, "GET /v1/refunds?status=requested&limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/refunds?status=lost", &nothing, 422).await;
+    let all = format!("GET /v1/invoices/{invoice}/refunds");
+    let portals = doors.call(Portal, &all, &nothing, 200).await;
+    let of_portal = portals["refunds"].as_array().expect("refunds").iter();
+    let mut of_portal = of_portal.filter(|r| text(r, "requested_by").starts_with("key/"));
+    let waiting = of_portal.find(|r| r["status"] == "requested").expect("one waits");
+    let forward = format!("POST /v1/refunds/{}/proposal", text(waiting, "id"));
+    doors.call(Officer, &forward, &nothing, 202).await;
+    doors
+        .call(Officer, &format!("POST /v1/refunds/{}/proposal", uuid::Uuid::nil()), &nothing, 404)
+        .await;
+
+    let account = json!({ "bank": "970436", "number": "0099887766", "name": "NGUYEN THI MAU" });
+    doors.call(Officer, &format!("POST {one}/account"), &account, 202).await;
+    let formless = json!({ "bank": "x", "number": "0", "name": "" });
+    doors.call(Officer, &format!("POST {one}/account"), &formless, 422).await;
+
+    let sent = sqlx::query("update refund set status = 'sent' where refund_id = $1::uuid");
+    sent.bind(approved).execute(&doors.app.pool).await.expect("sent");
+    let end = format!("POST /v1/refunds/{approved}/end");
+    doors.call(Officer, &end, &json!({ "as": "failed" }), 422).await;
+    doors.call(Officer, &end, &json!({ "as": "confirmed", "transaction": "FT1" }), 202).await;
+    doors.call(Officer, &format!("POST {one}/end"), &json!({ "as": "confirmed" }), 409).await;
+
+    let twice = json!({
+        "transaction_id": "T-7", "account": "0011009988776", "memo": code,
+        "amount": money("150000"), "value_time": "2026-01-05T09:00:00+07:00",
+    });
+    let surplus = doors.call(Bank, "POST /v1/settlements", &twice, 201).await;
+    let settlement = format!("/v1/settlements/{}", text(&surplus, "id"));
+    doors.call(Officer, &format!("POST {settlement}/banked"), &json!({}), 202).await;
+    doors.call(Officer, &format!("POST {settlement}/banked"), &json!({}), 409).await;
+    doors.call(Officer, &format!("POST {settlement}/refund"), &nothing, 202).await;
+    let line = |line: u32| format!("POST /v1/invoices/{invoice}/lines/{line}/paid-over");
+    doors.call(Officer, &line(1), &nothing, 202).await;
+    doors.call(Officer, &line(9), &nothing, 404).await;
 }
 
 /// An account to transfer to, named by the payer and approved by another.

@@ -186,6 +186,26 @@ async fn what_is_unknown_is_asked_after_until_it_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_the_question_has_overtaken_is_a_repeat() {
+    let town = Town::whole().await;
+    let invoice = town.issue(100_000).await;
+    let page = choose(&town, &invoice, "momo").await;
+    let simulators = town.simulators();
+    let paid = simulators.pay_with(&page, "paid", &json!({ "fault": "lost" })).await;
+    town.clock.turn(Duration::minutes(16));
+    town.wait_for(&invoice, "paid").await;
+
+    // The message was not lost after all.
+    let transaction = text(&paid["transactions"][0], "transaction_id").parse().expect("a number");
+    let mut result = momo_fields(&reference(&page), 100_000, transaction, 0);
+    result["orderInfo"] = paid["transactions"][0]["memo"].clone();
+    assert_eq!(said(&town, &result).await, 204);
+
+    assert_eq!(town.cases().await, Vec::<String>::new());
+    assert_eq!(town.count("settlement").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_payment_in_the_wallet_is_booked_and_the_portal_told() {
     let town = Town::whole().await;
     let simulators = town.simulators();

@@ -26,7 +26,7 @@ use crate::support::cluster::{at, cluster};
 use crate::support::partners::choose;
 use crate::support::{Answer, Caller, PORTAL, Plan, Town, money, text, until};
 
-fn dong(amount: u64) -> Value {
+pub fn dong(amount: u64) -> Value {
     json!({ "amount": amount.to_string(), "currency": "VND" })
 }
 
@@ -40,7 +40,7 @@ impl Town {
         self.caller_with(CallerKind::Portal, PORTAL, KeyPurpose::Approve).await
     }
 
-    async fn ask_back(&self, invoice: &Value, amount: u64, refundable: u64) -> Answer {
+    pub async fn ask_back(&self, invoice: &Value, amount: u64, refundable: u64) -> Answer {
         let body = json!({
             "amount": dong(amount), "reason": "rút hồ sơ", "refundable": dong(refundable),
         });
@@ -52,11 +52,11 @@ impl Town {
         self.portal.post(&path, body).await
     }
 
-    async fn refund(&self, refund: &Value) -> Value {
+    pub async fn refund(&self, refund: &Value) -> Value {
         self.portal.get(&format!("/v1/refunds/{}", text(refund, "id"))).await.expect(200)
     }
 
-    async fn refunds(&self, invoice: &Value) -> Vec<Value> {
+    pub async fn refunds(&self, invoice: &Value) -> Vec<Value> {
         let path = format!("/v1/invoices/{}/refunds", text(invoice, "id"));
         let told = self.portal.get(&path).await.expect(200);
         told["refunds"].as_array().expect("refunds").clone()
@@ -94,7 +94,7 @@ impl Town {
     }
 
     /// The payer names an account, and another person approves it.
-    async fn named_account(&self, invoice: &Value) {
+    pub async fn named_account(&self, invoice: &Value) {
         let account = CounterAccount {
             bank: "970436".to_owned(),
             number: "0099887766".to_owned(),
@@ -108,7 +108,7 @@ impl Town {
         tx.commit().await.expect("a commit");
     }
 
-    async fn export(&self, method: RefundMethod) -> Result<File, ExportError> {
+    pub async fn export(&self, method: RefundMethod) -> Result<File, ExportError> {
         self.exporting().export("directbank", method, "officer/e").await
     }
 
@@ -123,27 +123,27 @@ impl Town {
     }
 
     /// What nobody but the database's owner may do.
-    async fn as_owner(&self, statement: &str) -> Result<u64, sqlx::Error> {
+    pub async fn as_owner(&self, statement: &str) -> Result<u64, sqlx::Error> {
         let pool = PgPool::connect(&at(&cluster().owner_url, &self.name)).await?;
         let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&pool).await;
         pool.close().await;
         Ok(done?.rows_affected())
     }
 
-    async fn wait_for_refund(&self, refund: &Value, status: &str) -> Value {
+    pub async fn wait_for_refund(&self, refund: &Value, status: &str) -> Value {
         let what = format!("refund {} to be {status}", text(refund, "id"));
         until(&what, || async { self.refund(refund).await["status"] == status }).await;
         self.refund(refund).await
     }
 
     /// What the partners really gave back, in đồng.
-    async fn given_back(&self) -> Vec<i64> {
+    pub async fn given_back(&self) -> Vec<i64> {
         let moved = self.simulators().get("/control/journal?kind=movement&direction=out").await;
         moved.as_array().expect("a journal").iter().map(money).collect()
     }
 
     /// An invoice that was paid through VNPAY.
-    async fn paid_by_vnpay(&self, amount: u64) -> Value {
+    pub async fn paid_by_vnpay(&self, amount: u64) -> Value {
         let invoice = self.issue(amount).await;
         let page = choose(self, &invoice, "vnpay").await;
         self.simulators().pay(&page, "paid").await;
@@ -164,7 +164,7 @@ impl Town {
     }
 
     /// An invoice that was paid by transfer, through the signed API.
-    async fn paid_by_bank(&self, transaction: &str, amount: u64) -> Value {
+    pub async fn paid_by_bank(&self, transaction: &str, amount: u64) -> Value {
         let invoice = self.issue(amount).await;
         let outcome = self.settle(transaction, amount, text(&invoice, "code")).await;
         assert_eq!(outcome, "applied");

@@ -60,8 +60,12 @@ impl Stage {
         }
     }
 
-    pub async fn at_the_partners_page(&mut self, partner: &str) -> Result<Value, DemoError> {
-        let invoice = self.issue(&format!("a fee, paid at {partner}"), &json!({})).await?;
+    pub async fn at_the_partners_page(
+        &mut self,
+        partner: &str,
+        what: &str,
+    ) -> Result<Value, DemoError> {
+        let invoice = self.issue(what, &json!({})).await?;
         let order = self.choose(&invoice, partner).await?;
         self.pay(&order, &json!({})).await?;
         self.wait_for(&invoice, "paid").await?;
@@ -99,7 +103,7 @@ impl Stage {
     }
 
     pub async fn refunded(&mut self) -> Result<(), DemoError> {
-        let paid = self.at_the_partners_page("momo").await?;
+        let paid = self.at_the_partners_page("momo", "a fee, given back by MoMo").await?;
         let now = self.clock.now();
         let refundable = self.read(&paid).await?["refundable"].clone();
         let body = json!({

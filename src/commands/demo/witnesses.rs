@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::{DemoError, Stage, say, text};
 use crate::commands::client::reply;
 
+/// Notices that tell of money.
+const OF_MONEY: [&str; 3] = ["invoice.paid", "payment.reversed", "refund.confirmed"];
+
 impl Stage {
     pub async fn count_paid(&self) -> Result<usize, DemoError> {
         let mut paid = 0;
@@ -18,8 +21,8 @@ impl Stage {
         Ok(paid)
     }
 
-    /// Notices of these invoices' payment that the portal has verified with a library of its own.
-    pub async fn wait_for_notices(&self, paid: usize) -> Result<usize, DemoError> {
+    /// Notices of money, in and back, that the portal has verified with a library of its own.
+    pub async fn wait_for_notices(&self, expected: usize) -> Result<usize, DemoError> {
         let codes: Vec<&str> = self.issued.iter().map(|i| text(i, "code")).collect();
         let began = tokio::time::Instant::now();
         loop {
@@ -34,11 +37,11 @@ impl Stage {
                         let body = notice_body(n);
                         let of_ours = codes.contains(&text(&body["data"], "code"))
                             || codes.contains(&text(&body, "code"));
-                        of_ours && text(&body, "type") == "invoice.paid"
+                        of_ours && OF_MONEY.contains(&text(&body, "type"))
                     })
                     .count()
             });
-            if told >= paid || began.elapsed() > Duration::from_secs(30) {
+            if told >= expected || began.elapsed() > Duration::from_secs(30) {
                 return Ok(told);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

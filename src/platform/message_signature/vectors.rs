@@ -1,4 +1,4 @@
-//! Signatures for libraries that we did not write: `tests/foreign/signatures` checks the file that
+//! Signatures for libraries that we did not write: `tests/foreign` checks the file that
 //! this test keeps. To renew it, remove it and run the test.
 
 use base64::Engine;

@@ -44,7 +44,7 @@ impl Dialect for Momo {
                 request_id: &order.reference,
                 amount: order.amount.minor_units(),
                 order_id: &order.reference,
-                order_info: &format!("Nop phi {}", order.code),
+                order_info: &order_info(order),
                 redirect_url: &order.return_url,
                 ipn_url: &order.callback_url,
                 request_type: &self.settings.request_type,
@@ -108,7 +108,15 @@ impl Dialect for Momo {
             }
         }
         match self.report(&body) {
-            Ok(report) if report.outcome == Outcome::Collected => Standing::Collected(vec![report]),
+            // The answer has no orderInfo, and its time is that of the answer. The IPN of the same
+            // money may come before or after: both must say the same.
+            Ok(report) if report.outcome == Outcome::Collected => {
+                Standing::Collected(vec![Report {
+                    memo: order_info(order),
+                    value_time: None,
+                    ..report
+                }])
+            }
             Ok(_) => unknown("collected, but without a transaction number".to_owned()),
             Err(e) => unknown(e.to_string()),
         }
@@ -158,6 +166,11 @@ impl Dialect for Momo {
     fn hear_return(&self, query: &str) -> Option<Returned> {
         self.read_return(query)
     }
+}
+
+/// What the payer reads, and what comes back with the result.
+fn order_info(order: &Order) -> String {
+    format!("Nop phi {}", order.code)
 }
 
 impl Momo {

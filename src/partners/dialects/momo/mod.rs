@@ -60,7 +60,8 @@ pub const ABOUT: super::About = super::About {
     callback: "IPN: POST of JSON, HMAC-SHA256 over 13 fields, after success and failure",
     report: super::about::NO_PUBLIC_REPORT,
     source: "developer pages v3, official Java SDK",
-    verified: "create, refund: vectors of the SDK, and another's client at the simulator; query: vectors; IPN: pages and an official sample agree",
+    verified: "create, refund: vectors of the SDK, and another's client at the simulator; query: \
+               vectors; IPN: pages and an official sample agree",
 };
 
 /// What MoMo gives a merchant, and what is agreed with it.

@@ -20,8 +20,8 @@
 //! credit mistaken for an example would be worse.
 //!
 //! Not verified against payOS itself: the codes 101 (no such order) and 231 (order code taken), with
-//! which code a paid order refuses to be cancelled, the times in the answer to a query, retries of
-//! webhooks.
+//! which code a paid order refuses to be cancelled, the times in the answer to a query, which account
+//! it names where the order has one of its own, retries of webhooks.
 
 mod calls;
 mod dialect;

@@ -24,10 +24,13 @@ pub(super) fn report(data: &Object<'_>, order: Option<String>) -> Result<Report,
         }
         _ => (reference, Outcome::Collected),
     };
+    // An account that was made for one order is no collecting account of the registers: its money
+    // comes into the one that it was made of.
+    let own = data.filled("virtualAccountNumber");
     Ok(Report {
         transaction_id,
         reference: order,
-        account: data.filled("accountNumber"),
+        account: data.filled("accountNumber").filter(|number| own.as_ref() != Some(number)),
         amount: amount(data)?,
         memo: memo(data.text("description")),
         value_time: data.filled("transactionDateTime").and_then(|text| time(&text)),

@@ -40,7 +40,8 @@ pub const ABOUT: super::About = super::About {
     callback: "webhook: POST of JSON, HMAC-SHA256 over time and body, or an API key",
     report: super::about::NO_PUBLIC_REPORT,
     source: "developer pages, two public integrators",
-    verified: "checkout form: the official client; webhook: vectors of our own, its formula unconfirmed",
+    verified: "checkout form: the official client; webhook: vectors of our own, its formula \
+               unconfirmed",
 };
 
 #[derive(Debug, Deserialize)]

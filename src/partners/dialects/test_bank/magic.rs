@@ -15,7 +15,7 @@ macro_rules! magic {
 
             /// What an amount asks for.
             pub fn of(amount: Money) -> Self {
-                let text = amount.to_string();
+                let text = format!("{:0>2}", amount.to_string());
                 let last = text.get(text.len().saturating_sub(2)..).unwrap_or_default();
                 let found = Self::TABLE.iter().find(|(_, digits, _)| digits.contains(&last));
                 found.map_or(Self::$other, |(outcome, ..)| *outcome)
@@ -43,7 +43,7 @@ magic! {
         TooLittle = "06",
         /// 1,000 đồng too much: paid, and the surplus is due back.
         TooMuch = "07",
-        /// The money comes once the invoice has ended: one that expired is paid late, of one that was cancelled it is due back.
+        /// The money comes once the invoice has expired: it is paid late.
         Late = "08",
         /// Paid in two parts, one after the other.
         InTwoParts = "09",

@@ -164,7 +164,7 @@ impl Dialect for TestBank {
     }
 
     fn hear_cancel(&self, order: &Order, _answer: Answer<'_>) -> Cancelled {
-        // The payer was faster, or will be: the bank is asked what it collected.
+        // The payer was faster: the bank is asked what it collected.
         match Outcome::of(order.amount) {
             Outcome::Late => Cancelled::TooLate,
             _ => Cancelled::Done,
@@ -177,7 +177,7 @@ impl Dialect for TestBank {
 
     fn hear_refund(&self, refund: &RefundOrder, _answer: Answer<'_>) -> Refunding {
         match Giving::of(refund.amount) {
-            Giving::AtOnce => Refunding::Confirmed { partner_refund: given(refund) },
+            Giving::AtOnce => Refunding::Confirmed { partner_refund: Some(given(refund)) },
             Giving::Later => Refunding::Processing,
             Giving::Refused => Refunding::Refused { code: "05".to_owned() },
         }
@@ -198,7 +198,7 @@ impl Dialect for TestBank {
             (Giving::Later, Some(now)) if now - refund.created_at < IN_THE_DARK => {
                 Refunding::Processing
             }
-            (_, Some(_)) => Refunding::Confirmed { partner_refund: given(refund) },
+            (_, Some(_)) => Refunding::Confirmed { partner_refund: Some(given(refund)) },
             (_, None) => Refunding::Processing,
         }
     }
@@ -216,8 +216,8 @@ impl Dialect for TestBank {
     }
 }
 
-fn given(refund: &RefundOrder) -> Option<String> {
-    Some(format!("TEST-{}", refund.reference))
+fn given(refund: &RefundOrder) -> String {
+    format!("TEST-{}", refund.reference)
 }
 
 #[cfg(test)]

@@ -45,7 +45,8 @@ pub const ABOUT: super::About = super::About {
     callback: "IPN: GET, HMAC-SHA512 over the sorted query, after success and failure",
     report: super::about::NO_PUBLIC_REPORT,
     source: "official pages 2.1.0, two libraries",
-    verified: "vectors of both libraries; another's client at the simulator, and on its IPN and return",
+    verified: "vectors of both libraries; another's client at the simulator, and on its IPN and \
+               return",
 };
 
 /// What VNPAY gives a merchant.
