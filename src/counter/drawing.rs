@@ -48,7 +48,7 @@ impl PayPage {
         let failed =
             matches!(self.flash, Some(Flash::ChooseAWay | Flash::WayGone | Flash::TryLater))
                 || self.mail_typed().is_some()
-                || matches!(&self.account, AccountAsked::Yes { faults, .. } if !faults.is_empty());
+                || !self.account_faults().is_empty();
         let frame = Frame {
             words,
             language: self.language,
@@ -117,6 +117,14 @@ impl PayPage {
     fn wish(&self, what: &str) -> String {
         let lang = if self.language == Language::En { "?lang=en" } else { "" };
         format!("{}/{what}{lang}", self.token_path)
+    }
+
+    /// What is wrong with the account that was typed.
+    fn account_faults(&self) -> &[AccountFault] {
+        match &self.account {
+            AccountAsked::Yes { faults, .. } => faults,
+            _ => &[],
+        }
     }
 
     /// Is there something left for the payer to do?
