@@ -140,8 +140,8 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
-        let approver = person(&pool, "an@example.vn", "approver:*").await;
-        let officer = person(&pool, "binh@example.vn", "officer:G01").await;
+        let approver = person(&pool, "an@example.vn", &["approver:*", "operator:*"]).await;
+        let officer = person(&pool, "binh@example.vn", &["officer:G01"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         pool.close().await;
@@ -269,11 +269,11 @@ enum Who {
 }
 
 /// Enters somebody; their address and password.
-async fn person(pool: &sqlx::PgPool, email: &str, grant: &str) -> (String, String) {
+async fn person(pool: &sqlx::PgPool, email: &str, grants: &[&str]) -> (String, String) {
     let maker = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
     let (hasher, keys) = (Hasher::default(), master_keys());
     let drawing = Drawing { hasher: &hasher, keys: &keys };
-    let grants = [grant.parse().expect("a grant")];
+    let grants: Vec<_> = grants.iter().map(|g| g.parse().expect("a grant")).collect();
     let made = people::add(pool, drawing, maker, (email, "Người Thử"), &grants).await;
     let made = made.expect("a person");
     (made.email, made.drawn.password.expose().to_owned())
@@ -639,7 +639,7 @@ async fn name_account(doors: &Doors, invoice: &str) {
 
 /// What operators look at, and an attempt that nobody can say anything of.
 async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
-    use Who::{Approver, Portal};
+    use Who::{Approver, Officer, Portal};
     let nothing = Value::Null;
     doors.call(Approver, "GET /v1/sweeps", &nothing, 200).await;
     doors.call(Portal, "GET /v1/sweeps", &nothing, 401).await;
@@ -660,11 +660,11 @@ async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
     .expect("an attempt");
     owner.close().await;
     let path = format!("POST /v1/attempts/{attempt}/resolution");
-    doors.call(Approver, &path, &json!({ "as": "paid", "reason": "x" }), 422).await;
+    doors.call(Officer, &path, &json!({ "as": "paid", "reason": "x" }), 422).await;
     let failed = json!({ "as": "failed", "reason": "the bank's desk: no debit" });
-    doors.call(Approver, &path, &failed, 202).await;
-    doors.call(Approver, &path, &failed, 409).await;
-    doors.call(Approver, "POST /v1/attempts/none/resolution", &failed, 404).await;
+    doors.call(Officer, &path, &failed, 202).await;
+    doors.call(Officer, &path, &failed, 409).await;
+    doors.call(Officer, "POST /v1/attempts/none/resolution", &failed, 404).await;
 }
 
 /// A notice of the payment that nobody took.
