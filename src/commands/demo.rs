@@ -97,8 +97,8 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
     for (partner, name) in [("vnpay", "VNPAY"), ("momo", "MoMo"), ("zalopay", "ZaloPay")] {
         stage.at_the_partners_page(partner, &format!("a fee, paid at {name}")).await?;
     }
-    stage.into_an_account("sepay", "a bank account that SePay watches").await?;
-    stage.into_an_account("directbank", "a bank that signs what it reports").await?;
+    stage.by_transfer_to("sepay", "a bank account that SePay watches").await?;
+    stage.by_transfer_to("directbank", "a bank that signs what it reports").await?;
     stage.twice().await?;
     stage.wrong_amount().await?;
     stage.in_parts().await?;

@@ -73,7 +73,7 @@ impl Stage {
     }
 
     /// A transfer to an account of another bank than the one whose orders everybody gets.
-    pub async fn into_an_account(
+    pub async fn by_transfer_to(
         &mut self,
         partner: &str,
         what: &str,
@@ -130,7 +130,7 @@ impl Stage {
 
     pub async fn taken_back(&mut self) -> Result<(), DemoError> {
         let what = "a bank that takes it back";
-        let (invoice, did) = self.into_an_account("directbank", what).await?;
+        let (invoice, did) = self.by_transfer_to("directbank", what).await?;
         let transaction = text(&did["transactions"][0], "transaction_id").to_owned();
         let path = format!("/v1/settlements/{transaction}/reversal");
         let by = format!("R-{transaction}");
