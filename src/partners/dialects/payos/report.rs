@@ -40,11 +40,9 @@ pub(super) fn report(data: &Object<'_>, order: Option<String>) -> Result<Report,
 }
 
 fn amount(data: &Object<'_>) -> Result<Money, Unheard> {
-    // It carries đồng alone; another currency is a mistake of somebody's, and no money of ours.
-    if data.filled("currency").is_some_and(|currency| currency != Currency::Vnd.as_str()) {
-        return Err(Unheard::Malformed { why: "currency: VND expected".to_owned() });
-    }
-    Money::parse(&data.text("amount").unwrap_or_default(), Currency::Vnd)
+    let currency = data.filled("currency").map_or(Ok(Currency::Vnd), |text| text.parse());
+    currency
+        .and_then(|currency| Money::parse(&data.text("amount").unwrap_or_default(), currency))
         .map_err(|e| Unheard::Malformed { why: format!("amount: {e}") })
         .and_then(|amount| {
             if amount.is_zero() {
