@@ -31,7 +31,6 @@ struct Line {
     command: Command,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one is read from the arguments, once")]
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Serves; with `--roles` only some of what there is to do.

@@ -234,10 +234,9 @@ fn lookups(language: Language) -> Vec<(&'static str, LookupPage)> {
         today,
         realm: Realm::Live,
     };
-    use LookupFault::{Amount, Code, Day, Reference};
     vec![
         ("form", LookupPage { form: LookupForm::default(), ..page(None, &[]) }),
-        ("faults", page(None, &[Code, Reference, Amount, Day])),
+        ("faults", page(None, &[LookupFault::Code, LookupFault::Reference, LookupFault::Amount, LookupFault::Day])),
         ("nothing-asked", page(None, &[LookupFault::Nothing])),
         ("paid", page(Some(Answer::Paid), &[])),
         ("rest", page(Some(Answer::WaitsForRest), &[])),

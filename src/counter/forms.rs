@@ -194,6 +194,9 @@ fn day(text: &str) -> Option<NaiveDate> {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+
+    use super::LookupFault::{Amount, Code, Day, Nothing, Reference};
     use super::*;
 
     fn form(bank: &str, number: &str, holder: &str) -> AccountForm {
@@ -230,7 +233,6 @@ mod tests {
             amount: amount.into(),
             day: day.into(),
         };
-        use rand::SeedableRng;
         let code = InvoiceCode::draw(&mut rand::rngs::StdRng::seed_from_u64(1));
         let typed = format!(" {} ", code.as_str().to_lowercase());
         assert_eq!(form(&typed, "", "", "").read().expect("a question").code, Some(code));
@@ -243,7 +245,6 @@ mod tests {
             let read = form("", "FT12", amount, "2026-11-22").read().expect("a question");
             assert_eq!(read.payment.expect("a payment").amount, Money::vnd(150_000), "{amount}");
         }
-        use LookupFault::{Amount, Code, Day, Nothing, Reference};
         assert_eq!(form("", " ", "1", "x").read(), Err(vec![Nothing]));
         assert_eq!(form("PG1", "", "", "").read(), Err(vec![Code]));
         assert_eq!(form("", "'; drop", "-5", "soon").read(), Err(vec![Reference, Amount, Day]));

@@ -104,10 +104,9 @@ impl Counter {
     }
 
     /// One more look at a page.
-    pub fn allow_view(&self, viewer: &Viewer, given: &HeaderMap) -> Result<(), Response> {
+    pub fn allow_view(&self, viewer: &Viewer, given: &HeaderMap) -> Result<(), Problem> {
         let address = self.address(viewer, given);
-        let allowed = self.doors.allow_address(&address, VIEWS_PER_SECOND);
-        allowed.map_err(IntoResponse::into_response)
+        self.doors.allow_address(&address, VIEWS_PER_SECOND)
     }
 
     /// The invoice that a token opens: its code finds it, its secret is compared in constant time.
@@ -178,7 +177,7 @@ async fn show(
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
     if let Err(refused) = counter.allow_view(&viewer, &given) {
-        return refused;
+        return refused.into_response();
     }
     let known = match counter.known(&token).await {
         Ok(Some(found)) => found,
@@ -209,7 +208,7 @@ async fn choose(
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
     if let Err(refused) = counter.allow_view(&viewer, &given) {
-        return refused;
+        return refused.into_response();
     }
     let address = counter.address(&viewer, &given);
     let invoice = match counter.open(&token).await {

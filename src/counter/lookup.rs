@@ -61,7 +61,7 @@ pub fn of_payment(found: Reported) -> Answer {
     match (found.outcome, found.invoice) {
         (Applied | AppliedLate | Overpaid | Held | Noted, Some(Status::Paid)) => Answer::Paid,
         (Held, Some(Status::Issued | Status::Pending)) => Answer::WaitsForRest,
-        (RefundDue, _) | (Held, _) => Answer::DueBack,
+        (RefundDue | Held, _) => Answer::DueBack,
         (Applied | AppliedLate | Overpaid | Noted | Suspense | SuspectedDuplicate, _) => {
             Answer::LookedInto
         }
@@ -177,9 +177,8 @@ async fn by_number(
     let orders = store::orders_of_number(conn, &sought).await?;
     let by = usually_by(payment.day);
     Ok(orders.into_iter().next().map(|(order, invoice)| match (order, invoice) {
-        (AttemptStatus::Unknown, _) => Answer::LookedInto,
         (AttemptStatus::Succeeded, Status::Paid) => Answer::Paid,
-        (AttemptStatus::Succeeded, _) => Answer::LookedInto,
+        (AttemptStatus::Succeeded | AttemptStatus::Unknown, _) => Answer::LookedInto,
         _ if today <= by => Answer::NotYet { by },
         _ => Answer::Nothing,
     }))

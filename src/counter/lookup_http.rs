@@ -30,7 +30,7 @@ pub async fn show(
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
     if let Err(problem) = counter.allow_view(&viewer, &given) {
-        return problem;
+        return problem.into_response();
     }
     let form = LookupForm { code: asked.code.chars().take(32).collect(), ..LookupForm::default() };
     page(&counter, language, StatusCode::OK, form, Vec::new(), None)

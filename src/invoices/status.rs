@@ -130,9 +130,9 @@ impl AttemptStatus {
                 Ok(Succeeded)
             }
             (Created | Sent | AwaitingPayer | Unknown, AttemptStep::Fail) => Ok(Failed),
-            (Created | Sent | AwaitingPayer, AttemptStep::Expire) => Ok(Expired),
+            (Created | Sent | AwaitingPayer, AttemptStep::Expire)
+            | (Sent | Unknown, AttemptStep::Lapse) => Ok(Expired),
             (Sent | AwaitingPayer, AttemptStep::LoseSight) => Ok(Unknown),
-            (Sent | Unknown, AttemptStep::Lapse) => Ok(Expired),
             (from, step) => Err(WrongAttemptStep { from, step }),
         }
     }

@@ -105,16 +105,16 @@ impl Tally {
         self.errors.fetch_add(1, Ordering::Relaxed);
         self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
     }
+}
 
-    fn measured(&self, latencies: Vec<u64>, window: Duration) -> Measured {
-        Measured {
-            operations: latencies.len() as u64,
-            window_us: micros(window),
-            latencies,
-            errors: 0,
-            first_error: None,
-            cpu: Cpu::default(),
-        }
+fn measured(latencies: Vec<u64>, window: Duration) -> Measured {
+    Measured {
+        operations: latencies.len() as u64,
+        window_us: micros(window),
+        latencies,
+        errors: 0,
+        first_error: None,
+        cpu: Cpu::default(),
     }
 }
 
@@ -167,10 +167,10 @@ pub async fn run(
         behave(stage, partner, 0).await?;
     }
     let channels = CHANNELS.iter().zip(tallies).map(|(channel, tally)| {
-        let mut known = tally.measured(Tally::taken(&tally.known), window);
+        let mut known = measured(Tally::taken(&tally.known), window);
         known.errors = tally.errors.load(Ordering::Relaxed);
         known.first_error = tally.first_error.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let notified = tally.measured(Tally::taken(&tally.notified), window);
+        let notified = measured(Tally::taken(&tally.notified), window);
         OfChannel { partner: channel.partner, share: channel.share, known, notified }
     });
     Ok(Mixed { slow: slow.map(str::to_owned), channels: channels.collect() })
