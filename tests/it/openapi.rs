@@ -651,8 +651,11 @@ async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
     doors.call(Approver, &format!("{exchanges}?colour=red"), &nothing, 422).await;
     let owner = doors.scratch.owner().await;
     let attempt: uuid::Uuid = sqlx::query_scalar(
-        "update attempt set status = 'unknown', created_at = created_at - interval '9 hours'
-          where invoice_id = $1::uuid returning attempt_id",
+        "insert into attempt (attempt_id, invoice_id, partner, reference, amount, currency,
+                              created_at, expires_at, status, status_since)
+         values (gen_random_uuid(), $1::uuid, 'samplebank', 'R-1', 150000, 'VND',
+                 now() - interval '9 hours', now() - interval '8 hours', 'unknown', now())
+         returning attempt_id",
     )
     .bind(invoice)
     .fetch_one(&owner)
