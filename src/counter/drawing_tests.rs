@@ -236,7 +236,13 @@ fn lookups(language: Language) -> Vec<(&'static str, LookupPage)> {
     };
     vec![
         ("form", LookupPage { form: LookupForm::default(), ..page(None, &[]) }),
-        ("faults", page(None, &[LookupFault::Code, LookupFault::Reference, LookupFault::Amount, LookupFault::Day])),
+        (
+            "faults",
+            page(
+                None,
+                &[LookupFault::Code, LookupFault::Reference, LookupFault::Amount, LookupFault::Day],
+            ),
+        ),
         ("nothing-asked", page(None, &[LookupFault::Nothing])),
         ("paid", page(Some(Answer::Paid), &[])),
         ("rest", page(Some(Answer::WaitsForRest), &[])),

@@ -24,6 +24,7 @@ use crate::invoices::status::AttemptStatus;
 use crate::invoices::store;
 use crate::mail::Mailing;
 use crate::partners::dialects::Channel;
+use crate::platform::problem::Problem;
 use crate::refunds;
 use crate::refunds::name_account::{self, Naming};
 use crate::registers::directory::Directory;
