@@ -496,7 +496,7 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Portal, &since_path, &since, 409).await;
     doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
 
-    refunds_by_officers(&mut doors, (&id, &text(&refund, "id").to_owned()), &code).await;
+    refunds_by_officers(&mut doors, (&id, text(&refund, "id")), &code).await;
 
     // The bank takes its word back.
     let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
