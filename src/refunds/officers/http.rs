@@ -11,23 +11,20 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::finish::Ended;
+use super::forms::{
+    BankedRequest, OfficerRefundRequest, RefundAccountRequest, RefundEndRequest, is_text,
+};
 use super::kind::About;
 use super::list::{Filter, Seen};
 use super::{Desk, OfficerError};
-use crate::invoices::view::MoneySchema;
-use crate::partners::dialects::CounterAccount;
 use crate::people::http::told;
 use crate::people::officer::{Officer, PeopleDoor};
 use crate::platform::http::{BODY, link_next, query, read_body, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::refunds::account_approval::APPROVE;
-use crate::refunds::finish::End;
-use crate::refunds::http::{RefundLineRequest, RefundRequest};
 use crate::refunds::status::RefundStatus;
 use crate::refunds::view::RefundView;
 use crate::vocabulary::ids::{ApprovalId, InvoiceId, RefundId, SettlementId};
-use crate::vocabulary::money::Money;
 
 const MOST: i64 = 500;
 const USUAL: i64 = 100;
@@ -72,69 +69,6 @@ struct RefundsQuery {
     cursor: Option<String>,
     /// At most so many, 1 to 500; 100 when it is not given.
     limit: Option<String>,
-}
-
-/// A refund that an officer asks for.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct OfficerRefundRequest {
-    /// Of which invoice.
-    invoice: Uuid,
-    /// So much, taken from the lines in their order.
-    #[serde(default)]
-    #[schema(value_type = Option<MoneySchema>)]
-    amount: Option<Money>,
-    /// So much of each of these lines.
-    #[serde(default)]
-    lines: Option<Vec<RefundLineRequest>>,
-    /// Why, 1 to 200 characters.
-    reason: String,
-    /// The invoice's `refundable` as it was read: the guard.
-    #[schema(value_type = MoneySchema)]
-    refundable: Money,
-    /// Of which settlement; the one with the most left unless told.
-    #[serde(default)]
-    settlement: Option<Uuid>,
-}
-
-/// The account that a payer names.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RefundAccountRequest {
-    /// The bank's six digits at NAPAS.
-    #[schema(example = "970436")]
-    bank: String,
-    /// The account's number, 4 to 34 letters and digits.
-    #[schema(example = "0099887766")]
-    number: String,
-    /// Its holder, 1 to 140 characters.
-    #[schema(example = "NGUYEN THI MAU")]
-    name: String,
-}
-
-/// How a refund ended.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RefundEndRequest {
-    /// `confirmed`: the payer has the money. `failed`: no money moved, and none will.
-    #[serde(rename = "as")]
-    #[schema(value_type = String, example = "confirmed")]
-    ended: Ended,
-    /// The bank's id of it when it is confirmed.
-    #[serde(default)]
-    transaction: Option<String>,
-    /// Why it failed, in the bank's words: needed then.
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// Where a settlement was seen.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct BankedRequest {
-    /// The bank account it was seen on; the collecting account itself unless told.
-    #[serde(default)]
-    bank_account: Option<String>,
 }
 
 /// What waits for another person.
@@ -192,11 +126,6 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     let body = read_body(body, &parts.headers, BODY).await?;
     read_json(&parts.headers, &body)
-}
-
-fn is_text(text: &str, most: usize) -> bool {
-    let length = text.chars().count();
-    (1..=most).contains(&length) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
 /// Refunds of the agencies in the scope of who is signed in, newest first.
@@ -274,15 +203,7 @@ async fn ask(
     request: Request,
 ) -> Result<Response, Problem> {
     let given: OfficerRefundRequest = read(request).await?;
-    let invoice = InvoiceId(given.invoice);
-    let asked = RefundRequest {
-        amount: given.amount,
-        lines: given.lines,
-        reason: given.reason,
-        refundable: given.refundable,
-        settlement: given.settlement,
-    };
-    let (refund, approval) = doors.desk.ask(&officer, &asked.wanted(None, invoice)?).await?;
+    let (refund, approval) = doors.desk.ask(&officer, &given.wanted()?).await?;
     let mut conn = doors.people.pool.acquire().await?;
     let seen = doors.desk.seen(&mut conn, refund).await?;
     Ok(told(&officer.email, StatusCode::CREATED, &doors.view(&seen, Some(approval))))
@@ -325,21 +246,7 @@ async fn name_account(
     request: Request,
 ) -> Result<Response, Problem> {
     let given: RefundAccountRequest = read(request).await?;
-    let mut errors = Vec::new();
-    if given.bank.len() != 6 || !given.bank.bytes().all(|b| b.is_ascii_digit()) {
-        errors.push(FieldError::new("/bank", "must be the bank's six digits at NAPAS"));
-    }
-    let number = (4..=34).contains(&given.number.len());
-    if !number || !given.number.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        errors.push(FieldError::new("/number", "must have 4 to 34 letters and digits"));
-    }
-    if !is_text(&given.name, 140) {
-        errors.push(FieldError::new("/name", "must have 1 to 140 characters"));
-    }
-    if !errors.is_empty() {
-        return Err(Problem::invalid(errors));
-    }
-    let account = CounterAccount { bank: given.bank, number: given.number, name: given.name };
+    let account = given.account()?;
     let id = RefundId(parse(&id)?);
     let approval = doors.desk.name_account(&officer, id, &account).await?;
     Ok(waits(&officer, APPROVE, approval))
@@ -365,23 +272,7 @@ async fn end(
     request: Request,
 ) -> Result<Response, Problem> {
     let given: RefundEndRequest = read(request).await?;
-    let mut errors = Vec::new();
-    let long = |text: &Option<String>| text.as_deref().is_some_and(|text| !is_text(text, 200));
-    if long(&given.transaction) || (given.ended == Ended::Failed && given.transaction.is_some()) {
-        let detail = "has 1 to 200 characters, and only when it is confirmed";
-        errors.push(FieldError::new("/transaction", detail));
-    }
-    if long(&given.reason) || (given.ended == Ended::Failed) != given.reason.is_some() {
-        let detail = "has 1 to 200 characters when it failed, and only then";
-        errors.push(FieldError::new("/reason", detail));
-    }
-    if !errors.is_empty() {
-        return Err(Problem::invalid(errors));
-    }
-    let end = match given.ended {
-        Ended::Confirmed => End::Confirmed { partner_refund: given.transaction },
-        Ended::Failed => End::Failed { code: given.reason.unwrap_or_default() },
-    };
+    let end = given.end()?;
     let approval = doors.desk.finish(&officer, RefundId(parse(&id)?), &end).await?;
     Ok(waits(&officer, About::Finish.as_str(), approval))
 }
@@ -406,11 +297,7 @@ async fn banked(
     request: Request,
 ) -> Result<Response, Problem> {
     let given: BankedRequest = read(request).await?;
-    let account = given.bank_account.as_deref();
-    if account.is_some_and(|account| !is_text(account, 40)) {
-        let error = FieldError::new("/bank_account", "must have 1 to 40 characters");
-        return Err(Problem::invalid(vec![error]));
-    }
+    let account = given.account()?;
     let id = SettlementId(parse(&id)?);
     let approval = doors.desk.banked(&officer, id, account).await?;
     Ok(waits(&officer, About::Banked.as_str(), approval))

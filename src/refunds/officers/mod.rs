@@ -10,6 +10,7 @@ pub mod account;
 pub mod approve;
 pub mod banked;
 pub mod finish;
+mod forms;
 pub mod http;
 pub mod kind;
 pub mod list;
