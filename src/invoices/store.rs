@@ -45,16 +45,31 @@ pub async fn standing_orders_end(
     if invoices.is_empty() {
         return Ok(Vec::new());
     }
-    let ended = sqlx::query!(
-        r#"update attempt set status = 'expired', status_since = $2
-          where attempt_id in (
+    // Looked up invoice by invoice: a plan made while there were no attempts would read them all.
+    let standing = sqlx::query_scalar!(
+        "select a.attempt_id
+           from unnest($1::uuid[]) i(id)
+          cross join lateral (
                 select attempt_id from attempt
-                 where invoice_id = any($1) and payer_ip = '0.0.0.0'
-                   and status in ('created', 'awaiting_payer')
+                 where invoice_id = i.id and payer_ip = '0.0.0.0'
+                   and status in ('created', 'awaiting_payer') offset 0) a",
+        invoices
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    if standing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ended = sqlx::query!(
+        r#"with locked as materialized (
+                select attempt_id from attempt where attempt_id = any($1)
                  order by attempt_id for no key update)
+         update attempt set status = 'expired', status_since = $2
+          where attempt_id = any($1) and status in ('created', 'awaiting_payer')
+            and exists (select from locked)
          returning attempt_id,
                    coalesce(instruction ->> 'partner_order', '') <> '' as "held_open!""#,
-        invoices,
+        &standing,
         now
     )
     .fetch_all(conn)

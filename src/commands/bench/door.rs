@@ -10,7 +10,7 @@ use super::load::{self, Done, Measured, micros};
 use super::{BenchError, Stage, watch};
 
 /// Callers of a closed loop.
-pub const CALLERS: usize = 64;
+pub const CALLERS: usize = 128;
 /// The partner that settles by the signed API, and its sample account.
 const PARTNER: &str = "directbank";
 const ACCOUNT: &str = "0011009988776";
