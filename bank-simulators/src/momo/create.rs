@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{app::World, clock};
 
-/// The documented life of a payUrl in the token flow, taken for all [unverified].
+/// The documented life of a payUrl in the token flow, taken for all (unverified).
 const LIVES_MINUTES: i64 = 15;
 const TYPES: [&str; 5] =
     ["captureWallet", "payWithMethod", "payWithATM", "payWithCC", "linkWallet"];

@@ -15,7 +15,7 @@ use crate::{
     signing,
 };
 
-/// No schedule is documented for payments: that of MoMo's event product is taken [unverified].
+/// No schedule is documented for payments: that of MoMo's event product is taken (unverified).
 const PAUSES_SECONDS: &[u64] = &[30, 300, 900];
 
 fn result(settings: &Settings, order: &Order, done: &Payment, form: Form) -> Value {

@@ -44,9 +44,9 @@ impl Told {
 
 /// App maintenance.
 pub const MAINTENANCE: i64 = -33;
-/// `app_trans_id` exists; of a repeated `m_refund_id` the same is assumed [unverified].
+/// `app_trans_id` exists; of a repeated `m_refund_id` the same is assumed (unverified).
 pub const EXISTS: i64 = -68;
-/// No such order or refund [unverified].
+/// No such order or refund (unverified).
 pub const NOT_FOUND: i64 = -101;
 /// Invalid argument.
 pub const INVALID: i64 = -401;

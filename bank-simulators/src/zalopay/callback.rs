@@ -12,7 +12,7 @@ use crate::{
     signing,
 };
 
-/// At most three calls more; the pauses are not published [unverified].
+/// At most three calls more; the pauses are not published (unverified).
 const PAUSES_SECONDS: &[u64] = &[60, 60, 60];
 /// The wallet's own account as the way to pay.
 const CHANNEL: i64 = 38;

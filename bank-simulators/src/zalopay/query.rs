@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{app::World, clock};
 
-/// An order whose time is over [unverified].
+/// An order whose time is over (unverified).
 const EXPIRED: i64 = -54;
 
 /// Answers a question whose mac was right.

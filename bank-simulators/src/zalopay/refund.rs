@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{app::World, clock};
 
-/// Above what is left to give back [unverified].
+/// Above what is left to give back (unverified).
 const TOO_MUCH: i64 = -13;
 
 /// Takes a refund whose mac was right.

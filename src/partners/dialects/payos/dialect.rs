@@ -16,9 +16,9 @@ use crate::vocabulary::codes::InvoiceCode;
 
 /// The largest integer that a JavaScript client holds exactly.
 const LARGEST_ORDER_CODE: u64 = (1 << 53) - 1;
-/// "No such order" [unverified].
+/// "No such order" (unverified).
 const NO_SUCH_ORDER: &str = "101";
-/// "Order code taken": ours from before, when an answer was lost [unverified].
+/// "Order code taken": ours from before, when an answer was lost (unverified).
 const ORDER_CODE_TAKEN: &str = "231";
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@
 //! after that, asking comes before asking again.
 //!
 //! querydr knows no refund by our reference: it names the payment, and the answer is about the
-//! payment or about its newest refund [unverified]. So an answer is taken as the word about this
+//! payment or about its newest refund (unverified). So an answer is taken as the word about this
 //! refund only when it cannot be another one: there is one full refund of a payment, and of partial
 //! ones that whose description we wrote. Anything else is unknown, and a person looks.
 
