@@ -350,7 +350,8 @@ fn written(text: &str) -> Vec<String> {
             ("truncate", table) => table,
             // `for update`, `on conflict do update` and `for no key update` name no table.
             ("update", table)
-                if table != "set" && (at(place + 2) == "set" || at(place + 3) == "set") =>
+                if !["set", "update"].contains(&table)
+                    && (at(place + 2) == "set" || at(place + 3) == "set") =>
             {
                 table
             }
@@ -368,6 +369,7 @@ fn a_table_is_written_by_its_owner_alone() {
         ["a", "c"]
     );
     assert_eq!(written("select 1 from a order by b for update skip locked"), [""; 0]);
+    assert_eq!(written("(select 1 from a for no key update) update b set c = 1"), ["b"]);
     assert_eq!(written("insert into a values (1) on conflict (b) do update set c = 1"), ["a"]);
     let owner_of = |table: &str| {
         OWNERS.iter().find(|(_, tables)| tables.contains(&table)).map(|(room, _)| *room)
