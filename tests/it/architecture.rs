@@ -13,7 +13,11 @@ const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
     &["operations"],
     &["compat"],
-    &["desk", "counter", "notices", "reconciliation", "receipts"],
+    &["desk"],
+    &["days", "statistics"],
+    &["counter", "notices", "payover", "receipts"],
+    &["reconciliation"],
+    &["statements"],
     &["dispatch", "mail", "refunds"],
     &["settlements"],
     &["invoices", "breaks"],
@@ -65,6 +69,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
     ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
+    (
+        "statements",
+        &["statement", "statement_file", "statement_file_piece", "statement_line"],
+    ),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 

@@ -1,0 +1,121 @@
+-- Files that banks and partners send, and what they say: statements of accounts, reports of what a
+-- partner collected, and their lines. What was received is kept as it came.
+
+create table statement_file (
+    file_id uuid primary key,
+    -- Of the bytes as they came: the same again is the same file.
+    sha256 bytea not null,
+    -- Whose file it is; empty while nobody knows.
+    partner text not null default '',
+    name text not null,
+    -- Where it came in.
+    source text not null,
+    received_by text not null,
+    received_at timestamptz not null,
+    size bigint not null,
+    -- camt.053.001.08, mt940, the name of a report mapping; empty when it could not be told.
+    format text not null default '',
+    -- From here on it changes.
+    state text not null default 'received',
+    state_since timestamptz not null,
+    -- What was found: the answer its sender got, and gets again.
+    verdict jsonb,
+    constraint statement_file_content_once unique (sha256),
+    constraint statement_file_sha256_length check (length(sha256) = 32),
+    constraint statement_file_size check (size >= 0),
+    constraint statement_file_source check (source in ('desk', 'api', 'command', 'folder')),
+    -- received ─▶ staged ─▶ booked ─▶ superseded; staged ─▶ quarantined ─▶ booked | rejected.
+    constraint statement_file_state check (state in
+        ('received', 'staged', 'quarantined', 'rejected', 'booked', 'noted', 'superseded'))
+);
+create index statement_file_received_idx on statement_file (received_at);
+
+-- The bytes of a file, in pieces.
+create table statement_file_piece (
+    file_id uuid not null,
+    place integer not null,
+    bytes bytea not null,
+    constraint statement_file_piece_pkey primary key (file_id, place),
+    constraint statement_file_piece_file_fkey foreign key (file_id) references statement_file
+);
+
+-- One statement of one account, or one report of one partner.
+create table statement (
+    statement_id uuid primary key,
+    file_id uuid not null,
+    -- account: movements of a bank account; report: what a partner says that it collected.
+    kind text not null,
+    partner text not null,
+    -- The bank account's number; of a report the collecting account that it is about.
+    account text not null,
+    -- The statement's id in its sender's words.
+    reference text not null,
+    -- Its running number, when its sender counts.
+    number bigint,
+    -- The business day that it is of: the last day that it covers.
+    day date not null,
+    currency text not null,
+    -- Balances with their sign, credit positive; a report has none.
+    opening numeric,
+    closing numeric,
+    lines bigint not null,
+    -- The sum of its booked lines with their sign, credit positive.
+    total numeric not null,
+    state text not null default 'staged',
+    state_since timestamptz not null,
+    -- The earlier issue of the same statement that it stands in for.
+    supersedes uuid,
+    constraint statement_file_fkey foreign key (file_id) references statement_file,
+    constraint statement_supersedes_fkey foreign key (supersedes) references statement,
+    constraint statement_kind check (kind in ('account', 'report')),
+    constraint statement_state check (state in
+        ('staged', 'quarantined', 'booked', 'rejected', 'superseded')),
+    constraint statement_lines_counted check (lines >= 0)
+);
+-- A statement stands once; another issue of it takes its place.
+create unique index statement_stands_once on statement (kind, partner, account, reference)
+    where state in ('staged', 'booked');
+create index statement_file_idx on statement (file_id);
+create index statement_day_idx on statement (day, partner, account);
+
+-- One line: a movement of the account, or one collected payment of the report. Never updated.
+create table statement_line (
+    line_id bigint generated always as identity,
+    statement_id uuid not null,
+    -- Its place in the statement, from 1.
+    place integer not null,
+    -- payment, refund, reversal, payout (of ours, to the Treasury), lump (many payments in one
+    -- credit), fee, other.
+    nature text not null,
+    -- booked, or pending, information, future: kept and not matched. Of a report's line what the
+    -- partner says of the payment: success is booked, failed is failed.
+    standing text not null default 'booked',
+    -- With its sign: credit, money in, is positive. Gross.
+    amount numeric not null,
+    -- What the partner kept of it; 0 when it does not say.
+    fee numeric not null default 0,
+    value_date date not null,
+    -- The sender's own number of the movement; empty when it has none.
+    transaction_id text not null default '',
+    -- Our reference as the sender gives it back: EndToEndId, order id, payout line.
+    order_reference text not null default '',
+    -- The settlement batch that it belongs to, or pays.
+    batch text not null default '',
+    memo text not null default '',
+    -- The other account, masked.
+    counterparty text not null default '',
+    constraint statement_line_pkey primary key (line_id),
+    constraint statement_line_place_once unique (statement_id, place),
+    constraint statement_line_nature check (nature in
+        ('payment', 'refund', 'reversal', 'payout', 'lump', 'fee', 'other')),
+    constraint statement_line_standing check (standing in ('booked', 'pending', 'failed')),
+    constraint statement_line_amount check (abs(amount) < 1000000000000000),
+    constraint statement_line_fee check (fee >= 0)
+);
+
+grant select, insert on statement_file, statement_file_piece, statement, statement_line
+    to payclear_app;
+grant update (partner, format, state, state_since, verdict) on statement_file to payclear_app;
+grant update (state, state_since) on statement to payclear_app;
+grant select on statement_file, statement_file_piece, statement, statement_line
+    to payclear_auditor;

@@ -1,0 +1,1 @@
+//! The desk (bàn nghiệp vụ): the officers' and partners' pages. Reads; commands go through the rooms.

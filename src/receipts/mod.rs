@@ -1,0 +1,1 @@
+//! Receipts (biên lai): numbered, signed, checkable by anybody.

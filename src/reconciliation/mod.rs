@@ -1,0 +1,1 @@
+//! Reconciliation (đối soát): what banks and partners say in their files meets what was booked.

@@ -1,0 +1,1 @@
+//! Statistics (thống kê): what a monitoring centre measures, without personal data.
