@@ -92,6 +92,8 @@ crate::text_enum! {
 
 /// Exchanges with partners are kept so long for disputes.
 const EXCHANGES_KEPT_DAYS: i32 = 400;
+/// So many questions to partners are under way at once; more wait for their turn.
+const ASKED_AT_ONCE: usize = 1000;
 /// Under this name processes that take calls tell that they live.
 const REPLICAS: &str = "api";
 
@@ -632,8 +634,10 @@ impl App {
     async fn clock_role(self) {
         let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
         let mut pruned = None;
+        // What partners are being asked; left alone at the end, since all of it comes back.
+        let asking = TaskTracker::new();
         while !self.stop.is_cancelled() {
-            match self.sweep(&mut pruned).await {
+            match self.sweep(&asking, &mut pruned).await {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a sweep failed; trying again"),
             }
@@ -644,7 +648,11 @@ impl App {
         }
     }
 
-    async fn sweep(&self, pruned: &mut Option<tokio::time::Instant>) -> Result<(), sqlx::Error> {
+    async fn sweep(
+        &self,
+        asking: &TaskTracker,
+        pruned: &mut Option<tokio::time::Instant>,
+    ) -> Result<(), sqlx::Error> {
         {
             let mut conn = self.pool.acquire().await?;
             if lease::take(&mut conn, "clock", &self.holder).await?.is_none() {
@@ -662,11 +670,16 @@ impl App {
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);
         }
-        if let Err(error) = self.querying().sweep(&self.pool).await {
-            heard("asking partners", &error);
-        }
-        if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
-            heard("taking orders back", &error);
+        if asking.len() < ASKED_AT_ONCE {
+            if let Err(error) = self.querying().sweep(&self.pool, asking).await {
+                heard("asking partners", &error);
+            }
+            if let Err(error) = self.querying().cancel_sweep(&self.pool, asking).await {
+                heard("taking orders back", &error);
+            }
+            if let Err(error) = self.carrying().sweep_queries(asking).await {
+                heard("asking after refunds", &error);
+            }
         }
         if let Err(error) = expire_overdue(&self.pool, &self.kinds, &self.clock).await {
             heard("approvals", &error);
@@ -678,11 +691,11 @@ impl App {
         if let Err(error) = carrying.sweep_reversed().await {
             heard("refunds of what was taken back", &error);
         }
+        if let Err(error) = carrying.sweep_waiting().await {
+            heard("refunds that wait for a yes or no", &error);
+        }
         if let Err(error) = refunds::recover::resend_due(&self.pool, now).await {
             heard("refunds put off", &error);
-        }
-        if let Err(error) = carrying.sweep_queries().await {
-            heard("asking after refunds", &error);
         }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);

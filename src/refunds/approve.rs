@@ -40,6 +40,11 @@ pub enum ApproveError {
     /// The bank took the money back.
     #[error("the settlement was taken back")]
     TakenBack,
+    /// It is the Treasury's to pay by now.
+    #[error(
+        "line {0} was paid over to the Treasury since this was asked for: withdraw it and ask again"
+    )]
+    PaidOver(u32),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -83,7 +88,14 @@ pub async fn approve_in(
             Some(_) => {}
         }
     }
-    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund).await? {
+    if refund.kind == RefundKind::Paid {
+        let over = reads::lines_paid_over(conn, refund.invoice).await?;
+        let is_over = |line: u32| i32::try_from(line).is_ok_and(|line| over.contains(&line));
+        if let Some(share) = refund.shares.iter().find(|share| is_over(share.line)) {
+            return Err(ApproveError::PaidOver(share.line));
+        }
+    }
+    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund, now).await? {
         return Err(ApproveError::NoAccount);
     }
     let occasion = occasion(&refund, books, "refund_approved", by, now);

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use super::accounts;
-use super::approve::{ApproveError, approve_in};
-use super::refund::Refund;
+use super::approve::{ApproveError, approve_in, refuse_in};
+use super::refund::{Refund, RefundKind};
 use super::request::{RequestError, Wanted, request_in};
 use super::send::Orders;
 use super::store::{self, reads};
@@ -52,7 +53,7 @@ impl From<ApproveError> for Problem {
         let told = error.to_string();
         match error {
             ApproveError::NotFound => Self::new(ProblemType::NotFound),
-            ApproveError::WrongStep(_) | ApproveError::TakenBack => {
+            ApproveError::WrongStep(_) | ApproveError::TakenBack | ApproveError::PaidOver(_) => {
                 Self::new(ProblemType::WrongState).detail(told)
             }
             ApproveError::SamePerson => Self::new(ProblemType::Forbidden).detail(told),
@@ -68,10 +69,11 @@ impl From<ApproveError> for Problem {
 pub(super) async fn released(
     conn: &mut PgConnection,
     refund: &Refund,
+    now: DateTime<Utc>,
 ) -> Result<Released, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let banked = facts.is_some_and(|facts| facts.banked_by.is_some());
-    Ok(Released { banked, account: accounts::is_known(conn, refund).await? })
+    Ok(Released { banked, account: accounts::is_known(conn, refund, now).await? })
 }
 
 impl Refunding {
@@ -81,7 +83,7 @@ impl Refunding {
         conn: &mut PgConnection,
         refund: &Refund,
     ) -> Result<Vec<u8>, sqlx::Error> {
-        let released = released(conn, refund).await?;
+        let released = released(conn, refund, self.clock.now()).await?;
         Ok(RefundView::of(refund, released, &self.orders.public_url).to_json())
     }
 
@@ -134,6 +136,37 @@ impl Refunding {
         admission::store_in(&mut tx, &[(admission, &answer)], now).await?;
         tx.commit().await?;
         outbox::WRITTEN.notify_one();
+        Ok(answer)
+    }
+
+    /// Withdraws a refund that waits for its approval; what it had claimed is left again.
+    pub async fn withdraw(
+        &self,
+        portal: &str,
+        id: RefundId,
+        by: &str,
+        admission: &Admission,
+    ) -> Result<StoredAnswer, Problem> {
+        let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
+        let mut tx = self.pool.begin().await?;
+        if let Some(stored) = admitted(&mut tx, admission).await? {
+            tx.commit().await?;
+            return Ok(stored);
+        }
+        let refund = of_portal(&mut tx, portal, id).await?;
+        // What is due back is not the portal's to keep.
+        if refund.kind == RefundKind::Surplus {
+            let why = "what is due back to the payer cannot be withdrawn";
+            return Err(Problem::new(ProblemType::Forbidden).detail(why));
+        }
+        let answer = match refuse_in(&mut tx, id, "withdrawn by the portal", by, now).await {
+            Ok(refund) => {
+                StoredAnswer { status: 200, body: self.rendered(&mut tx, &refund).await? }
+            }
+            Err(error) => decided(error.into())?,
+        };
+        admission::store_in(&mut tx, &[(admission, &answer)], now).await?;
+        tx.commit().await?;
         Ok(answer)
     }
 

@@ -172,7 +172,8 @@ impl Exporting {
             let debtor =
                 Debtor { number: of.number.clone(), name: of.holder.clone(), bank: of.bin.clone() };
             // Approval asks for the account, and one that is there stays there.
-            let Some(to) = accounts::of_refund(conn, &self.keys, refund).await? else {
+            let Some(to) = accounts::of_refund(conn, &self.keys, refund, batch.made_at).await?
+            else {
                 return Err(ExportError::Store(sqlx::Error::RowNotFound));
             };
             let invoice = invoice_store::invoice_read(conn, refund.invoice).await?;

@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<RefundDoors> {
         .routes(routes!(ask, list))
         .routes(routes!(read_one))
         .routes(routes!(approve))
+        .routes(routes!(withdraw))
 }
 
 /// So much of one line.
@@ -198,4 +199,26 @@ async fn approve(
     let by = format!("key/{}", write.admission.nonce.key_id);
     let id = RefundId(parse(&id)?);
     Ok(answer(doors.refunding.approve(portal, id, &by, &write.admission).await?))
+}
+
+/// Withdraw a refund
+///
+/// Strongly consistent: a refund that waits for its approval is refused, and what it asked for can be
+/// asked for anew. Any key of the portal signs; what is due back to a payer cannot be withdrawn.
+#[utoipa::path(post, path = "/v1/refunds/{id}/withdraw", tag = "refunds",
+    params(("id" = Uuid, Path, description = "The refund"),
+           ("idempotency-key" = String, Header, description = "One fresh key for each request")),
+    responses(
+        (status = 200, description = "Withdrawn: `refused`", body = RefundView),
+        (status = "4XX", description = "Refused; nothing was written", body = ProblemBody, content_type = PROBLEM_JSON)))]
+async fn withdraw(
+    State(doors): State<RefundDoors>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let write = doors.doors.signed_write(request, BODY).await?;
+    let portal = only_portals(&write.caller)?;
+    let by = format!("key/{}", write.admission.nonce.key_id);
+    let id = RefundId(parse(&id)?);
+    Ok(answer(doors.refunding.withdraw(portal, id, &by, &write.admission).await?))
 }

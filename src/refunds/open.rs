@@ -25,12 +25,19 @@ impl Carrying {
         let now = self.clock.now();
         let invoices = due::take(&self.pool, due::REFUND_OPEN, now, SWEEP).await?;
         for invoice in &invoices {
-            let mut tx = self.pool.begin().await?;
-            self.open_in(&mut tx, *invoice, now).await?;
-            due::done_in(&mut tx, due::REFUND_OPEN, &[*invoice]).await?;
-            tx.commit().await?;
+            // One that cannot be opened holds up no other; it comes back.
+            if let Err(error) = self.open_of(*invoice, now).await {
+                tracing::error!(invoice.id = %invoice, %error, "what is due back was not opened");
+            }
         }
         Ok(invoices.len())
+    }
+
+    async fn open_of(&self, invoice: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        self.open_in(&mut tx, invoice, now).await?;
+        due::done_in(&mut tx, due::REFUND_OPEN, &[invoice]).await?;
+        tx.commit().await
     }
 
     async fn open_in(
@@ -89,12 +96,23 @@ impl Carrying {
         let now = self.clock.now();
         let settlements = due::take(&self.pool, due::REFUND_REVERSED, now, SWEEP).await?;
         for settlement in &settlements {
-            let mut tx = self.pool.begin().await?;
-            taken_back_in(&mut tx, SettlementId(*settlement), now).await?;
-            due::done_in(&mut tx, due::REFUND_REVERSED, &[*settlement]).await?;
-            tx.commit().await?;
+            if let Err(error) = self.look_at_reversed(*settlement, now).await {
+                tracing::error!(settlement.id = %settlement, %error,
+                    "the refunds of what was taken back were not looked at");
+            }
         }
         Ok(settlements.len())
+    }
+
+    async fn look_at_reversed(
+        &self,
+        settlement: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        taken_back_in(&mut tx, SettlementId(settlement), now).await?;
+        due::done_in(&mut tx, due::REFUND_REVERSED, &[settlement]).await?;
+        tx.commit().await
     }
 }
 

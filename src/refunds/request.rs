@@ -1,7 +1,7 @@
 //! Asking for a refund of what an invoice was paid: by its portal, or by an officer. Never more than
 //! is left, and only by who has seen what is left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
 
 use super::refund::{Refund, RefundKind, RefundMethod, RefundShare, Source, Step};
@@ -11,10 +11,13 @@ use super::store::{self, reads};
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::Status;
 use crate::invoices::store as invoice_store;
-use crate::platform::event;
 use crate::platform::problem::FieldError;
+use crate::platform::{due, event};
 use crate::vocabulary::ids::{InvoiceId, RefundId, SettlementId};
 use crate::vocabulary::money::Money;
+
+/// What nobody has approved or refused after so long is a case.
+pub const WAITS_FOR: Duration = Duration::days(7);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -142,6 +145,7 @@ pub async fn request_in(
     invoice.sequence += 1;
     invoice_store::invoices_update(conn, &[&invoice]).await?;
     store::refund_insert(conn, &refund).await?;
+    due::put_in(conn, due::REFUND_WAITS, refund.id.0, now + WAITS_FOR).await?;
     let step = refund.event(&invoice, "refund.requested", by, Step::OfInvoice(now));
     event::record_in(conn, &[step]).await?;
     metrics::counter!("payclear_refunds_total",

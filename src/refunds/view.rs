@@ -29,6 +29,9 @@ pub struct RefundLinks {
     /// POST here, signed with an approval key, while it waits for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     approve: Option<String>,
+    /// POST here to take it back, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdraw: Option<String>,
 }
 
 /// One amount that is given back.
@@ -124,6 +127,8 @@ impl<'a> RefundView<'a> {
             links: RefundLinks {
                 invoice: format!("{public_url}/v1/invoices/{}", refund.invoice),
                 approve: (waits && waits_for.is_none()).then(|| format!("{this}/approve")),
+                withdraw: (waits && refund.kind != RefundKind::Surplus)
+                    .then(|| format!("{this}/withdraw")),
                 this,
             },
         }

@@ -13,7 +13,9 @@ use crate::invoices::store as invoice_store;
 use crate::people::officer::Officer;
 use crate::platform::audit::By;
 use crate::refunds::paid_over::mark_in;
-use crate::refunds::store::reads;
+use crate::refunds::refund::{Refund, RefundKind};
+use crate::refunds::status::RefundStatus;
+use crate::refunds::store::{self, reads};
 use crate::vocabulary::ids::{ApprovalId, InvoiceId};
 
 /// What is decided on; none when the invoice has no such line.
@@ -79,6 +81,16 @@ pub(super) async fn apply_in(
     unchanged(approval, &content(&invoice, line).ok_or(ApplyError::Changed)?)?;
     if is_marked(conn, id, line).await? {
         return Err(ApplyError::Impossible("the line is marked already".to_owned()));
+    }
+    // What is on its way to the payer is not at the Treasury; if it fails it can be paid over.
+    let on_its_way = |refund: &Refund| {
+        matches!(refund.status, RefundStatus::Approved | RefundStatus::Sent)
+            && refund.kind == RefundKind::Paid
+            && refund.shares.iter().any(|share| share.line == line)
+    };
+    if store::refunds_of_invoice(conn, id).await?.iter().any(on_its_way) {
+        let why = "a refund of this line is on its way: wait for its end";
+        return Err(ApplyError::NotYet(why.to_owned()));
     }
     mark_in(conn, id, line, &approval.made_by, by.at).await?;
     Ok(())

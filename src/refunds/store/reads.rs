@@ -114,16 +114,19 @@ pub async fn settlement_facts(
     .await
 }
 
-/// The newest account of an invoice that a second person approved: its id and what is sealed.
+/// The newest account of an invoice that a second person had approved by a time: its id and what is
+/// sealed.
 pub async fn approved_account(
     conn: &mut PgConnection,
     invoice: InvoiceId,
+    by: DateTime<Utc>,
 ) -> Result<Option<(Uuid, Vec<u8>)>, sqlx::Error> {
     sqlx::query!(
         "select refund_account_id, sealed from refund_account
-          where invoice_id = $1 and approved_by is not null
+          where invoice_id = $1 and approved_at <= $2
           order by refund_account_id desc limit 1",
-        invoice.0
+        invoice.0,
+        by
     )
     .map(|row| (row.refund_account_id, row.sealed))
     .fetch_optional(conn)
