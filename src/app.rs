@@ -56,6 +56,9 @@ use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
     telemetry,
 };
+use crate::receipts::Receipts;
+use crate::receipts::officers::{About as ReceiptAbout, ReceiptKind};
+use crate::receipts::signer::BuiltIn;
 use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
@@ -71,7 +74,7 @@ use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    people, receipts, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -275,6 +278,7 @@ impl App {
             .merge(compat::http::routes(compat::http::CompatDoors {
                 doors: self.doors.clone(),
                 pool: self.pool.clone(),
+                receipts: self.receipts(),
                 issuing: self.issuing.clone(),
                 keys: Arc::clone(&self.keys),
                 settings: Arc::new(settings.clearing.clone()),
@@ -292,6 +296,7 @@ impl App {
                     clock: self.clock.clone(),
                     keys: Arc::clone(&self.keys),
                 },
+                receipts: self.receipts(),
                 mailing: self.mailing(),
                 limits: Arc::clone(&self.counter_limits),
                 realm: settings.realm,
@@ -371,8 +376,13 @@ impl App {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let receipts = receipts::http::routes().with_state(receipts::http::ReceiptDoors {
+            doors: self.doors.clone(),
+            people: self.people.clone(),
+            receipts: self.receipts(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let api = api.merge(refunds).merge(desk).merge(receipts);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -399,6 +409,9 @@ impl App {
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
+            let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+            let (directory, stop) = (self.directory.clone(), self.stop.clone());
+            work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -601,6 +614,21 @@ impl App {
         })
     }
 
+    /// Making receipts, and showing them.
+    pub fn receipts(&self) -> Receipts {
+        Receipts {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            signer: Arc::new(BuiltIn {
+                pool: self.pool.clone(),
+                clock: self.clock.clone(),
+                keys: Arc::clone(&self.keys),
+            }),
+            realm: self.settings.realm,
+            public_url: self.settings.http.public_url.as_str().into(),
+        }
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -788,6 +816,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(receipts::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -803,6 +832,8 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
+        Arc::new(ReceiptKind(ReceiptAbout::Cancel)),
+        Arc::new(ReceiptKind(ReceiptAbout::Replace)),
         Arc::new(RefundAccountKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))

@@ -298,6 +298,14 @@ pub fn not_found(language: Language) -> Result<String, askama::Error> {
     PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
 }
 
+/// No receipt has this code.
+pub fn no_receipt(language: Language) -> Result<String, askama::Error> {
+    let w = language.words();
+    let paragraphs = vec![w.receipt_not_found.to_string(), w.not_found_body.to_string()];
+    let frame = Frame::plain(language, w.title_not_found);
+    PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
+}
+
 /// Somebody asks too often.
 pub fn too_many(language: Language) -> Result<String, askama::Error> {
     let w = language.words();
