@@ -212,7 +212,7 @@ impl Report {
         let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Center);
         let title = Format::new().set_bold().set_font_size(14);
         let dong = Format::new().set_num_format("#,##0");
-        let sheet = book.add_worksheet_with_constant_memory();
+        let sheet = book.add_worksheet_with_constant_memory()?;
         sheet.set_name("01-TH-BLDT")?;
         for (place, width) in [6, 12, 12, 12, 12, 44, 16, 10, 14, 14, 26, 36, 20].iter().enumerate() {
             sheet.set_column_width(column(place), *width)?;

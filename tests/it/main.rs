@@ -47,6 +47,7 @@ mod partners_vnpay;
 mod partners_zalopay;
 mod pay_page;
 mod people;
+mod receipts;
 mod refunds;
 mod refunds_by_officers;
 mod registers;
