@@ -70,11 +70,12 @@ use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, receipts, refunds, settlements,
+    people, receipts, refunds, settlements, statistics,
 };
 
 crate::text_enum! {
@@ -302,6 +303,7 @@ impl App {
                 realm: settings.realm,
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(statistics::http::page_routes(self.statistics_doors()))
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
@@ -382,7 +384,8 @@ impl App {
             receipts: self.receipts(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk).merge(receipts);
+        let statistics = statistics::http::routes().with_state(self.statistics_doors());
+        let api = api.merge(refunds).merge(desk).merge(receipts).merge(statistics);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -411,7 +414,8 @@ impl App {
             work.spawn(self.clone().clock_role());
             let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
             let (directory, stop) = (self.directory.clone(), self.stop.clone());
-            work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop));
+            work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
+            work.spawn(self.statistics().run(self.holder.clone(), every, stop));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -629,6 +633,16 @@ impl App {
         }
     }
 
+    /// Counting.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
+    fn statistics_doors(&self) -> statistics::http::StatisticsDoors {
+        let header = &self.settings.http.client_address_header;
+        statistics::http::StatisticsDoors::new(self.doors.clone(), self.statistics(), header)
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -817,6 +831,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(receipts::http::routes().into_openapi());
+    document.merge(statistics::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
