@@ -56,5 +56,6 @@ mod schema;
 mod scratch;
 mod settlements;
 mod signatures;
+mod statistics;
 mod telemetry;
 mod totals;
