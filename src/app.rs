@@ -56,6 +56,9 @@ use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
     telemetry,
 };
+use crate::receipts::Receipts;
+use crate::receipts::officers::{About as ReceiptAbout, ReceiptKind};
+use crate::receipts::signer::BuiltIn;
 use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
@@ -67,11 +70,12 @@ use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    people, receipts, refunds, settlements, statistics,
 };
 
 crate::text_enum! {
@@ -277,6 +281,7 @@ impl App {
             .merge(compat::http::routes(compat::http::CompatDoors {
                 doors: self.doors.clone(),
                 pool: self.pool.clone(),
+                receipts: self.receipts(),
                 issuing: self.issuing.clone(),
                 keys: Arc::clone(&self.keys),
                 settings: Arc::new(settings.clearing.clone()),
@@ -294,11 +299,13 @@ impl App {
                     clock: self.clock.clone(),
                     keys: Arc::clone(&self.keys),
                 },
+                receipts: self.receipts(),
                 mailing: self.mailing(),
                 limits: Arc::clone(&self.counter_limits),
                 realm: settings.realm,
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(statistics::http::page_routes(self.statistics_doors()))
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
@@ -373,8 +380,14 @@ impl App {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let receipts = receipts::http::routes().with_state(receipts::http::ReceiptDoors {
+            doors: self.doors.clone(),
+            people: self.people.clone(),
+            receipts: self.receipts(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let statistics = statistics::http::routes().with_state(self.statistics_doors());
+        let api = api.merge(refunds).merge(desk).merge(receipts).merge(statistics);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -401,6 +414,10 @@ impl App {
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
+            let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+            let (directory, stop) = (self.directory.clone(), self.stop.clone());
+            work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
+            work.spawn(self.statistics().run(self.holder.clone(), every, stop));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -603,6 +620,31 @@ impl App {
         })
     }
 
+    /// Making receipts, and showing them.
+    pub fn receipts(&self) -> Receipts {
+        Receipts {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            signer: Arc::new(BuiltIn {
+                pool: self.pool.clone(),
+                clock: self.clock.clone(),
+                keys: Arc::clone(&self.keys),
+            }),
+            realm: self.settings.realm,
+            public_url: self.settings.http.public_url.as_str().into(),
+        }
+    }
+
+    /// Counting.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
+    fn statistics_doors(&self) -> statistics::http::StatisticsDoors {
+        let header = &self.settings.http.client_address_header;
+        statistics::http::StatisticsDoors::new(self.doors.clone(), self.statistics(), header)
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -801,6 +843,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(receipts::http::routes().into_openapi());
+    document.merge(statistics::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -816,6 +860,8 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
+        Arc::new(ReceiptKind(ReceiptAbout::Cancel)),
+        Arc::new(ReceiptKind(ReceiptAbout::Replace)),
         Arc::new(RefundAccountKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))

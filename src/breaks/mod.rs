@@ -29,6 +29,8 @@ text_enum! {
         Ambiguous = "B08",
         /// A refund that nobody can vouch for.
         RefundUnmatched = "B12",
+        /// Paid, and there is no receipt, or a number is missing in the run.
+        ReceiptGap = "B18",
         /// Money taken back by the bank.
         Reversed = "B13",
     }

@@ -7,6 +7,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
+use crate::receipts;
+use crate::receipts::gaps::ReceiptReport;
 use crate::platform::sequencer::{self, Chain, LastBatch};
 
 /// What to print.
@@ -44,6 +46,8 @@ pub struct Report {
     pub paid_without_settlement: i64,
     /// Settlements that are booked with another amount than they say.
     pub misbooked: i64,
+    /// Receipts.
+    pub receipts: ReceiptReport,
     /// Does everything hold?
     pub holds: bool,
 }
@@ -76,11 +80,13 @@ pub async fn verify(pool: &PgPool) -> Result<Report, sqlx::Error> {
     )
     .fetch_one(&mut *tx)
     .await?;
+    let receipts = receipts::gaps::verify(&mut tx).await?;
     let holds = ledger.holds()
         && chain.broken_at.is_none()
         && paid_without_settlement == 0
-        && misbooked == 0;
-    Ok(Report { ledger, chain, paid_without_settlement, misbooked, holds })
+        && misbooked == 0
+        && receipts.holds();
+    Ok(Report { ledger, chain, paid_without_settlement, misbooked, receipts, holds })
 }
 
 async fn chain(conn: &mut PgConnection) -> Result<ChainReport, sqlx::Error> {
@@ -176,6 +182,11 @@ pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Erro
         println!(
             "invoices: paid without exactly one settlement {}; settlements misbooked {}",
             report.paid_without_settlement, report.misbooked
+        );
+        let r = &report.receipts;
+        println!(
+            "receipts: payments passed over {}, receipts of no payment {}, numbers missing at {} places",
+            r.payments_without, r.without_payment, r.gaps
         );
         println!("verify: {}", if report.holds { "everything holds" } else { "NOT IN ORDER" });
     }

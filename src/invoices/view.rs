@@ -52,6 +52,9 @@ pub struct Links {
     /// Its refunds; POST here to ask for one, while something can be asked back.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<String>,
+    /// Its receipt, once it is paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// What one dossier owes for one fee.
@@ -159,6 +162,7 @@ impl<'a> InvoiceView<'a> {
                 pay: invoice.status.is_open().then(|| pay_url.clone()),
                 cancel: can(Step::Cancel).then(|| format!("{this}/cancel")),
                 refunds: (!invoice.refundable().is_zero()).then(|| format!("{this}/refunds")),
+                receipt: (invoice.status == Status::Paid).then(|| format!("{this}/receipt")),
                 this,
             },
             pay_url,

@@ -112,6 +112,46 @@ pub struct FeeLine {
     pub legal_basis: String,
 }
 
+text_enum! {
+    /// The form of an electronic receipt (Circular 91/2026, annex II).
+    pub enum ReceiptForm ("form of receipt") {
+        /// Without a printed amount.
+        Ebl01 = "EBL01",
+        /// With a printed amount.
+        Ebl02 = "EBL02",
+    }
+}
+
+/// A range of receipt numbers (dải số biên lai) that a unit may use, as the tax office was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRange {
+    /// The unit.
+    pub agency: String,
+    /// The form.
+    pub form: ReceiptForm,
+    /// The symbol: the year's last two digits, `T`, two letters.
+    pub symbol: String,
+    /// From this number.
+    pub first: u32,
+    /// To this number.
+    pub last: u32,
+    /// Who issues on the agency's behalf, or empty.
+    pub delegate_name: String,
+    /// Their tax code, or empty.
+    pub delegate_tax_code: String,
+    /// The number and day of the written delegation, or empty.
+    pub delegation: String,
+    /// What is left of it is given up.
+    pub closed: bool,
+}
+
+impl ReceiptRange {
+    /// What tells it from others.
+    pub fn key(&self) -> (&str, ReceiptForm, &str, u32) {
+        (&self.agency, self.form, &self.symbol, self.first)
+    }
+}
+
 /// Everything in the registers, every version, in no order.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -129,6 +169,8 @@ pub struct Entries {
     pub partners: Vec<PartnerEntry>,
     /// Collecting accounts.
     pub collecting_accounts: Vec<CollectingAccount>,
+    /// Ranges of receipt numbers: these have no versions.
+    pub receipt_ranges: Vec<ReceiptRange>,
 }
 
 impl Entries {
@@ -141,6 +183,7 @@ impl Entries {
             + self.portals.len()
             + self.partners.len()
             + self.collecting_accounts.len()
+            + self.receipt_ranges.len()
     }
 }
 

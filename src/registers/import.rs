@@ -150,6 +150,9 @@ async fn put_in(
     for account in &new.collecting_accounts {
         partners::store::collecting_account_put(conn, account, load).await?;
     }
+    for rows in new.receipt_ranges.chunks(ROWS_AT_ONCE) {
+        store::receipt_range_put(conn, rows, load).await?;
+    }
     Ok(load)
 }
 
@@ -162,6 +165,7 @@ fn counts(new: &Entries) -> Vec<(&'static str, usize)> {
         (rows::PORTALS, new.portals.len()),
         (rows::PARTNERS, new.partners.len()),
         (rows::COLLECTING_ACCOUNTS, new.collecting_accounts.len()),
+        (rows::RECEIPT_RANGES, new.receipt_ranges.len()),
     ];
     counts.into_iter().filter(|(_, n)| *n > 0).map(|(columns, n)| (columns.file, n)).collect()
 }

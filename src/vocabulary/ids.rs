@@ -43,6 +43,8 @@ id!(/// An address of a portal that is told of results.
     EndpointId);
 id!(/// Somebody who signs in.
     PersonId);
+id!(/// A receipt of a payment.
+    ReceiptId);
 id!(/// What one person proposes and another decides.
     ApprovalId);
 

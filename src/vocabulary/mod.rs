@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod codes;
 pub mod day;
+pub mod dong_in_words;
 pub mod ids;
 pub mod money;
 pub mod network;
