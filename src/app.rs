@@ -23,7 +23,12 @@ use crate::approvals::expire::expire_overdue;
 use crate::approvals::kinds::{Kind, Kinds};
 use crate::approvals::partners::PartnerKind;
 use crate::approvals::people::PersonKind;
+use crate::approvals::roles::change::RolesKind;
 use crate::callers::approve::KeyKind;
+use crate::breaks::care::Caring;
+use crate::breaks::http::BreakDoors;
+use crate::breaks::shared::answer::Answering;
+use crate::breaks::shared::http::SharedDoors;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
@@ -67,6 +72,9 @@ use crate::refunds::officers::Desk;
 use crate::refunds::officers::http::OfficerDoors;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
+use crate::resolutions::Resolving;
+use crate::resolutions::http::ResolutionDoors;
+use crate::resolutions::kind::ResolutionKind;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
@@ -74,8 +82,8 @@ use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, receipts, refunds, settlements, statistics,
+    approvals, breaks, callers, compat, counter, dispatch, invoices, ledger, mail, notices,
+    operations, people, receipts, refunds, resolutions, settlements, statistics,
 };
 
 crate::text_enum! {
@@ -159,6 +167,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// What can be approved.
     pub kinds: Kinds,
+    /// Ways out of cases.
+    pub resolving: Resolving,
     doors: Doors,
     people: PeopleDoor,
     counter_limits: Arc<counter::limits::Limits>,
@@ -248,7 +258,20 @@ impl App {
             hasher: Hasher::default(),
             limits: Arc::default(),
         };
-        let kinds = kinds(&accounts);
+        let resolving = Resolving {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            accounts: Arc::clone(&accounts),
+            orders: refunds::send::Orders {
+                directory: directory.clone(),
+                public_url: settings.http.public_url.clone(),
+            },
+            limits: resolutions::Limits {
+                most: settings.clearing.write_off_most,
+                day: settings.clearing.write_off_day,
+            },
+        };
+        let kinds = kinds(&accounts).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -262,6 +285,7 @@ impl App {
             partner_doors,
             stop: CancellationToken::new(),
             kinds,
+            resolving,
             doors,
             people,
             counter_limits: Arc::default(),
@@ -309,6 +333,15 @@ impl App {
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
+    }
+
+    /// Can a row be written and committed now? Whoever asks must not wait long.
+    async fn writes(&self) -> bool {
+        let written = async {
+            let mut conn = self.pool.acquire().await?;
+            lease::be_present(&mut conn, "readyz", &self.holder).await
+        };
+        matches!(tokio::time::timeout(Duration::from_secs(2), written).await, Ok(Ok(_)))
     }
 
     /// What tells whether a process is well: all there is without the doors.
@@ -367,9 +400,11 @@ impl App {
             people: self.people.clone(),
             kinds: self.kinds.clone(),
         });
+        let roles = approvals::roles::http::routes().with_state(self.people.clone());
         let refunds = refunds::http::routes().with_state(refunds::http::RefundDoors {
             doors: self.doors.clone(),
             refunding: self.refunding(),
+            people: self.people.clone(),
         });
         let desk = refunds::officers::http::routes().with_state(OfficerDoors {
             people: self.people.clone(),
@@ -387,8 +422,22 @@ impl App {
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
         let statistics = statistics::http::routes().with_state(self.statistics_doors());
-        let api = api.merge(refunds).merge(desk).merge(receipts).merge(statistics);
-        api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
+        let api = api.merge(receipts).merge(statistics);
+        let cases = breaks::http::routes().with_state(BreakDoors {
+            people: self.people.clone(),
+            caring: Caring { pool: self.pool.clone(), clock: self.clock.clone() },
+        });
+        let shared = breaks::shared::http::routes().with_state(SharedDoors {
+            doors: self.doors.clone(),
+            answering: Answering { pool: self.pool.clone(), clock: self.clock.clone() },
+        });
+        let resolutions = resolutions::http::routes().with_state(ResolutionDoors {
+            people: self.people.clone(),
+            resolving: self.resolving.clone(),
+        });
+        let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
+        let api = api.merge(people).merge(approvals).merge(roles);
+        api.merge(attempts).merge(operations).into()
     }
 
     /// Starts the work of roles; it goes on until `stop`.
@@ -783,6 +832,7 @@ impl App {
         if self.settings.realm == Realm::Sandbox {
             return Ok(());
         }
+        gauges::tell_cases(&self.pool, now).await?;
         let mut conn = self.pool.acquire().await?;
         for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
             // Shown, not reckoned with: a gauge has no other form.
@@ -841,10 +891,14 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(notices::http::routes().into_openapi());
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
+    document.merge(approvals::roles::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(receipts::http::routes().into_openapi());
     document.merge(statistics::http::routes().into_openapi());
+    document.merge(breaks::http::routes().into_openapi());
+    document.merge(breaks::shared::http::routes().into_openapi());
+    document.merge(resolutions::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -856,6 +910,7 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
+        Arc::new(RolesKind),
         Arc::new(EndpointKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
@@ -880,8 +935,20 @@ pub const fn policy(mode: Mode) -> Policy {
 /// what still takes invoices.
 async fn ready(app: App, carries: bool) -> impl IntoResponse {
     let told = StatusCode::SERVICE_UNAVAILABLE;
-    if !database::is_writable(&app.pool).await {
+    if !database::is_writable(&app.pool).await || !app.writes().await {
         return (told, "the database cannot be written to\n");
+    }
+    let (disk, least) =
+        (&app.settings.database.disk_path, app.settings.database.disk_free_mebibytes);
+    // A path that cannot be looked at says nothing of the database: it is told in the log.
+    if !disk.is_empty() {
+        match database::disk_free(disk) {
+            Some(free) if free < least => {
+                return (told, "the disk of the database is nearly full\n");
+            }
+            Some(_) => {}
+            None => tracing::warn!(path = disk, "database.disk_path cannot be looked at"),
+        }
     }
     if carries && !broker::answers(&app.settings.broker).await {
         return (told, "the broker does not answer\n");

@@ -25,6 +25,7 @@ pub mod portals;
 pub mod receipts;
 pub mod reconciliation;
 pub mod refunds;
+pub mod resolutions;
 pub mod registers;
 pub mod settlements;
 pub mod statements;

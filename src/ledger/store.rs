@@ -153,6 +153,36 @@ pub async fn entry_lines(conn: &mut PgConnection, entry: i64) -> Result<Vec<Line
         .collect()
 }
 
+/// An entry as it was booked.
+#[derive(Debug, Clone)]
+pub struct BookedEntry {
+    /// Its number.
+    pub id: i64,
+    /// The business act.
+    pub act: String,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// What this very transaction has booked so far, in order.
+pub async fn entries_of_this_transaction(
+    conn: &mut PgConnection,
+) -> Result<Vec<BookedEntry>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select entry_id, act from ledger.entry
+          where made_by_tx = pg_current_xact_id() and made_at = transaction_timestamp()
+          order by entry_id"
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let lines = entry_lines(conn, row.entry_id).await?;
+        entries.push(BookedEntry { id: row.entry_id, act: row.act, lines });
+    }
+    Ok(entries)
+}
+
 /// A line of the trial balance.
 #[derive(Debug, Clone)]
 pub struct Balance {

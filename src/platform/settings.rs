@@ -65,6 +65,13 @@ pub struct DatabaseSettings {
     /// The most connections of one process.
     #[serde(default = "default_connections")]
     pub connections: u32,
+    /// A path on this machine that lies on the disk of the database's data; empty when the database
+    /// is elsewhere: its own monitoring looks after the disk then.
+    #[serde(default)]
+    pub disk_path: String,
+    /// With less room than this on that disk the doors are not ready (MiB).
+    #[serde(default = "default_disk_free")]
+    pub disk_free_mebibytes: u64,
 }
 
 impl std::fmt::Debug for DatabaseSettings {
@@ -77,6 +84,10 @@ impl std::fmt::Debug for DatabaseSettings {
 
 const fn default_connections() -> u32 {
     24
+}
+
+const fn default_disk_free() -> u64 {
+    1024
 }
 
 /// The broker.
@@ -163,6 +174,10 @@ pub struct ClearingSettings {
     pub sweep_milliseconds: u64,
     /// Answers to repeated requests are kept so long (days).
     pub answers_kept_days: i32,
+    /// The largest difference that two people may write off (đồng).
+    pub write_off_most: u64,
+    /// The most that is written off for one partner in a day (đồng).
+    pub write_off_day: u64,
 }
 
 impl Default for ClearingSettings {
@@ -176,6 +191,8 @@ impl Default for ClearingSettings {
             lost_after_seconds: 60,
             sweep_milliseconds: 1000,
             answers_kept_days: 7,
+            write_off_most: 1_000,
+            write_off_day: 10_000,
         }
     }
 }
@@ -416,6 +433,7 @@ impl Settings {
             database: DatabaseSettings {
                 url: self.sandbox.database_url.clone(),
                 connections: self.sandbox.connections,
+                ..self.database.clone()
             },
             broker,
             clearing: ClearingSettings {

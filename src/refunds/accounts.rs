@@ -95,10 +95,9 @@ pub async fn of_refund(
         (named_context(id), sealed)
     } else {
         let facts = reads::settlement_facts(conn, refund.settlement).await?;
-        let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
-            return Ok(None);
-        };
-        (format!("counter-account/{}", refund.settlement), sealed)
+        let sealed = facts.and_then(|facts| Some((facts.sealed_with, facts.counter_account?)));
+        let Some((sealed_with, sealed)) = sealed else { return Ok(None) };
+        (format!("counter-account/{sealed_with}"), sealed)
     };
     let opened = keys
         .open(&context, &sealed)

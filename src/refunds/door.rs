@@ -7,14 +7,18 @@ use sqlx::{PgConnection, PgPool};
 
 use super::accounts;
 use super::approve::{ApproveError, approve_in, refuse_in};
+use super::officers::kind::About;
 use super::refund::{Refund, RefundKind};
 use super::request::{RequestError, Wanted, request_in};
 use super::send::Orders;
+use super::status::RefundStatus;
 use super::store::{self, reads};
 use super::view::{RefundView, Released};
+use crate::approvals::store::pending_of;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
+use crate::people::officer::Officer;
 use crate::platform::outbox;
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::clock::SharedClock;
@@ -73,7 +77,13 @@ pub(super) async fn released(
 ) -> Result<Released, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let banked = facts.is_some_and(|facts| facts.banked_by.is_some());
-    Ok(Released { banked, account: accounts::is_known(conn, refund, now).await? })
+    let waits = refund.status == RefundStatus::Requested && refund.is_asked_by_officer();
+    let approval = if waits {
+        pending_of(conn, About::Approve.as_str(), &refund.id.to_string()).await?
+    } else {
+        None
+    };
+    Ok(Released { banked, account: accounts::is_known(conn, refund, now).await?, approval })
 }
 
 impl Refunding {
@@ -125,7 +135,12 @@ impl Refunding {
             tx.commit().await?;
             return Ok(stored);
         }
-        of_portal(&mut tx, portal, id).await?;
+        let refund = of_portal(&mut tx, portal, id).await?;
+        // Two people of the same side decide: what an officer asked for another officer approves.
+        if refund.is_asked_by_officer() {
+            let detail = "an officer asked for this refund: another officer approves it";
+            return Err(Problem::new(ProblemType::Forbidden).detail(detail));
+        }
         let answer = match approve_in(&mut tx, &self.accounts, id, by, now).await {
             Ok((refund, _)) => {
                 StoredAnswer { status: 200, body: self.rendered(&mut tx, &refund).await? }
@@ -154,9 +169,9 @@ impl Refunding {
             return Ok(stored);
         }
         let refund = of_portal(&mut tx, portal, id).await?;
-        // What is due back is not the portal's to keep.
-        if refund.kind == RefundKind::Surplus {
-            let why = "what is due back to the payer cannot be withdrawn";
+        // What is due back is not the portal's to keep, what an officer asked for not its to stop.
+        if refund.kind == RefundKind::Surplus || refund.is_asked_by_officer() {
+            let why = "only what the portal itself asked for can be withdrawn by it";
             return Err(Problem::new(ProblemType::Forbidden).detail(why));
         }
         let answer = match refuse_in(&mut tx, id, "withdrawn by the portal", by, now).await {
@@ -174,6 +189,16 @@ impl Refunding {
     pub async fn read(&self, portal: &str, id: RefundId) -> Result<Vec<u8>, Problem> {
         let mut conn = self.pool.acquire().await?;
         let refund = of_portal(&mut conn, portal, id).await?;
+        Ok(self.rendered(&mut conn, &refund).await?)
+    }
+
+    /// One refund of an agency that an officer sees, as JSON.
+    pub async fn read_as(&self, officer: &Officer, id: RefundId) -> Result<Vec<u8>, Problem> {
+        let none = || Problem::new(ProblemType::NotFound);
+        let mut conn = self.pool.acquire().await?;
+        let refund = store::refund_read(&mut conn, id).await?.ok_or_else(none)?;
+        let invoice = invoice_store::invoice_read(&mut conn, refund.invoice).await?;
+        invoice.filter(|invoice| officer.sees(&invoice.agency)).ok_or_else(none)?;
         Ok(self.rendered(&mut conn, &refund).await?)
     }
 

@@ -14,7 +14,9 @@ use crate::callers::doors::{Doors, only_portals};
 use crate::invoices::http::answer;
 use crate::invoices::view::MoneySchema;
 use crate::platform::admission::StoredAnswer;
-use crate::platform::http::{BODY, read_json};
+use crate::people::officer::PeopleDoor;
+use crate::people::session::{cookie_name, presented};
+use crate::platform::http::{BODY, CallerName, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::vocabulary::ids::{InvoiceId, RefundId, SettlementId};
 use crate::vocabulary::money::Money;
@@ -26,6 +28,8 @@ pub struct RefundDoors {
     pub doors: Doors,
     /// The use cases.
     pub refunding: Refunding,
+    /// Officers read refunds at the same door.
+    pub people: PeopleDoor,
 }
 
 /// The routes, and what the document says of them.
@@ -162,8 +166,9 @@ async fn list(
 
 /// Read a refund
 ///
-/// Strongly consistent.
+/// Strongly consistent. By its portal, signed; or by an officer of its agency who is signed in.
 #[utoipa::path(get, path = "/v1/refunds/{id}", tag = "refunds",
+    security(("signature" = []), ("session" = [])),
     params(("id" = Uuid, Path, description = "The refund")),
     responses(
         (status = 200, description = "The refund as it stands", body = RefundView),
@@ -173,6 +178,15 @@ async fn read_one(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let cookie = cookie_name(&doors.people.public_url);
+    if presented(request.headers(), cookie).is_some() {
+        let (parts, _) = request.into_parts();
+        let officer = doors.people.officer(&parts).await?;
+        let body = doors.refunding.read_as(&officer, RefundId(parse(&id)?)).await?;
+        let mut response = answer(StoredAnswer { status: 200, body });
+        response.extensions_mut().insert(CallerName(officer.email));
+        return Ok(response);
+    }
     let caller = doors.doors.signed_read(&request)?;
     let portal = only_portals(&caller)?;
     let body = doors.refunding.read(portal, RefundId(parse(&id)?)).await?;

@@ -83,12 +83,7 @@ impl Carrying {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Refund>, sqlx::Error> {
-        match openable_in(conn, settlement).await? {
-            Some((invoice, source)) => {
-                self.give_back_in(conn, &invoice, &source, by, now).await.map(Some)
-            }
-            None => Ok(None),
-        }
+        self.orders.open_again_in(conn, settlement, by, now).await
     }
 
     /// Looks at the refunds of settlements that were taken back; returns how many settlements.
@@ -117,6 +112,21 @@ impl Carrying {
 }
 
 impl Orders {
+    /// Opens the refund of what is due back of one settlement once more, after one that was refused
+    /// or did not reach the payer; none when nothing is due back, or one is under way.
+    pub async fn open_again_in(
+        &self,
+        conn: &mut PgConnection,
+        settlement: SettlementId,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Refund>, sqlx::Error> {
+        let Some((invoice, source)) = openable_in(conn, settlement).await? else { return Ok(None) };
+        let refund = self.surplus(conn, &invoice, &source, (by, now)).await?;
+        insert_in(conn, &invoice, &refund).await?;
+        Ok(Some(refund))
+    }
+
     /// A refund of all that is due back of a settlement, not written yet.
     pub(super) async fn surplus(
         &self,

@@ -313,7 +313,7 @@ fn collecting_account(cells: &mut Cells<'_>) -> Option<CollectingAccount> {
     let bin = cells.code_or_empty("bin", Form::Digits(6));
     let holder = cells.text("holder");
     let agency = cells.code_or_empty("agency", Form::National);
-    let settling_source = cells.one_of("settling_source", SettlingSource::ALL);
+    let settling_source = cells.one_of("settling_source", &SettlingSource::OF_ACCOUNTS);
     let closed = cells.yes("closed");
     Some(CollectingAccount {
         partner: partner?,

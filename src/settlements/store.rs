@@ -74,7 +74,8 @@ pub async fn settlements_of_keys(
     sources: &[String],
     transactions: &[String],
 ) -> Result<Vec<Settlement>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        SettlementRow,
         "select s.settlement_id, s.partner, s.source, s.transaction_id, s.account, s.amount,
                 s.currency, s.memo, s.value_time, s.received_at, s.outcome, s.invoice_id,
                 s.attempt_id, s.applied_cycle, s.entry_id
@@ -90,29 +91,151 @@ pub async fn settlements_of_keys(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency: Currency = row.currency.parse().map_err(undecodable)?;
-            Ok(Settlement {
-                id: SettlementId(row.settlement_id),
-                partner: row.partner,
-                source: row.source.parse().map_err(undecodable)?,
-                transaction_id: row.transaction_id,
-                account: row.account,
-                amount: Money::new(row.amount, currency).map_err(undecodable)?,
-                memo: row.memo,
-                value_time: row.value_time,
-                received_at: row.received_at,
-                outcome: row.outcome.parse().map_err(undecodable)?,
-                invoice: row.invoice_id.map(InvoiceId),
-                attempt: row.attempt_id.map(AttemptId),
-                applied_cycle: row.applied_cycle,
-                entry: row.entry_id,
-                raw: Vec::new(),
-                counter_account: None,
-            })
+    rows.into_iter().map(Settlement::try_from).collect()
+}
+
+/// The columns as they are read; the body and the sealed account are not.
+#[derive(Debug)]
+struct SettlementRow {
+    settlement_id: Uuid,
+    partner: String,
+    source: String,
+    transaction_id: String,
+    account: String,
+    amount: Decimal,
+    currency: String,
+    memo: String,
+    value_time: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    outcome: String,
+    invoice_id: Option<Uuid>,
+    attempt_id: Option<Uuid>,
+    applied_cycle: Option<i32>,
+    entry_id: Option<i64>,
+}
+
+impl TryFrom<SettlementRow> for Settlement {
+    type Error = sqlx::Error;
+
+    fn try_from(row: SettlementRow) -> Result<Self, sqlx::Error> {
+        let currency: Currency = row.currency.parse().map_err(undecodable)?;
+        Ok(Self {
+            id: SettlementId(row.settlement_id),
+            partner: row.partner,
+            source: row.source.parse().map_err(undecodable)?,
+            transaction_id: row.transaction_id,
+            account: row.account,
+            amount: Money::new(row.amount, currency).map_err(undecodable)?,
+            memo: row.memo,
+            value_time: row.value_time,
+            received_at: row.received_at,
+            outcome: row.outcome.parse().map_err(undecodable)?,
+            invoice: row.invoice_id.map(InvoiceId),
+            attempt: row.attempt_id.map(AttemptId),
+            applied_cycle: row.applied_cycle,
+            entry: row.entry_id,
+            raw: Vec::new(),
+            counter_account: None,
         })
-        .collect()
+    }
+}
+
+/// One settlement.
+pub async fn settlement_read(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Settlement>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        SettlementRow,
+        "select settlement_id, partner, source, transaction_id, account, amount, currency, memo,
+                value_time, received_at, outcome, invoice_id, attempt_id, applied_cycle, entry_id
+           from settlement where settlement_id = $1",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Settlement::try_from).transpose()
+}
+
+/// A settlement with the entry that books it; none of one that is only noted.
+pub async fn settlement_to_take_back(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(Settlement, i64)>, sqlx::Error> {
+    let found = settlement_read(conn, id).await?;
+    Ok(found.and_then(|settlement| settlement.entry.map(|entry| (settlement, entry))))
+}
+
+/// The settlement by which officers placed the money of another, with its entry.
+pub async fn placement_of(
+    conn: &mut PgConnection,
+    places: SettlementId,
+) -> Result<Option<(Settlement, i64)>, sqlx::Error> {
+    let id =
+        sqlx::query_scalar!("select settlement_id from placement where places = $1", places.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+    match id {
+        Some(id) => settlement_to_take_back(conn, SettlementId(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// The settlement whose money this one places.
+pub async fn placed_by(
+    conn: &mut PgConnection,
+    settlement: SettlementId,
+) -> Result<Option<SettlementId>, sqlx::Error> {
+    let places =
+        sqlx::query_scalar!("select places from placement where settlement_id = $1", settlement.0)
+            .fetch_optional(conn)
+            .await?;
+    Ok(places.map(SettlementId))
+}
+
+/// Writes which settlement places the money of which. It is as banked as that.
+pub async fn placement_insert(
+    conn: &mut PgConnection,
+    (settlement, places): (SettlementId, SettlementId),
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into placement (settlement_id, places, placed_by, at) values ($1, $2, $3, $4)",
+        settlement.0,
+        places.0,
+        by,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "insert into settlement_banked (settlement_id, confirmed_by, at, entry_id)
+         select $1, confirmed_by, at, entry_id from settlement_banked where settlement_id = $2",
+        settlement.0,
+        places.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Who saw a settlement in the bank, and on which account.
+pub async fn settlement_banked_on(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query!(
+        "select b.confirmed_by, a.detail
+           from settlement_banked b
+           join ledger.posting p on p.entry_id = b.entry_id
+           join ledger.account a on a.account_id = p.account_id and a.kind = 'bank_account'
+          where b.settlement_id = $1 order by p.line limit 1",
+        id.0
+    )
+    .map(|row| (row.confirmed_by, row.detail))
+    .fetch_optional(conn)
+    .await
 }
 
 /// Has another source reported the same amount on the same account for the same invoice?

@@ -37,6 +37,10 @@ const HOT: &[&str] = &[
 /// What is written once and stays.
 const NEVER_CHANGED: &[&str] = &[
     "audit",
+    "break_comment",
+    "break_evidence",
+    "break_resolution",
+    "break_step",
     "event",
     "event_batch",
     "ledger.account",
@@ -45,6 +49,7 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.entry",
     "ledger.posting",
     "partner_exchange",
+    "placement",
     "register_load",
     "line_paid_over",
     "refund_batch",

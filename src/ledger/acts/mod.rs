@@ -14,6 +14,11 @@
 //! | pay-over | agency payable | bank account |
 //! | refund failed | the mirror of its approval | |
 //! | reversal | the mirror of the entry it takes back | |
+//! | placed (settlement, part payment or surplus of money in suspense) | suspense | as above |
+//! | claimed | claim on agency | what is missing of suspense, refund due, part payments or a receivable |
+//! | written off | write-off (or the account with too much) | the account with too little (or write-off) |
+//! | returned, confirmed | suspense, refunds in transit | refunds in transit, bank account |
+//! | transferred | agency payable | agency payable |
 
 mod mirror;
 mod move_money;
@@ -21,6 +26,6 @@ mod settle;
 
 pub use mirror::mirror;
 pub use move_money::{
-    banked, partner_fee, parts_given_up, pay_over, refund_approved, refund_confirmed,
+    banked, between, partner_fee, parts_given_up, pay_over, refund_approved, refund_confirmed,
 };
 pub use settle::{Collected, Share, part_payment, settlement, surplus, suspense};

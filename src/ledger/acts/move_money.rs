@@ -4,7 +4,8 @@ use super::super::chart::{AccountKey, AccountKind};
 use super::super::entry::{Entry, Line, NotAnEntry, Occasion};
 use crate::vocabulary::money::Money;
 
-fn between(
+/// From one account to another: what two people decide about a difference.
+pub fn between(
     occasion: Occasion,
     debit: AccountKey,
     credit: AccountKey,
