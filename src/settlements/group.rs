@@ -93,6 +93,10 @@ impl Work for Settling {
     type Outcome = Settlements;
     const NAME: &'static str = "settle";
 
+    fn committed(&self) {
+        outbox::WRITTEN.notify_one();
+    }
+
     async fn run(
         &self,
         conn: &mut PgConnection,
@@ -192,8 +196,8 @@ pub struct OfficersWord {
 }
 
 impl Group {
-    /// Reads what cannot change (references, codes), locks the invoices in the order of their ids,
-    /// and only then reads what depends on them: a lock refreshes only the row it locks.
+    /// Reads what cannot change (references), locks the invoices in the order of their ids, and only
+    /// then reads what depends on them: a lock refreshes only the row it locks.
     async fn read(
         conn: &mut PgConnection,
         reports: &[&Reported],
@@ -207,17 +211,16 @@ impl Group {
                 references.push(reference.clone());
             }
         }
-        let attempts = invoice_store::attempts_of_references(conn, &partners, &references).await?;
+        let meant =
+            invoice_store::attempt_ids_of_references(conn, &partners, &references).await?;
         let mut codes: Vec<InvoiceCode> =
             reports.iter().flat_map(|r| r.candidates.iter().cloned()).collect();
         codes.sort();
         codes.dedup();
-        let codes = invoice_store::invoices_of_codes(conn, &codes).await?;
-        let mut ids: Vec<Uuid> =
-            codes.iter().map(|(_, id)| id.0).chain(attempts.iter().map(|a| a.invoice.0)).collect();
+        let mut ids: Vec<Uuid> = meant.iter().map(|(_, invoice)| invoice.0).collect();
         ids.sort_unstable();
         ids.dedup();
-        let invoices = invoice_store::invoices_lock(conn, &ids).await?;
+        let invoices = invoice_store::invoices_lock_named(conn, &ids, &codes).await?;
         let keys: Vec<Key> = reports.iter().map(|r| key_of(&r.settlement)).collect();
         let known = store::settlements_of_keys(
             conn,
@@ -226,10 +229,8 @@ impl Group {
             &keys.iter().map(|k| k.2.clone()).collect::<Vec<_>>(),
         )
         .await?;
-        // Locked, and read again under the lock: what was read before may have moved on.
-        let attempt_ids: Vec<Uuid> = attempts.iter().map(|a| a.id.0).collect();
-        invoice_store::attempts_lock(conn, &attempt_ids).await?;
-        let attempts = invoice_store::attempts_read(conn, &attempt_ids).await?;
+        let meant: Vec<Uuid> = meant.iter().map(|(attempt, _)| attempt.0).collect();
+        let attempts = invoice_store::attempts_lock(conn, &meant).await?;
         Ok(Self {
             now,
             day,
@@ -238,7 +239,7 @@ impl Group {
                 .into_iter()
                 .map(|a| ((a.partner.clone(), a.reference.clone()), a))
                 .collect(),
-            codes: codes.into_iter().collect(),
+            codes: invoices.iter().map(|i| (i.code.clone(), i.id)).collect(),
             invoices: invoices.into_iter().map(|i| (i.id, i)).collect(),
             changed: HashSet::new(),
             settlements: Vec::new(),
