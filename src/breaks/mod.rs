@@ -31,6 +31,12 @@ text_enum! {
         RefundUnmatched = "B12",
         /// Money taken back by the bank.
         Reversed = "B13",
+        /// A transfer to the Treasury that the bank has not confirmed.
+        PayoutUnconfirmed = "B16",
+        /// A transfer to the Treasury of another amount than was ordered.
+        PayoutDiffers = "B17",
+        /// A statement or report that is not in.
+        FileMissing = "F01",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every statement on cases.
 
+pub mod days;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;

@@ -112,6 +112,21 @@ pub struct FeeLine {
     pub legal_basis: String,
 }
 
+/// A day that is not as its weekday says, as it is known from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holiday {
+    /// The day.
+    pub day: NaiveDate,
+    /// First day of this version: when it was announced.
+    pub valid_from: NaiveDate,
+    /// What it is called.
+    pub name: String,
+    /// A weekend that is worked in place of another day; else a day off.
+    pub working: bool,
+    /// Taken back: the day is as its weekday says.
+    pub closed: bool,
+}
+
 /// Everything in the registers, every version, in no order.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -129,6 +144,8 @@ pub struct Entries {
     pub partners: Vec<PartnerEntry>,
     /// Collecting accounts.
     pub collecting_accounts: Vec<CollectingAccount>,
+    /// Days off and worked weekends.
+    pub holidays: Vec<Holiday>,
 }
 
 impl Entries {
@@ -141,6 +158,7 @@ impl Entries {
             + self.portals.len()
             + self.partners.len()
             + self.collecting_accounts.len()
+            + self.holidays.len()
     }
 }
 
@@ -210,6 +228,23 @@ impl Dated for CollectingAccount {
     }
     fn item(&self) -> (&str, i16) {
         (&self.number, 0)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for Holiday {
+    fn group(&self) -> &str {
+        ""
+    }
+    fn item(&self) -> (&str, i16) {
+        // The day, counted from 2000: until the year 2089.
+        let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
+        ("", i16::try_from((self.day - first).num_days()).unwrap_or(i16::MAX))
     }
     fn valid_from(&self) -> NaiveDate {
         self.valid_from

@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, Form};
 use super::csv_file::{self, Columns, Mistake};
-use super::entries::{Agency, FeeKind, FeeLine, NotifyAt, Procedure, TreasuryAccount};
+use super::entries::{Agency, FeeKind, FeeLine, Holiday, NotifyAt, Procedure, TreasuryAccount};
 use crate::partners::dialects;
 use crate::partners::{CollectingAccount, PartnerEntry, SettlingSource};
 use crate::portals::Portal;
@@ -33,6 +33,8 @@ pub struct Book {
     pub partners: Vec<Row<PartnerEntry>>,
     /// `collecting_accounts.csv`
     pub collecting_accounts: Vec<Row<CollectingAccount>>,
+    /// `calendar.csv`
+    pub holidays: Vec<Row<Holiday>>,
 }
 
 impl Book {
@@ -45,6 +47,7 @@ impl Book {
             + self.portals.len()
             + self.partners.len()
             + self.collecting_accounts.len()
+            + self.holidays.len()
     }
 }
 
@@ -91,9 +94,24 @@ pub const COLLECTING_ACCOUNTS: Columns = Columns {
     optional: &["agency", "closed"],
 };
 
+/// Days off and worked weekends.
+pub const CALENDAR: Columns = Columns {
+    file: "calendar.csv",
+    required: &["day", "valid_from", "name"],
+    optional: &["working", "closed"],
+};
+
 /// Every file there is, in the order in which they are read.
-pub const FILES: [Columns; 7] =
-    [AGENCIES, TREASURY_ACCOUNTS, PROCEDURES, FEE_LINES, PORTALS, PARTNERS, COLLECTING_ACCOUNTS];
+pub const FILES: [Columns; 8] = [
+    AGENCIES,
+    TREASURY_ACCOUNTS,
+    PROCEDURES,
+    FEE_LINES,
+    PORTALS,
+    PARTNERS,
+    COLLECTING_ACCOUNTS,
+    CALENDAR,
+];
 
 /// Reads files, each given by name and bytes. The book holds the rows that could be read; it is
 /// good for use only when there are no mistakes.
@@ -115,6 +133,7 @@ pub fn read(files: &[(&str, Vec<u8>)]) -> (Book, Vec<Mistake>) {
                 book.collecting_accounts =
                     file(COLLECTING_ACCOUNTS, bytes, collecting_account, into);
             }
+            "calendar.csv" => book.holidays = file(CALENDAR, bytes, holiday, into),
             _ => {}
         }
     }
@@ -235,6 +254,21 @@ fn fee_line(cells: &mut Cells<'_>) -> Option<FeeLine> {
         sub_item: sub_item?,
         beneficiary: Some(beneficiary?).filter(|code| !code.is_empty()),
         legal_basis: legal_basis?,
+    })
+}
+
+fn holiday(cells: &mut Cells<'_>) -> Option<Holiday> {
+    let day = cells.date("day");
+    let valid_from = cells.date("valid_from");
+    let name = cells.text("name");
+    let working = cells.yes("working");
+    let closed = cells.yes("closed");
+    Some(Holiday {
+        day: day?,
+        valid_from: valid_from?,
+        name: name?,
+        working: working?,
+        closed: closed?,
     })
 }
 
