@@ -7,6 +7,8 @@ pub mod reads;
 pub mod said;
 pub mod timeline;
 
+pub mod days;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -93,7 +93,8 @@ pub struct InvoiceView<'a> {
     /// What can still be asked back; a refund carries it as its guard.
     #[schema(value_type = MoneySchema)]
     refundable: Money,
-    /// How far the money has come: `reported` by the partner; absent before that.
+    /// How far the money has come: `reported` by the partner, `banked` (seen in the bank), `remitted`
+    /// (paid over to the Treasury), the least advanced part of it; absent before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cash: Option<&'static str>,
     /// When it was issued.
@@ -167,6 +168,15 @@ impl<'a> InvoiceView<'a> {
             },
             pay_url,
         }
+    }
+
+    /// With how far its money has come, as [`super::store::reads::cash_of`] found.
+    #[must_use]
+    pub fn cash(mut self, found: &[(uuid::Uuid, bool)]) -> Self {
+        if let Some((_, remitted)) = found.iter().find(|(id, _)| *id == self.id) {
+            self.cash = Some(if *remitted { "remitted" } else { "banked" });
+        }
+        self
     }
 
     /// As bytes.

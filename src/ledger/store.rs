@@ -1,5 +1,7 @@
 //! Every statement on the ledger's tables.
 
+pub mod days;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 

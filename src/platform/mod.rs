@@ -21,6 +21,7 @@ mod objects;
 pub mod openapi;
 pub mod outbox;
 pub mod pdf;
+pub mod pain001;
 pub mod problem;
 pub mod problem_page;
 pub mod relay;

@@ -162,6 +162,9 @@ pub struct ClearingSettings {
     pub attempt_minutes: i64,
     /// Cut-off of the business day, `HH:MM` in Việt Nam; empty: midnight.
     pub cut_off: String,
+    /// Statements and reports of a day are expected by this hour of the next working day, `HH:MM`
+    /// in Việt Nam; by then a transfer to the Treasury is confirmed as well.
+    pub files_by: String,
     /// Which partner holds the account that stands on every invoice from the start; empty: the
     /// first partner, by code, that takes bank transfers for the agency.
     pub standing_partner: String,
@@ -186,6 +189,7 @@ impl Default for ClearingSettings {
             invoice_days: 30,
             attempt_minutes: 15,
             cut_off: String::new(),
+            files_by: "10:00".to_owned(),
             standing_partner: String::new(),
             partner_call_seconds: 30,
             lost_after_seconds: 60,
@@ -483,6 +487,9 @@ impl Settings {
         if self.cut_off().is_err() {
             return wrong("clearing.cut_off", "must be HH:MM, or empty for midnight");
         }
+        if self.files_by().is_err() {
+            return wrong("clearing.files_by", "must be HH:MM");
+        }
         if self.mode == Mode::Production && self.people.second_factor == SecondFactor::Optional {
             return wrong("people.second_factor", "must be required in production");
         }
@@ -498,6 +505,11 @@ impl Settings {
             return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");
         }
         Ok(())
+    }
+
+    /// The hour by which files of the day before are expected.
+    pub fn files_by(&self) -> Result<chrono::NaiveTime, chrono::ParseError> {
+        chrono::NaiveTime::parse_from_str(&self.clearing.files_by, "%H:%M")
     }
 
     /// The cut-off of the business day; none at midnight.

@@ -45,6 +45,7 @@ impl From<RequestError> for Problem {
             RequestError::NotPaid { code, .. } => {
                 Self::new(ProblemType::WrongState).detail(told).invoice(code)
             }
+            RequestError::GoingOver(_) => Self::new(ProblemType::WrongState).detail(told),
             RequestError::Stale { .. } => Self::new(ProblemType::RefundableChanged).detail(told),
             RequestError::Invalid(faults) => Self::invalid(faults),
             RequestError::Store(error) => error.into(),

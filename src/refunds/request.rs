@@ -67,6 +67,11 @@ pub enum RequestError {
         /// What the asker believes.
         believed: Money,
     },
+    /// A line is being paid over to the Treasury: who gives it back is known when that has ended.
+    #[error(
+        "line {0} is on its way to the Treasury; ask again when the bank has confirmed the transfer"
+    )]
+    GoingOver(u32),
     /// More than is left, or of something that is not there.
     #[error("what is asked for cannot be given back")]
     Invalid(Vec<FieldError>),
@@ -104,6 +109,11 @@ pub async fn request_in(
     if amount > left {
         let most = left.for_people();
         return Err(invalid("/amount", format!("is more than the {most} that is left")));
+    }
+    let going = reads::lines_in_payover(conn, invoice.id).await?;
+    let is_going = |share: &RefundShare| i32::try_from(share.line).is_ok_and(|l| going.contains(&l));
+    if let Some(share) = shares.iter().find(|share| is_going(share)) {
+        return Err(RequestError::GoingOver(share.line));
     }
     let over = reads::lines_paid_over(conn, invoice.id).await?;
     let is_over = |share: &&RefundShare| i32::try_from(share.line).is_ok_and(|l| over.contains(&l));

@@ -40,6 +40,7 @@ pub fn find(book: Book, now: &Entries, today: NaiveDate) -> Result<Entries, Vec<
             &mut notes,
         ),
         receipt_ranges,
+        holidays: dated(rows::CALENDAR, book.holidays, &now.holidays, today, &mut notes),
     };
     if notes.0.is_empty() { Ok(changes) } else { Err(notes.0) }
 }

@@ -152,6 +152,21 @@ impl ReceiptRange {
     }
 }
 
+/// A day that is not as its weekday says, as it is known from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holiday {
+    /// The day.
+    pub day: NaiveDate,
+    /// First day of this version: when it was announced.
+    pub valid_from: NaiveDate,
+    /// What it is called.
+    pub name: String,
+    /// A weekend that is worked in place of another day; else a day off.
+    pub working: bool,
+    /// Taken back: the day is as its weekday says.
+    pub closed: bool,
+}
+
 /// Everything in the registers, every version, in no order.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -171,6 +186,8 @@ pub struct Entries {
     pub collecting_accounts: Vec<CollectingAccount>,
     /// Ranges of receipt numbers: these have no versions.
     pub receipt_ranges: Vec<ReceiptRange>,
+    /// Days off and worked weekends.
+    pub holidays: Vec<Holiday>,
 }
 
 impl Entries {
@@ -184,6 +201,7 @@ impl Entries {
             + self.partners.len()
             + self.collecting_accounts.len()
             + self.receipt_ranges.len()
+            + self.holidays.len()
     }
 }
 
@@ -253,6 +271,23 @@ impl Dated for CollectingAccount {
     }
     fn item(&self) -> (&str, i16) {
         (&self.number, 0)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for Holiday {
+    fn group(&self) -> &str {
+        ""
+    }
+    fn item(&self) -> (&str, i16) {
+        // The day, counted from 2000: until the year 2089.
+        let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
+        ("", i16::try_from((self.day - first).num_days()).unwrap_or(i16::MAX))
     }
     fn valid_from(&self) -> NaiveDate {
         self.valid_from

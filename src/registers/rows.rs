@@ -3,7 +3,8 @@
 use super::cells::{Cells, Form};
 use super::csv_file::{self, Columns, Mistake};
 use super::entries::{
-    Agency, FeeKind, FeeLine, NotifyAt, Procedure, ReceiptForm, ReceiptRange, TreasuryAccount,
+    Agency, FeeKind, FeeLine, Holiday, NotifyAt, Procedure, ReceiptForm, ReceiptRange,
+    TreasuryAccount,
 };
 use crate::partners::dialects;
 use crate::partners::{CollectingAccount, PartnerEntry, SettlingSource};
@@ -37,6 +38,8 @@ pub struct Book {
     pub collecting_accounts: Vec<Row<CollectingAccount>>,
     /// `receipt_ranges.csv`
     pub receipt_ranges: Vec<Row<ReceiptRange>>,
+    /// `calendar.csv`
+    pub holidays: Vec<Row<Holiday>>,
 }
 
 impl Book {
@@ -50,6 +53,7 @@ impl Book {
             + self.partners.len()
             + self.collecting_accounts.len()
             + self.receipt_ranges.len()
+            + self.holidays.len()
     }
 }
 
@@ -103,8 +107,15 @@ pub const RECEIPT_RANGES: Columns = Columns {
     optional: &["delegate_name", "delegate_tax_code", "delegation", "closed"],
 };
 
+/// Days off and worked weekends.
+pub const CALENDAR: Columns = Columns {
+    file: "calendar.csv",
+    required: &["day", "valid_from", "name"],
+    optional: &["working", "closed"],
+};
+
 /// Every file there is, in the order in which they are read.
-pub const FILES: [Columns; 8] = [
+pub const FILES: [Columns; 9] = [
     AGENCIES,
     TREASURY_ACCOUNTS,
     PROCEDURES,
@@ -113,6 +124,7 @@ pub const FILES: [Columns; 8] = [
     PARTNERS,
     COLLECTING_ACCOUNTS,
     RECEIPT_RANGES,
+    CALENDAR,
 ];
 
 /// Reads files, each given by name and bytes. The book holds the rows that could be read; it is
@@ -138,6 +150,7 @@ pub fn read(files: &[(&str, Vec<u8>)]) -> (Book, Vec<Mistake>) {
             "receipt_ranges.csv" => {
                 book.receipt_ranges = file(RECEIPT_RANGES, bytes, receipt_range, into);
             }
+            "calendar.csv" => book.holidays = file(CALENDAR, bytes, holiday, into),
             _ => {}
         }
     }
@@ -258,6 +271,21 @@ fn fee_line(cells: &mut Cells<'_>) -> Option<FeeLine> {
         sub_item: sub_item?,
         beneficiary: Some(beneficiary?).filter(|code| !code.is_empty()),
         legal_basis: legal_basis?,
+    })
+}
+
+fn holiday(cells: &mut Cells<'_>) -> Option<Holiday> {
+    let day = cells.date("day");
+    let valid_from = cells.date("valid_from");
+    let name = cells.text("name");
+    let working = cells.yes("working");
+    let closed = cells.yes("closed");
+    Some(Holiday {
+        day: day?,
+        valid_from: valid_from?,
+        name: name?,
+        working: working?,
+        closed: closed?,
     })
 }
 

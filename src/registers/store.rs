@@ -5,7 +5,9 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::caller::{Caller, CallerKind, KeyPurpose};
-use super::entries::{Agency, Entries, FeeLine, Procedure, ReceiptRange, TreasuryAccount};
+use super::entries::{
+    Agency, Entries, FeeLine, Holiday, Procedure, ReceiptRange, TreasuryAccount,
+};
 use crate::vocabulary::money::{Currency, Money};
 use crate::{partners, portals};
 
@@ -25,6 +27,7 @@ pub async fn entries(conn: &mut PgConnection) -> Result<Entries, sqlx::Error> {
         partners: partners.into_iter().map(|row| row.entry).collect(),
         collecting_accounts: partners::store::collecting_account_list(conn).await?,
         receipt_ranges: receipt_range_list(conn).await?,
+        holidays: holiday_list(conn).await?,
     })
 }
 
@@ -47,6 +50,12 @@ async fn treasury_account_list(
     )
     .fetch_all(conn)
     .await
+}
+
+async fn holiday_list(conn: &mut PgConnection) -> Result<Vec<Holiday>, sqlx::Error> {
+    sqlx::query_as!(Holiday, "select day, valid_from, name, working, closed from holiday")
+        .fetch_all(conn)
+        .await
 }
 
 async fn procedure_list(conn: &mut PgConnection) -> Result<Vec<Procedure>, sqlx::Error> {
@@ -251,6 +260,31 @@ pub async fn procedure_put(
         &column(rows, |row| row.name.clone()),
         &column(rows, |row| row.name_en.clone()),
         &column(rows, |row| row.notify_at.as_str().to_owned()),
+        &column(rows, |row| row.closed),
+        load,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Enters versions of days off, or replaces those that are not in force yet.
+pub async fn holiday_put(
+    conn: &mut PgConnection,
+    rows: &[Holiday],
+    load: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into holiday (day, valid_from, name, working, closed, load_id)
+         select *, $6::bigint from unnest
+             ($1::date[], $2::date[], $3::text[], $4::bool[], $5::bool[])
+         on conflict on constraint holiday_pkey do update set
+             name = excluded.name, working = excluded.working, closed = excluded.closed,
+             load_id = excluded.load_id",
+        &column(rows, |row| row.day),
+        &column(rows, |row| row.valid_from),
+        &column(rows, |row| row.name.clone()),
+        &column(rows, |row| row.working),
         &column(rows, |row| row.closed),
         load,
     )

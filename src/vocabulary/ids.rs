@@ -39,6 +39,10 @@ id!(/// A difference that somebody must explain.
     BreakId);
 id!(/// One amount that is given back.
     RefundId);
+id!(/// One run that pays over to the Treasury.
+    PayoverId);
+id!(/// One transfer of such a run; the bank gives it back as our reference.
+    PayoverLineId);
 id!(/// An address of a portal that is told of results.
     EndpointId);
 id!(/// Somebody who signs in.

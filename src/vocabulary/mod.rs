@@ -3,6 +3,7 @@
 //! Nothing here reads or writes anything; the one exception, [`clock::SystemClock`], is the only
 //! place that asks the machine for the time.
 
+pub mod calendar;
 pub mod clock;
 pub mod codes;
 pub mod day;

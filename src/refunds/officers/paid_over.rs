@@ -34,8 +34,10 @@ async fn is_marked(
     invoice: InvoiceId,
     line: u32,
 ) -> Result<bool, sqlx::Error> {
+    // One that is in a run to the Treasury is that run's to mark.
+    let going = reads::lines_in_payover(conn, invoice).await?;
     let over = reads::lines_paid_over(conn, invoice).await?;
-    Ok(over.into_iter().any(|marked| u32::try_from(marked) == Ok(line)))
+    Ok(going.into_iter().chain(over).any(|marked| u32::try_from(marked) == Ok(line)))
 }
 
 impl Desk {
@@ -54,7 +56,7 @@ impl Desk {
             return Err(OfficerError::WrongState(why));
         }
         if is_marked(&mut tx, id, line).await? {
-            let why = "the line was paid over, as is known".to_owned();
+            let why = "the line was paid over, or is in a run to the Treasury".to_owned();
             return Err(OfficerError::WrongState(why));
         }
         let by = By { actor: &officer.email, at: self.refunding.clock.now() };

@@ -156,6 +156,20 @@ pub async fn lines_paid_over(
     .await
 }
 
+/// The lines of an invoice that are in a run to the Treasury which is not finished. Asked before
+/// [`lines_paid_over`]: a run that ends in between has marked its lines by then.
+pub async fn lines_in_payover(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select line from line_in_payover where invoice_id = $1 order by line",
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Refunds for these partners' calls that were approved in a span of time, not sent, and have no
 /// message in the outbox.
 pub async fn refunds_unsent(
