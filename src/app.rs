@@ -62,6 +62,11 @@ use crate::refunds::door::Refunding;
 use crate::refunds::name_account::Naming;
 use crate::refunds::officers::Desk;
 use crate::refunds::officers::http::OfficerDoors;
+use crate::reconciliation::calendar::WorkingDays;
+use crate::reconciliation::hand::ByHandKind;
+use crate::reconciliation::http::MatchDoors;
+use crate::reconciliation::run::{CHUNK, Matching};
+use crate::reconciliation::terms::TermsKind;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
@@ -71,7 +76,7 @@ use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    people, reconciliation, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -92,6 +97,8 @@ crate::text_enum! {
 
 /// Exchanges with partners are kept so long for disputes.
 const EXCHANGES_KEPT_DAYS: i32 = 400;
+/// Lines whose window is over, and settlements that nobody told of, are looked for so often.
+const ALL_MATCHED_EVERY: Duration = Duration::from_mins(10);
 /// Under this name processes that take calls tell that they live.
 const REPLICAS: &str = "api";
 
@@ -153,6 +160,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// What can be approved.
     pub kinds: Kinds,
+    /// Statements and what they tell of.
+    pub matching: Matching,
     doors: Doors,
     people: PeopleDoor,
     counter_limits: Arc<counter::limits::Limits>,
@@ -242,7 +251,15 @@ impl App {
             hasher: Hasher::default(),
             limits: Arc::default(),
         };
-        let kinds = kinds(&accounts);
+        let matching = Matching {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            accounts: Arc::clone(&accounts),
+            directory: directory.clone(),
+            days: WorkingDays::plain(),
+            chunk: CHUNK,
+        };
+        let kinds = kinds(&accounts, &matching);
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -256,6 +273,7 @@ impl App {
             partner_doors,
             stop: CancellationToken::new(),
             kinds,
+            matching,
             doors,
             people,
             counter_limits: Arc::default(),
@@ -372,7 +390,11 @@ impl App {
             sweeping: self.sweeping(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let matches = reconciliation::http::routes().with_state(MatchDoors {
+            people: self.people.clone(),
+            matching: self.matching.clone(),
+        });
+        let api = api.merge(refunds).merge(desk).merge(matches);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -399,6 +421,7 @@ impl App {
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
+            work.spawn(self.clone().match_statements());
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -644,6 +667,24 @@ impl App {
         }
     }
 
+    /// Matches what was staged, by whoever leads, beside the sweeps: a large file takes its time.
+    async fn match_statements(self) {
+        let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+        let mut all_at: Option<tokio::time::Instant> = None;
+        while !self.stop.is_cancelled() {
+            let due = all_at.is_none_or(|at| at.elapsed() > ALL_MATCHED_EVERY);
+            match self.matching.tick(&self.holder, due).await {
+                Ok(true) => all_at = Some(tokio::time::Instant::now()),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "matching stopped; trying again"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(every.max(Duration::from_millis(500))) => {}
+            }
+        }
+    }
+
     async fn sweep(&self, pruned: &mut Option<tokio::time::Instant>) -> Result<(), sqlx::Error> {
         {
             let mut conn = self.pool.acquire().await?;
@@ -788,6 +829,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(reconciliation::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -795,7 +837,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -804,6 +846,8 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
+        Arc::new(ByHandKind(Arc::new(matching.clone()))),
+        Arc::new(TermsKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }

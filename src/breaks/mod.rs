@@ -15,6 +15,10 @@ use crate::vocabulary::money::Money;
 text_enum! {
     /// What does not match. The codes are those officers use; more come with reconciliation.
     pub enum BreakCode ("break code") {
+        /// We say paid, the partner is silent.
+        MissingAtProvider = "B01",
+        /// The partner says paid, we do not know.
+        MissingHere = "B02",
         /// Another amount than is owed.
         AmountDiffers = "B03",
         /// We say one thing of an order, the partner another.
@@ -27,10 +31,20 @@ text_enum! {
         Unknown = "B07",
         /// Two invoices could be meant.
         Ambiguous = "B08",
+        /// Less in the bank than the lines of a batch make.
+        FundsShort = "B09",
+        /// More in the bank than the lines of a batch make.
+        FundsOver = "B10",
+        /// The partner keeps another fee than agreed.
+        FeeDiffers = "B11",
         /// A refund that nobody can vouch for.
         RefundUnmatched = "B12",
         /// Money taken back by the bank.
         Reversed = "B13",
+        /// Another account or agency than is due.
+        WrongBeneficiary = "B14",
+        /// Of a day that is closed.
+        WrongPeriod = "B15",
     }
 }
 
