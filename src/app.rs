@@ -70,6 +70,11 @@ use crate::refunds::door::Refunding;
 use crate::refunds::name_account::Naming;
 use crate::refunds::officers::Desk;
 use crate::refunds::officers::http::OfficerDoors;
+use crate::reconciliation::calendar::WorkingDays;
+use crate::reconciliation::hand::ByHandKind;
+use crate::reconciliation::http::MatchDoors;
+use crate::reconciliation::run::{CHUNK, Matching};
+use crate::reconciliation::terms::TermsKind;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::resolutions::Resolving;
@@ -83,7 +88,7 @@ use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, breaks, callers, compat, counter, dispatch, invoices, ledger, mail, notices,
-    operations, people, receipts, refunds, resolutions, settlements, statistics,
+    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
 };
 
 crate::text_enum! {
@@ -106,6 +111,8 @@ crate::text_enum! {
 const EXCHANGES_KEPT_DAYS: i32 = 400;
 /// So many questions to partners are under way at once; more wait for their turn.
 const ASKED_AT_ONCE: usize = 1000;
+/// Lines whose window is over, and settlements that nobody told of, are looked for so often.
+const ALL_MATCHED_EVERY: Duration = Duration::from_mins(10);
 /// Under this name processes that take calls tell that they live.
 const REPLICAS: &str = "api";
 
@@ -169,6 +176,8 @@ pub struct App {
     pub kinds: Kinds,
     /// Ways out of cases.
     pub resolving: Resolving,
+    /// Statements and what they tell of.
+    pub matching: Matching,
     doors: Doors,
     people: PeopleDoor,
     counter_limits: Arc<counter::limits::Limits>,
@@ -271,7 +280,16 @@ impl App {
                 day: settings.clearing.write_off_day,
             },
         };
-        let kinds = kinds(&accounts).with(Arc::new(ResolutionKind(resolving.clone())));
+        let matching = Matching {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            accounts: Arc::clone(&accounts),
+            directory: directory.clone(),
+            days: WorkingDays::plain(),
+            chunk: CHUNK,
+        };
+        let kinds =
+            kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -286,6 +304,7 @@ impl App {
             stop: CancellationToken::new(),
             kinds,
             resolving,
+            matching,
             doors,
             people,
             counter_limits: Arc::default(),
@@ -421,8 +440,12 @@ impl App {
             receipts: self.receipts(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
+        let matches = reconciliation::http::routes().with_state(MatchDoors {
+            people: self.people.clone(),
+            matching: self.matching.clone(),
+        });
         let statistics = statistics::http::routes().with_state(self.statistics_doors());
-        let api = api.merge(receipts).merge(statistics);
+        let api = api.merge(receipts).merge(statistics).merge(matches);
         let cases = breaks::http::routes().with_state(BreakDoors {
             people: self.people.clone(),
             caring: Caring { pool: self.pool.clone(), clock: self.clock.clone() },
@@ -467,6 +490,7 @@ impl App {
             let (directory, stop) = (self.directory.clone(), self.stop.clone());
             work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
             work.spawn(self.statistics().run(self.holder.clone(), every, stop));
+            work.spawn(self.clone().match_statements());
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -739,6 +763,24 @@ impl App {
         }
     }
 
+    /// Matches what was staged, by whoever leads, beside the sweeps: a large file takes its time.
+    async fn match_statements(self) {
+        let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+        let mut all_at: Option<tokio::time::Instant> = None;
+        while !self.stop.is_cancelled() {
+            let due = all_at.is_none_or(|at| at.elapsed() > ALL_MATCHED_EVERY);
+            match self.matching.tick(&self.holder, due).await {
+                Ok(true) => all_at = Some(tokio::time::Instant::now()),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "matching stopped; trying again"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(every.max(Duration::from_millis(500))) => {}
+            }
+        }
+    }
+
     async fn sweep(
         &self,
         asking: &TaskTracker,
@@ -899,6 +941,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(breaks::http::routes().into_openapi());
     document.merge(breaks::shared::http::routes().into_openapi());
     document.merge(resolutions::http::routes().into_openapi());
+    document.merge(reconciliation::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -906,7 +949,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -918,6 +961,8 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(ReceiptKind(ReceiptAbout::Cancel)),
         Arc::new(ReceiptKind(ReceiptAbout::Replace)),
         Arc::new(RefundAccountKind),
+        Arc::new(ByHandKind(Arc::new(matching.clone()))),
+        Arc::new(TermsKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }

@@ -147,3 +147,41 @@ pub async fn break_tell(
     .await?;
     Ok(())
 }
+
+/// Closes open cases by their ids: their cause is gone.
+pub async fn breaks_close(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update break_case set state = 'auto_closed', state_since = $2
+          where break_id = any($1) and state in ('open', 'assigned', 'waiting')",
+        ids,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The open cases of one code and partner that are about a settlement: case and settlement.
+pub async fn breaks_of_settlements(
+    conn: &mut PgConnection,
+    code: BreakCode,
+    partner: &str,
+) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    sqlx::query!(
+        r#"select break_id, settlement_id as "settlement!" from break_case
+            where state in ('open', 'assigned', 'waiting') and code = $1 and partner = $2
+              and settlement_id is not null"#,
+        code.as_str(),
+        partner
+    )
+    .map(|row| (row.break_id, row.settlement))
+    .fetch_all(conn)
+    .await
+}

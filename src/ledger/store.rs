@@ -248,3 +248,16 @@ pub async fn snapshot_balances(conn: &mut PgConnection) -> Result<u64, sqlx::Err
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Which of these days are closed.
+pub async fn days_closed(
+    conn: &mut PgConnection,
+    days: &[chrono::NaiveDate],
+) -> Result<Vec<chrono::NaiveDate>, sqlx::Error> {
+    if days.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!("select day from ledger.closed_day where day = any($1)", days)
+        .fetch_all(conn)
+        .await
+}

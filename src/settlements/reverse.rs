@@ -103,7 +103,8 @@ impl Reversing {
         Ok(reversed)
     }
 
-    async fn reverse_in(
+    /// Takes a settlement back in the caller's transaction.
+    pub async fn reverse_in(
         &self,
         tx: &mut PgConnection,
         reversal: &Reversal,

@@ -368,6 +368,85 @@ pub async fn settlement_banked_insert(
     Ok(done.rows_affected() == 1)
 }
 
+/// A settlement that was seen in the bank.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Which.
+    pub settlement: Uuid,
+    /// Who or what saw it.
+    pub by: String,
+    /// The entry of its money.
+    pub entry: i64,
+}
+
+/// Writes that settlements were seen in the bank; which of them were not before.
+pub async fn settlements_banked_insert(
+    conn: &mut PgConnection,
+    seen: &[Seen],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if seen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = seen.iter().map(|s| s.settlement).collect();
+    let by: Vec<String> = seen.iter().map(|s| s.by.clone()).collect();
+    let entries: Vec<i64> = seen.iter().map(|s| s.entry).collect();
+    sqlx::query_scalar!(
+        "insert into settlement_banked (settlement_id, confirmed_by, at, entry_id)
+         select k.id, k.by, $3, k.entry from unnest($1::uuid[], $2::text[], $4::bigint[]) k(id, by, entry)
+         on conflict on constraint settlement_banked_pkey do nothing
+         returning settlement_id",
+        &ids,
+        &by,
+        now,
+        &entries
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// How a settlement is named by its partner: its source and its transaction id.
+pub async fn settlement_key(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query!("select source, transaction_id from settlement where settlement_id = $1", id.0)
+        .map(|row| (row.source, row.transaction_id))
+        .fetch_optional(conn)
+        .await
+}
+
+/// The reversal of a settlement.
+pub async fn reversal_id_of(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("select reversal_id from reversal where settlement_id = $1", id.0)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Takes back that settlements were seen in the bank: the match that said so was taken back. What an
+/// officer saw stays, and so does what released a refund. Gives those that are banked no more, each
+/// with the entry of its money.
+pub async fn settlements_banked_delete(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
+    sqlx::query!(
+        "delete from settlement_banked b using unnest($1::uuid[]) k(id)
+          where b.settlement_id = k.id and b.confirmed_by like 'match/%'
+            and not exists (select from refund r
+                             where r.settlement_id = b.settlement_id and r.kind = 'surplus'
+                               and r.status in ('approved', 'sent', 'confirmed'))
+         returning b.settlement_id, b.entry_id",
+        ids
+    )
+    .map(|row| (row.settlement_id, row.entry_id))
+    .fetch_all(conn)
+    .await
+}
+
 /// A partner's word as it was booked.
 #[derive(Debug)]
 pub struct RawWord {

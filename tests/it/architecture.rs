@@ -71,6 +71,21 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("resolutions", &["break_resolution"]),
     ("settlements", &["placement", "reversal", "settlement", "settlement_banked"]),
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    (
+        "reconciliation",
+        &[
+            "match",
+            "match_confirmation",
+            "match_side",
+            "matching",
+            "matching_entry",
+            "missing_upto",
+            "open_line",
+            "partner_fee",
+            "report_batch",
+            "unmatch",
+        ],
+    ),
     ("mail", &["mail", "mail_progress"]),
     ("receipts", &["receipt", "receipt_key", "receipt_progress", "receipt_step", "receipt_task"]),
     ("statistics", &["statistic_day", "statistic_notice", "statistic_progress"]),
@@ -92,7 +107,7 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds"];
+const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -34,6 +34,7 @@ mod ledger;
 mod limits;
 mod lookup;
 mod mail;
+mod matching;
 mod money;
 mod notices;
 mod openapi;
