@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::approvals::delegations::DelegationKind;
 use crate::approvals::endpoints::EndpointKind;
 use crate::approvals::expire::expire_overdue;
 use crate::approvals::kinds::{Kind, Kinds};
@@ -70,8 +71,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    approvals, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
+    operations, people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -297,9 +298,23 @@ impl App {
                 realm: settings.realm,
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(desk::http::routes(self.desk()))
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
+    }
+
+    /// The officers' pages.
+    fn desk(&self) -> desk::http::Desk {
+        desk::http::Desk {
+            people: self.people.clone(),
+            kinds: self.kinds.clone(),
+            refunds: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
+            directory: self.directory.clone(),
+            sweeping: self.sweeping(),
+            caller: self.dispatching.caller.clone(),
+            realm: self.settings.realm,
+        }
     }
 
     /// What tells whether a process is well: all there is without the doors.
@@ -358,6 +373,7 @@ impl App {
             people: self.people.clone(),
             kinds: self.kinds.clone(),
         });
+        let delegations = approvals::delegations_http::routes().with_state(self.people.clone());
         let refunds = refunds::http::routes().with_state(refunds::http::RefundDoors {
             doors: self.doors.clone(),
             refunding: self.refunding(),
@@ -372,7 +388,7 @@ impl App {
             sweeping: self.sweeping(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let api = api.merge(refunds).merge(desk).merge(delegations);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -786,6 +802,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(notices::http::routes().into_openapi());
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
+    document.merge(approvals::delegations_http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
@@ -800,6 +817,7 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
         Arc::new(EndpointKind),
+        Arc::new(DelegationKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,

@@ -219,7 +219,7 @@ impl LiveAttempt {
 
 impl Language {
     /// The other one.
-    pub(super) fn other(self) -> Self {
+    pub fn other(self) -> Self {
         match self {
             Self::Vi => Self::En,
             Self::En => Self::Vi,

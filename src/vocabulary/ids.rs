@@ -43,6 +43,8 @@ id!(/// An address of a portal that is told of results.
     EndpointId);
 id!(/// Somebody who signs in.
     PersonId);
+id!(/// A role that is lent for some days.
+    DelegationId);
 id!(/// What one person proposes and another decides.
     ApprovalId);
 

@@ -11,9 +11,9 @@ use syn::visit::{self, Visit};
 /// From the top down. Imports point to a lower floor or stay in the room.
 const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
+    &["desk"],
     &["operations"],
     &["compat"],
-    &["desk"],
     &["days", "statistics"],
     &["counter", "notices", "payover", "receipts"],
     &["reconciliation"],
@@ -60,7 +60,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("portals", &["endpoint", "portal"]),
     ("partners", &["collecting_account", "partner", "partner_exchange"]),
     ("registers", &["agency", "fee_line", "procedure", "register_load", "treasury_account"]),
-    ("people", &["person", "person_role", "session"]),
+    ("people", &["delegation", "person", "person_role", "session"]),
     ("approvals", &["approval"]),
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
@@ -69,10 +69,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
     ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
-    (
-        "statements",
-        &["statement", "statement_file", "statement_file_piece", "statement_line"],
-    ),
+    ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 
