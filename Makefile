@@ -1,7 +1,7 @@
 # Everything set up by itself: `make demo` and `make test` need a Rust toolchain and nothing running.
 # ARGS reaches the command: `make bench ARGS=--json`, `make test ARGS='--test it settle'`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-foreign up down reset bench lint doc sqlx
+.PHONY: help demo test test-foreign test-browser up down reset bench lint doc sqlx
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -14,6 +14,9 @@ test: ## every test, on a real PostgreSQL and RabbitMQ
 
 test-foreign: ## clients that others wrote meet what we sign, send and simulate (Node, Python)
 	@scripts/test-foreign
+
+test-browser: ## every page in a real browser: widths, languages, axe-core, the keyboard (Chromium, Node)
+	@scripts/test-browser
 
 up: ## start it all in the background; `. .run/env` sets up a client
 	@scripts/stack up

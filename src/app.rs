@@ -18,17 +18,18 @@ use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::approvals::delegations::DelegationKind;
 use crate::approvals::endpoints::EndpointKind;
 use crate::approvals::expire::expire_overdue;
 use crate::approvals::kinds::{Kind, Kinds};
 use crate::approvals::partners::PartnerKind;
 use crate::approvals::people::PersonKind;
 use crate::approvals::roles::change::RolesKind;
-use crate::callers::approve::KeyKind;
 use crate::breaks::care::Caring;
 use crate::breaks::http::BreakDoors;
 use crate::breaks::shared::answer::Answering;
 use crate::breaks::shared::http::SharedDoors;
+use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
@@ -64,17 +65,17 @@ use crate::platform::{
 use crate::receipts::Receipts;
 use crate::receipts::officers::{About as ReceiptAbout, ReceiptKind};
 use crate::receipts::signer::BuiltIn;
+use crate::reconciliation::calendar::WorkingDays;
+use crate::reconciliation::hand::ByHandKind;
+use crate::reconciliation::http::MatchDoors;
+use crate::reconciliation::run::{CHUNK, Matching};
+use crate::reconciliation::terms::TermsKind;
 use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
 use crate::refunds::name_account::Naming;
 use crate::refunds::officers::Desk;
 use crate::refunds::officers::http::OfficerDoors;
-use crate::reconciliation::calendar::WorkingDays;
-use crate::reconciliation::hand::ByHandKind;
-use crate::reconciliation::http::MatchDoors;
-use crate::reconciliation::run::{CHUNK, Matching};
-use crate::reconciliation::terms::TermsKind;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::resolutions::Resolving;
@@ -87,7 +88,7 @@ use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, breaks, callers, compat, counter, dispatch, invoices, ledger, mail, notices,
+    approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
     operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
 };
 
@@ -288,8 +289,7 @@ impl App {
             days: WorkingDays::plain(),
             chunk: CHUNK,
         };
-        let kinds =
-            kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
+        let kinds = kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -349,6 +349,7 @@ impl App {
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(statistics::http::page_routes(self.statistics_doors()))
+            .merge(desk::http::routes(self.desk()))
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
@@ -361,6 +362,19 @@ impl App {
             lease::be_present(&mut conn, "readyz", &self.holder).await
         };
         matches!(tokio::time::timeout(Duration::from_secs(2), written).await, Ok(Ok(_)))
+    }
+
+    /// The officers' pages.
+    fn desk(&self) -> desk::http::Desk {
+        desk::http::Desk {
+            people: self.people.clone(),
+            kinds: self.kinds.clone(),
+            refunds: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
+            directory: self.directory.clone(),
+            sweeping: self.sweeping(),
+            caller: self.dispatching.caller.clone(),
+            realm: self.settings.realm,
+        }
     }
 
     /// What tells whether a process is well: all there is without the doors.
@@ -420,6 +434,7 @@ impl App {
             kinds: self.kinds.clone(),
         });
         let roles = approvals::roles::http::routes().with_state(self.people.clone());
+        let delegations = approvals::delegations_http::routes().with_state(self.people.clone());
         let refunds = refunds::http::routes().with_state(refunds::http::RefundDoors {
             doors: self.doors.clone(),
             refunding: self.refunding(),
@@ -459,7 +474,7 @@ impl App {
             resolving: self.resolving.clone(),
         });
         let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
-        let api = api.merge(people).merge(approvals).merge(roles);
+        let api = api.merge(people).merge(approvals).merge(roles).merge(delegations);
         api.merge(attempts).merge(operations).into()
     }
 
@@ -934,6 +949,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
     document.merge(approvals::roles::http::routes().into_openapi());
+    document.merge(approvals::delegations_http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(receipts::http::routes().into_openapi());
@@ -955,6 +971,7 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
         Arc::new(PersonKind::Reset),
         Arc::new(RolesKind),
         Arc::new(EndpointKind),
+        Arc::new(DelegationKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,

@@ -66,7 +66,7 @@ async fn sort(request: Request) -> Result<(Realm, Request), Problem> {
         *request.uri_mut() = uri;
         return Ok((Realm::Sandbox, request));
     }
-    if request.method() == Method::POST && path == "/v1/sessions" {
+    if request.method() == Method::POST && matches!(path, "/v1/sessions" | "/desk/sign-in") {
         return sort_sign_in(request).await;
     }
     let realm = if signs_as_test(request.headers()) || is_signed_in_as_test(request.headers()) {
@@ -117,7 +117,7 @@ fn is_signed_in_as_test(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A sign-in names who signs in within its body.
+/// A sign-in names who signs in within its body: JSON, or the form of the desk.
 async fn sort_sign_in(request: Request) -> Result<(Realm, Request), Problem> {
     #[derive(serde::Deserialize)]
     struct Who {
@@ -125,9 +125,14 @@ async fn sort_sign_in(request: Request) -> Result<(Realm, Request), Problem> {
     }
     let (parts, body) = request.into_parts();
     let body = read_body(body, &parts.headers, BODY).await?;
+    let email = if parts.uri.path() == "/desk/sign-in" {
+        let mut fields = url::form_urlencoded::parse(&body);
+        fields.find(|(name, _)| name == "email").map(|(_, email)| email.into_owned())
+    } else {
+        serde_json::from_slice::<Who>(&body).ok().map(|who| who.email)
+    };
     // What cannot be read is refused as live.
-    let realm = serde_json::from_slice::<Who>(&body)
-        .map_or(Realm::Live, |who| Realm::of(&who.email.trim().to_lowercase()));
+    let realm = email.map_or(Realm::Live, |email| Realm::of(&email.trim().to_lowercase()));
     Ok((realm, Request::from_parts(parts, Body::from(body))))
 }
 
@@ -180,6 +185,14 @@ mod tests {
             ("rubbish", Realm::Live),
         ] {
             let request = Request::post("/v1/sessions");
+            assert_eq!(sorted(request, body).await.0, realm, "{body}");
+        }
+        for (body, realm) in [
+            ("email=test_an%40example.vn&password=x", Realm::Sandbox),
+            ("email=an%40example.vn&password=test_", Realm::Live),
+            ("", Realm::Live),
+        ] {
+            let request = Request::post("/desk/sign-in");
             assert_eq!(sorted(request, body).await.0, realm, "{body}");
         }
     }

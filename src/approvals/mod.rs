@@ -14,6 +14,8 @@
 
 pub mod approval;
 pub mod decide;
+pub mod delegations;
+pub mod delegations_http;
 pub mod endpoints;
 pub mod expire;
 pub mod http;

@@ -8,9 +8,9 @@ use sqlx::{PgConnection, PgPool};
 use crate::breaks::store::holds::{Difference, differences};
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
+use crate::platform::sequencer::{self, Chain, LastBatch};
 use crate::receipts;
 use crate::receipts::gaps::ReceiptReport;
-use crate::platform::sequencer::{self, Chain, LastBatch};
 
 /// What to print.
 #[derive(Debug, clap::Args)]

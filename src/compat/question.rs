@@ -47,11 +47,7 @@ impl CompatDoors {
     }
 
     /// The receipt of a payment: its number, where anybody checks it, and the PDF itself in base64.
-    pub(super) async fn bill(
-        &self,
-        peer: &Peer,
-        message: &Object<'_>,
-    ) -> Result<Reply, Problem> {
+    pub(super) async fn bill(&self, peer: &Peer, message: &Object<'_>) -> Result<Reply, Problem> {
         let invoice = match self.asked(peer, message).await? {
             Ok(invoice) => invoice,
             Err(reply) => return Ok(reply),

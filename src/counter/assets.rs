@@ -43,6 +43,8 @@ pub struct Assets {
     pub govuk: Asset,
     /// Ours, on top of it.
     pub style: Asset,
+    /// The officers' desk, on top of it.
+    pub desk: Asset,
     /// Copy buttons and looking again; pages work without it.
     pub script: Asset,
     /// The icon of the tab.
@@ -59,6 +61,7 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
             include_bytes!("../../web/assets/govuk-frontend.min.css"),
         ),
         style: Asset::new("payclear.css", CSS, include_bytes!("../../web/assets/payclear.css")),
+        desk: Asset::new("desk.css", CSS, include_bytes!("../../web/assets/desk.css")),
         script: Asset::new(
             "payclear.js",
             "text/javascript; charset=utf-8",
@@ -70,8 +73,8 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
 
 impl Assets {
     /// Every file.
-    pub fn all(&self) -> [&Asset; 4] {
-        [&self.govuk, &self.style, &self.script, &self.icon]
+    pub fn all(&self) -> [&Asset; 5] {
+        [&self.govuk, &self.style, &self.desk, &self.script, &self.icon]
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn no_style_sheet_loads_anything() {
-        for asset in [&ASSETS.govuk, &ASSETS.style] {
+        for asset in [&ASSETS.govuk, &ASSETS.style, &ASSETS.desk] {
             let text = std::str::from_utf8(asset.bytes).expect("utf-8");
             for remote in ["url(", "@import", "@font-face"] {
                 assert!(!text.contains(remote), "{} has {remote}", asset.file);

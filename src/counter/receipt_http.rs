@@ -63,9 +63,7 @@ pub async fn show(
         return refused.into_response();
     }
     match counter.check(&code).await {
-        Ok(Some((receipt, found))) => {
-            drawn(StatusCode::OK, render(&receipt, found, language), &[])
-        }
+        Ok(Some((receipt, found))) => drawn(StatusCode::OK, render(&receipt, found, language), &[]),
         Ok(None) => drawn(StatusCode::NOT_FOUND, drawing::no_receipt(language), &[]),
         Err(error) => failed(language, &error),
     }

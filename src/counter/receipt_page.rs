@@ -97,8 +97,7 @@ pub fn render(
             format!("{} {} {}", number.form, number.symbol, number.padded())
         }),
         signed_at: receipt.signature.as_ref().map(|s| times::date_time(language, s.at)),
-        pdf: (found != Found::Forged && receipt.signature.is_some())
-            .then(|| format!("{path}/pdf")),
+        pdf: (found != Found::Forged && receipt.signature.is_some()).then(|| format!("{path}/pdf")),
     }
     .render()
 }

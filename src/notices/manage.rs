@@ -233,6 +233,19 @@ async fn open_in(
     if view.state == EndpointState::Open { Ok(view) } else { Err(ManageError::NotOpen) }
 }
 
+/// Has a notice sent again for whoever looks after a portal's notices.
+pub async fn redeliver(
+    pool: &PgPool,
+    by: By<'_>,
+    portal: &str,
+    key: DeliveryKey,
+) -> Result<(), ManageError> {
+    let mut tx = pool.begin().await?;
+    redeliver_in(&mut tx, by, portal, key).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 async fn redeliver_in(
     conn: &mut PgConnection,
     by: By<'_>,

@@ -11,6 +11,7 @@
 
 pub mod add;
 pub mod change_password;
+pub mod delegate;
 pub mod disable;
 pub mod http;
 pub mod limits;

@@ -1,10 +1,13 @@
-//! SQL on `person`, `person_role` and `session`.
+//! SQL on `person`, `person_role`, `session` and, in a part of its own, `delegation`.
+
+pub mod delegations;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::role::Grant;
 use super::session::CarriedBy;
+use crate::vocabulary::day::to_local;
 use crate::vocabulary::ids::PersonId;
 
 /// A person, as lists show them.
@@ -381,7 +384,8 @@ pub struct SessionRow {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The session of a token, unless it has ended or its person may not sign in any more.
+/// The session of a token, with the roles that are its person's and those that are lent to them
+/// today, unless it has ended or its person may not sign in any more.
 pub async fn session_read(
     conn: &mut PgConnection,
     token_hash: &[u8; 32],
@@ -391,14 +395,26 @@ pub async fn session_read(
         SessionRow,
         r#"select person_id as "person_id: PersonId", p.email, p.name, s.carried_by, s.seen_at,
                s.expires_at,
-               array(select role || ':' || scope from person_role r
-                      where r.person_id = p.person_id order by 1) as "roles!"
+               array(select r.role || ':' || r.scope from person_role r
+                      where r.person_id = p.person_id
+                      union
+                     select d.role || ':' || d.scope
+                       from delegation d join person g on g.person_id = d.giver_id
+                      where d.receiver_id = p.person_id and d.approved_at is not null
+                        and d.ended_at is null and $4::date between d.first_day and d.last_day
+                        and g.approved_at is not null and g.disabled_at is null
+                        and exists (select from person_role h
+                                     where h.person_id = d.giver_id and h.role = d.role
+                                       and (h.scope = '*' or h.scope = d.scope
+                                            or starts_with(d.scope, h.scope || '.')))
+                      order by 1) as "roles!"
            from session s join person p using (person_id)
           where s.token_hash = $1 and s.expires_at > $2 and s.seen_at > $3
             and p.approved_at is not null and p.disabled_at is null"#,
         &token_hash[..],
         now,
         idle_since,
+        to_local(now).date(),
     )
     .fetch_optional(conn)
     .await

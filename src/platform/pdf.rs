@@ -302,8 +302,7 @@ impl Sheet {
         self.keep(head + rows_high(2, SMALL + 1.0));
         self.row(&titles, &widths, &aligns, Weight::Bold);
         for (n, row) in rows.iter().enumerate() {
-            let weight =
-                if sum && n + 1 == rows.len() { Weight::Bold } else { Weight::Regular };
+            let weight = if sum && n + 1 == rows.len() { Weight::Bold } else { Weight::Regular };
             if self.y + self.row_height(row, &widths, weight) > BOTTOM {
                 self.turn();
                 self.row(&titles, &widths, &aligns, Weight::Bold);
@@ -327,9 +326,7 @@ impl Sheet {
         let top = self.y;
         let mut x = MARGIN;
         for ((text, room), align) in cells.iter().zip(widths).zip(aligns) {
-            for (n, text) in
-                lines(text, SIZE, weight, room - 2.0 * CELL).into_iter().enumerate()
-            {
+            for (n, text) in lines(text, SIZE, weight, room - 2.0 * CELL).into_iter().enumerate() {
                 let at = placed(&text, SIZE, weight, *align, (x + CELL, room - 2.0 * CELL));
                 self.put(at, top + CELL + rows_high(n, SIZE), SIZE, weight, 0, text);
             }
@@ -343,8 +340,8 @@ impl Sheet {
     /// A QR code with words beside it.
     pub fn code(&mut self, payload: &str, beside: &[&str]) -> Result<(), PdfError> {
         const SIDE: f32 = 96.0;
-        let code = QrCode::with_error_correction_level(payload, EcLevel::M)
-            .map_err(|_| PdfError::Code)?;
+        let code =
+            QrCode::with_error_correction_level(payload, EcLevel::M).map_err(|_| PdfError::Code)?;
         self.keep(SIDE + 8.0);
         let modules = u16::try_from(code.width()).unwrap_or(1);
         // Four modules of quiet around it belong to the code.

@@ -254,6 +254,16 @@ impl Problem {
         self.kind.status().as_u16()
     }
 
+    /// What is wrong with which fields.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// What happened this time.
+    pub fn happened(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// The body, as it is sent and stored.
     pub fn to_json(&self) -> Vec<u8> {
         let body = ProblemBody {

@@ -323,11 +323,7 @@ fn is_text(text: &str, most: usize) -> bool {
     (1..=most).contains(&length) && !text.chars().any(char::is_control) && !text.trim().is_empty()
 }
 
-async fn in_sight(
-    doors: &ReceiptDoors,
-    officer: &Officer,
-    id: &str,
-) -> Result<Receipt, Problem> {
+async fn in_sight(doors: &ReceiptDoors, officer: &Officer, id: &str) -> Result<Receipt, Problem> {
     let mut conn = doors.receipts.pool.acquire().await?;
     let receipt = reads::receipt_read(&mut conn, ReceiptId(parse(id)?)).await?;
     receipt
@@ -564,9 +560,8 @@ async fn day_report(
         }
         "xlsx" => {
             let drawn = tokio::task::spawn_blocking(move || table.to_xlsx()).await;
-            let bytes = drawn
-                .map_err(|error| internal(&error))?
-                .map_err(|error| internal(&error))?;
+            let bytes =
+                drawn.map_err(|error| internal(&error))?.map_err(|error| internal(&error))?;
             Ok(file(XLSX, &format!("{name}.xlsx"), bytes))
         }
         _ => Ok(told(&officer.email, StatusCode::OK, &table)),
@@ -578,10 +573,7 @@ async fn day_report(
     responses(
         (status = 200, description = "of the agencies in sight; strongly consistent", body = Gaps),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = PROBLEM_JSON)))]
-async fn missing(
-    State(doors): State<ReceiptDoors>,
-    officer: Officer,
-) -> Result<Response, Problem> {
+async fn missing(State(doors): State<ReceiptDoors>, officer: Officer) -> Result<Response, Problem> {
     let mut conn = doors.receipts.pool.acquire().await?;
     let found = gaps(&mut conn, &officer.scopes(), doors.receipts.clock.now()).await?;
     Ok(told(&officer.email, StatusCode::OK, &found))

@@ -188,7 +188,8 @@ impl Receipts {
 
     fn draw_code(&self) -> String {
         let mut random = rand::rng();
-        let letters = (0..CODE_LENGTH).map(|_| char::from(CODE_ALPHABET[random.random_range(0..32)]));
+        let letters =
+            (0..CODE_LENGTH).map(|_| char::from(CODE_ALPHABET[random.random_range(0..32)]));
         format!("{}{}", Realm::prefix(self.realm), letters.collect::<String>())
     }
 }
@@ -298,7 +299,8 @@ impl<'a> Work<'a> {
                 continue;
             }
             let old = task.receipt.and_then(|id| self.old.get(&id).cloned());
-            if task.kind == "replace" && old.as_ref().is_none_or(|o| o.status != ReceiptStatus::Valid)
+            if task.kind == "replace"
+                && old.as_ref().is_none_or(|o| o.status != ReceiptStatus::Valid)
             {
                 // It was taken back meanwhile: nothing is left to stand in place of.
                 self.finished.push(task.id);
@@ -310,7 +312,8 @@ impl<'a> Work<'a> {
                 continue;
             };
             self.last_days.insert(task.agency.clone(), day);
-            let number = Numbered { form: run.form.clone(), symbol: run.symbol.clone(), number, day };
+            let number =
+                Numbered { form: run.form.clone(), symbol: run.symbol.clone(), number, day };
             self.make(task, &invoice, old.as_ref(), &run, number);
             self.finished.push(task.id);
         }

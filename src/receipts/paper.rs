@@ -35,7 +35,11 @@ pub struct Around<'a> {
 }
 
 /// The PDF.
-pub fn draw(receipt: &Receipt, around: Around<'_>, reader: Reader<'_>) -> Result<Vec<u8>, PdfError> {
+pub fn draw(
+    receipt: &Receipt,
+    around: Around<'_>,
+    reader: Reader<'_>,
+) -> Result<Vec<u8>, PdfError> {
     let content = &receipt.content;
     let number = &content.number;
     let name = format!("{} {} {}", number.form, number.symbol, number.padded());

@@ -214,7 +214,8 @@ impl Report {
         let dong = Format::new().set_num_format("#,##0");
         let sheet = book.add_worksheet_with_constant_memory()?;
         sheet.set_name("01-TH-BLDT")?;
-        for (place, width) in [6, 12, 12, 12, 12, 44, 16, 10, 14, 14, 26, 36, 20].iter().enumerate() {
+        for (place, width) in [6, 12, 12, 12, 12, 44, 16, 10, 14, 14, 26, 36, 20].iter().enumerate()
+        {
             sheet.set_column_width(column(place), *width)?;
         }
         sheet.write_with_format(0, 0, "BẢNG TỔNG HỢP DỮ LIỆU BIÊN LAI ĐIỆN TỬ", &title)?;

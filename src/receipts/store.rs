@@ -15,7 +15,10 @@ use crate::vocabulary::ids::{InvoiceId, ReceiptId};
 
 /// Locks the mark up to which payments have been looked at, for a holder of this fence; none when a
 /// later leader was there.
-pub async fn progress_lock(conn: &mut PgConnection, fence: i64) -> Result<Option<i64>, sqlx::Error> {
+pub async fn progress_lock(
+    conn: &mut PgConnection,
+    fence: i64,
+) -> Result<Option<i64>, sqlx::Error> {
     let row = sqlx::query!("select batch_id, fence from receipt_progress for update")
         .fetch_one(conn)
         .await?;
@@ -194,7 +197,10 @@ pub struct Run {
 }
 
 /// The open ranges of agencies, in the order in which they are used.
-pub async fn runs_of(conn: &mut PgConnection, agencies: &[String]) -> Result<Vec<Run>, sqlx::Error> {
+pub async fn runs_of(
+    conn: &mut PgConnection,
+    agencies: &[String],
+) -> Result<Vec<Run>, sqlx::Error> {
     sqlx::query_as!(
         Run,
         r#"select g.agency, g.form, g.symbol, g.first_number as first, g.last_number as last,

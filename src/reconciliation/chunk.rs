@@ -170,7 +170,13 @@ impl Chunk<'_> {
                     self.found(conn, line, &transactions[n], open, found).await?;
                 }
                 Verdict::Wait { code, until, why } => {
-                    self.leave(line, open, seen, ("waiting", Some(code)), (until, why, line.amount));
+                    self.leave(
+                        line,
+                        open,
+                        seen,
+                        ("waiting", Some(code)),
+                        (until, why, line.amount),
+                    );
                 }
                 Verdict::Case { code, amount, why } => {
                     self.leave(line, open, seen, ("open", Some(code)), (self.today, why, amount));
@@ -183,7 +189,9 @@ impl Chunk<'_> {
                     let left = (self.today, why.to_owned(), line.amount);
                     self.leave(line, open, seen, ("kept", None), left);
                 }
-                Verdict::Settle { for_invoice, suggest } => to_settle.push((n, for_invoice, suggest)),
+                Verdict::Settle { for_invoice, suggest } => {
+                    to_settle.push((n, for_invoice, suggest))
+                }
             }
         }
         self.settle(conn, lines, &transactions, (before, &to_settle), &mut taken).await
@@ -338,7 +346,8 @@ impl Chunk<'_> {
             Ok(day) => by_day.get(day).copied(),
             Err(entry) => Some(*entry),
         };
-        matches::matches_insert(conn, &self.matches, rules::VERSION, ("payclear", self.now)).await?;
+        matches::matches_insert(conn, &self.matches, rules::VERSION, ("payclear", self.now))
+            .await?;
         let seen: Vec<settlements::Seen> = self
             .banked
             .iter()

@@ -181,7 +181,9 @@ impl Matching {
         let mut came_to = (0, Tally::default());
         match (progress.phase.as_str(), statement.supersedes) {
             ("undoing", Some(old)) => {
-                match undo::statement_piece_in(&mut tx, self, (statement.id, old), progress.upto).await? {
+                match undo::statement_piece_in(&mut tx, self, (statement.id, old), progress.upto)
+                    .await?
+                {
                     Some(upto) => work::matching_undoing(&mut tx, statement.id, upto).await?,
                     None => work::matching_phase(&mut tx, statement.id, "lines", None).await?,
                 }

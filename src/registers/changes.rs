@@ -196,7 +196,8 @@ fn receipt_ranges(
                 if closed == *entry && !old.closed {
                     new.push(entry.clone());
                 } else {
-                    let what = "the range stands as it was notified; it can only be closed".to_owned();
+                    let what =
+                        "the range stands as it was notified; it can only be closed".to_owned();
                     wrong("first", what);
                 }
                 continue;
@@ -204,7 +205,8 @@ fn receipt_ranges(
             None => {}
         }
         let others = runs.entry(run(entry)).or_default();
-        if let Some(other) = others.iter().find(|o| o.first <= entry.last && entry.first <= o.last) {
+        if let Some(other) = others.iter().find(|o| o.first <= entry.last && entry.first <= o.last)
+        {
             let what = format!(
                 "overlaps the range {}-{} of the same unit, form and symbol",
                 other.first, other.last

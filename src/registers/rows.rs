@@ -397,7 +397,8 @@ fn receipt_range(cells: &mut Cells<'_>) -> Option<ReceiptRange> {
     if let (Some(name), Some(code), Some(paper)) = (&delegate_name, &delegate_tax_code, &delegation)
         && (name.is_empty() != code.is_empty() || name.is_empty() != paper.is_empty())
     {
-        let what = "a delegation has delegate_name, delegate_tax_code and delegation, or none of them";
+        let what =
+            "a delegation has delegate_name, delegate_tax_code and delegation, or none of them";
         cells.wrong("delegation", what);
         return None;
     }

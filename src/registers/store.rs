@@ -5,9 +5,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::caller::{Caller, CallerKind, KeyPurpose};
-use super::entries::{
-    Agency, Entries, FeeLine, Holiday, Procedure, ReceiptRange, TreasuryAccount,
-};
+use super::entries::{Agency, Entries, FeeLine, Holiday, Procedure, ReceiptRange, TreasuryAccount};
 use crate::vocabulary::money::{Currency, Money};
 use crate::{partners, portals};
 

@@ -330,9 +330,8 @@ impl Told {
         let f = &group.figures;
         let count = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
         let sum = |n: Option<Decimal>| n.map(|n| n.to_string()).unwrap_or_default();
-        let times = |p: Option<Percentiles>| {
-            p.map_or([None; 3], |p| [p.p50, p.p95, p.p99]).map(count)
-        };
+        let times =
+            |p: Option<Percentiles>| p.map_or([None; 3], |p| [p.p50, p.p95, p.p99]).map(count);
         let [pay50, pay95, pay99] = times(f.time_to_pay_seconds);
         let [told50, told95, told99] = times(f.time_to_notify_milliseconds);
         // No spreadsheet takes a name for a formula.
@@ -424,16 +423,12 @@ mod tests {
     #[test]
     fn each_way_of_grouping_adds_up_the_same_rows() {
         let by_channel = told(Grouping::Channel);
-        let figures: Vec<_> =
-            by_channel.groups.iter().map(|g| (&*g.key, g.figures.paid)).collect();
+        let figures: Vec<_> = by_channel.groups.iter().map(|g| (&*g.key, g.figures.paid)).collect();
         assert_eq!(figures, [("bank", Some(11)), ("wallet", None)]);
         let by_day = told(Grouping::Day);
         let figures: Vec<_> =
             by_day.groups.iter().map(|g| (&*g.key, g.figures.issued, g.figures.paid)).collect();
-        assert_eq!(
-            figures,
-            [("2026-11-20", Some(10), Some(7)), ("2026-11-21", None, Some(6))]
-        );
+        assert_eq!(figures, [("2026-11-20", Some(10), Some(7)), ("2026-11-21", None, Some(6))]);
         let csv = String::from_utf8(by_day.to_csv().expect("a table")).expect("text");
         let lines: Vec<&str> = csv.trim_start_matches('\u{feff}').lines().collect();
         assert_eq!(lines.len(), 1 + 2 + 1);

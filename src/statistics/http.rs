@@ -143,7 +143,10 @@ fn period(
     let before = to.checked_sub_days(Days::new(USUAL)).unwrap_or(to);
     let from = day("from", from)?.unwrap_or(before);
     if !(0..LONGEST).contains(&(to - from).num_days()) {
-        return Err(FieldError::new("from", "must be at most 365 days before to, and not after it"));
+        return Err(FieldError::new(
+            "from",
+            "must be at most 365 days before to, and not after it",
+        ));
     }
     Ok((from, to))
 }

@@ -123,8 +123,7 @@ impl StatisticsPage {
             let group = self.days.groups.iter().find(|group| group.key == key);
             group.map_or(Some(0), |group| group.figures.paid)
         };
-        let most =
-            self.days.groups.iter().filter_map(|g| g.figures.paid).max().unwrap_or(0).max(1);
+        let most = self.days.groups.iter().filter_map(|g| g.figures.paid).max().unwrap_or(0).max(1);
         from.iter_days()
             .take_while(|day| *day <= to)
             .enumerate()
@@ -176,10 +175,7 @@ impl StatisticsPage {
 
     fn share(&self, per_mille: Option<i64>) -> String {
         let comma = if self.language == Language::Vi { ',' } else { '.' };
-        per_mille.map_or_else(
-            || "–".to_owned(),
-            |n| format!("{}{comma}{} %", n / 10, n % 10),
-        )
+        per_mille.map_or_else(|| "–".to_owned(), |n| format!("{}{comma}{} %", n / 10, n % 10))
     }
 
     fn seconds(&self, seconds: Option<i64>) -> String {

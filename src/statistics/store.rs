@@ -9,7 +9,10 @@ use super::histogram::Histogram;
 use super::tally::{Counted, Counts, Key, Tally};
 
 /// Locks the mark up to which events were counted; none when a later leader was there.
-pub async fn progress_lock(conn: &mut PgConnection, fence: i64) -> Result<Option<i64>, sqlx::Error> {
+pub async fn progress_lock(
+    conn: &mut PgConnection,
+    fence: i64,
+) -> Result<Option<i64>, sqlx::Error> {
     let row = sqlx::query!("select batch_id, fence from statistic_progress for update")
         .fetch_one(conn)
         .await?;

@@ -8,9 +8,7 @@
 pub fn dong_in_words(dong: u64) -> String {
     let words = format!("{} đồng", number(dong));
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 const BILLION: u64 = 1_000_000_000;
@@ -40,8 +38,7 @@ fn below_billion(n: u64, inside: bool, words: &mut Vec<String>) {
     }
 }
 
-const DIGITS: [&str; 10] =
-    ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"];
+const DIGITS: [&str; 10] = ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"];
 
 fn digit(n: u64) -> &'static str {
     usize::try_from(n % 10).map_or("", |n| DIGITS[n])
@@ -118,7 +115,10 @@ mod tests {
             (1_000_001, "Một triệu không trăm linh một đồng"),
             (1_005_000, "Một triệu không trăm linh năm nghìn đồng"),
             (1_050_000, "Một triệu không trăm năm mươi nghìn đồng"),
-            (24_524_024, "Hai mươi tư triệu năm trăm hai mươi tư nghìn không trăm hai mươi tư đồng"),
+            (
+                24_524_024,
+                "Hai mươi tư triệu năm trăm hai mươi tư nghìn không trăm hai mươi tư đồng",
+            ),
             (
                 123_456_789,
                 "Một trăm hai mươi ba triệu bốn trăm năm mươi sáu nghìn bảy trăm tám mươi chín đồng",

@@ -49,6 +49,8 @@ id!(/// Somebody who signs in.
     PersonId);
 id!(/// A receipt of a payment.
     ReceiptId);
+id!(/// A role that is lent for some days.
+    DelegationId);
 id!(/// What one person proposes and another decides.
     ApprovalId);
 

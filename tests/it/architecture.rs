@@ -11,9 +11,9 @@ use syn::visit::{self, Visit};
 /// From the top down. Imports point to a lower floor or stay in the room.
 const FLOORS: &[&[&str]] = &[
     &["app", "main", "commands"],
+    &["desk"],
     &["operations"],
     &["compat"],
-    &["desk"],
     &["days", "statistics"],
     &["counter", "notices", "payover"],
     &["resolutions"],
@@ -62,8 +62,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("portals", &["endpoint", "portal"]),
     ("partners", &["collecting_account", "partner", "partner_exchange"]),
-    ("registers", &["agency", "fee_line", "procedure", "receipt_range", "register_load", "treasury_account"]),
-    ("people", &["person", "person_role", "session"]),
+    (
+        "registers",
+        &["agency", "fee_line", "procedure", "receipt_range", "register_load", "treasury_account"],
+    ),
+    ("people", &["delegation", "person", "person_role", "session"]),
     ("approvals", &["approval"]),
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
@@ -107,7 +110,8 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
+const NO_FLOATS: &[&str] =
+    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -24,6 +24,7 @@ mod command_line;
 mod compat;
 mod conforms;
 mod crash;
+mod desk;
 mod dispatch;
 mod documents;
 mod fault_matrix;

@@ -86,7 +86,8 @@ impl Town {
         let dir: PathBuf = std::env::temp_dir().join(format!("payclear-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&dir).expect("a folder");
         let year = format!("{:02}", to_local(self.clock.now()).year() % 100);
-        let head = "agency,form,symbol,first,last,delegate_name,delegate_tax_code,delegation,closed";
+        let head =
+            "agency,form,symbol,first,last,delegate_name,delegate_tax_code,delegation,closed";
         let text = format!("{head}\n{}\n", rows.replace("{year}", &year));
         std::fs::write(dir.join("receipt_ranges.csv"), text).expect("a file");
         let by = By { actor: "cli/tests", at: self.clock.now() };
@@ -146,13 +147,17 @@ async fn a_payment_gets_the_next_number_of_its_unit_signed_and_on_paper() {
     assert_eq!(town.signs().await, 1);
     assert_eq!((town.numbers().await, town.signs().await), (Done::default(), 0));
     assert_eq!(town.run_of("G01.A").await, valid(&year(&town), 1..=1));
-    assert_eq!(text(&town.read(&invoice).await["links"], "receipt"), format!(
-        "{}/v1/invoices/{}/receipt", town.url, text(&invoice, "id")
-    ));
+    assert_eq!(
+        text(&town.read(&invoice).await["links"], "receipt"),
+        format!("{}/v1/invoices/{}/receipt", town.url, text(&invoice, "id"))
+    );
     assert!(town.read(&unpaid).await["links"].get("receipt").is_none());
 
     let answer = town.receipt_of(&invoice).await;
-    assert_eq!((answer.status, &answer.headers["content-type"]), (200, &"application/pdf".parse().expect("a value")));
+    assert_eq!(
+        (answer.status, &answer.headers["content-type"]),
+        (200, &"application/pdf".parse().expect("a value"))
+    );
     let pdf = answer.body.clone();
     assert_eq!(town.receipt_of(&invoice).await.body, pdf, "the same bytes again");
     let words = words_of(&pdf);
@@ -185,10 +190,14 @@ async fn a_payment_gets_the_next_number_of_its_unit_signed_and_on_paper() {
     let key = ed25519_dalek::VerifyingKey::from_bytes(&key).expect("a key");
     let signature = ed25519_dalek::Signature::from_slice(&kept.2).expect("a signature");
     key.verify_strict(kept.0.as_bytes(), &signature).expect("it holds");
-    assert!(key.verify_strict(kept.0.replace("1204521", "1204520").as_bytes(), &signature).is_err());
+    assert!(
+        key.verify_strict(kept.0.replace("1204521", "1204520").as_bytes(), &signature).is_err()
+    );
     assert!(words.contains(&hex::encode(&kept.1)), "the hash is printed");
-    let secret: Vec<u8> =
-        sqlx::query_scalar("select secret from receipt_key").fetch_one(&town.pool).await.expect("a key");
+    let secret: Vec<u8> = sqlx::query_scalar("select secret from receipt_key")
+        .fetch_one(&town.pool)
+        .await
+        .expect("a key");
     assert!(secret.len() > 60, "it is sealed");
     town.leaves_messages();
 }
@@ -204,7 +213,10 @@ async fn numbers_have_no_gap_in_each_unit_whatever_leads_and_whatever_dies() {
     // One dies between giving numbers and its commit: none of them is gone.
     {
         let mut tx = town.pool.begin().await.expect("a transaction");
-        sqlx::query("insert into receipt select * from receipt").execute(&mut *tx).await.expect("none");
+        sqlx::query("insert into receipt select * from receipt")
+            .execute(&mut *tx)
+            .await
+            .expect("none");
         drop(tx);
     }
     // Two replicas at once, again and again, while payments come in.
@@ -256,7 +268,9 @@ async fn an_older_leader_gives_no_numbers_any_more() {
 async fn a_range_that_is_used_up_stops_its_unit_alone_until_another_is_entered() {
     let town = Town::doors().await;
     town.closes_samples().await;
-    town.enters_ranges("G01.A,EBL01,{year}TBB,1,2,,,,\nG01.C,EBL01,{year}TBB,1,900,,,,").await.expect("taken");
+    town.enters_ranges("G01.A,EBL01,{year}TBB,1,2,,,,\nG01.C,EBL01,{year}TBB,1,900,,,,")
+        .await
+        .expect("taken");
     let mut waiting = Vec::new();
     for n in 0..5 {
         waiting.push(town.paid(&format!("A{n}"), 1_000 + n).await);
@@ -304,12 +318,11 @@ async fn the_new_year_begins_a_new_run_and_midnight_splits_no_day() {
     town.paid("T4", 4_000).await;
     town.turns_to("2027-01-03T09:00:00");
     town.numbers().await;
-    let rows: Vec<(String, i32, String)> = sqlx::query_as(
-        "select symbol, number, day::text from receipt order by symbol, number",
-    )
-    .fetch_all(&town.pool)
-    .await
-    .expect("the receipts");
+    let rows: Vec<(String, i32, String)> =
+        sqlx::query_as("select symbol, number, day::text from receipt order by symbol, number")
+            .fetch_all(&town.pool)
+            .await
+            .expect("the receipts");
     let row = |symbol: &str, n, day: &str| (symbol.to_owned(), n, day.to_owned());
     assert_eq!(
         rows,
@@ -374,7 +387,11 @@ async fn two_officers_cancel_or_replace_a_receipt_and_nobody_does_so_alone() {
     an.decide(&replace, "approve").await.problem(403, "four-eyes");
     assert_eq!(town.numbers().await, Done::default());
     approver.decide(&replace, "approve").await.expect(200);
-    assert_eq!(text(&town.receipt_json(&wrong).await, "status"), "valid", "until its number is given");
+    assert_eq!(
+        text(&town.receipt_json(&wrong).await, "status"),
+        "valid",
+        "until its number is given"
+    );
     assert_eq!(town.numbers().await, Done { issued: 1, ended: 1 });
     town.signs().await;
     let symbol = year(&town);
@@ -398,7 +415,9 @@ async fn two_officers_cancel_or_replace_a_receipt_and_nobody_does_so_alone() {
     let cancel = proposes(&an, &path(&gone_one, "cancel"), &json!({ "reason": "lập nhầm" })).await;
     approver.decide(&cancel, "approve").await.expect(200);
     assert_eq!(text(&town.receipt_json(&gone).await, "status"), "cancelled");
-    an.post(&path(&gone_one, "cancel"), &json!({ "reason": "x" })).await.problem(409, "wrong-state");
+    an.post(&path(&gone_one, "cancel"), &json!({ "reason": "x" }))
+        .await
+        .problem(409, "wrong-state");
     let seen = an.get(&format!("/v1/receipts/{}", text(&gone_one, "id"))).await.expect(200);
     let kinds: Vec<&str> =
         seen["history"].as_array().expect("steps").iter().map(|s| text(s, "kind")).collect();
@@ -417,7 +436,9 @@ async fn two_officers_cancel_or_replace_a_receipt_and_nobody_does_so_alone() {
         let refused = sqlx::query(wrong).execute(&town.owner().await).await;
         assert!(refused.is_err(), "{wrong}");
     }
-    for never in ["update receipt set content = ''", "update receipt set number = 9", "truncate receipt"] {
+    for never in
+        ["update receipt set content = ''", "update receipt set number = 9", "truncate receipt"]
+    {
         let refused = sqlx::query(never).execute(&town.pool).await;
         assert!(refused.is_err(), "{never}");
     }
@@ -454,9 +475,13 @@ async fn the_database_refuses_a_number_that_does_not_follow() {
     let report = payclear::commands::verify::verify(&town.pool).await.expect("a report");
     assert_eq!(report.receipts.without_payment, 1, "but of nothing that was paid");
     sqlx::query("alter table receipt disable trigger receipt_stays")
-        .execute(&town.owner().await).await.expect("as the owner");
+        .execute(&town.owner().await)
+        .await
+        .expect("as the owner");
     sqlx::query("delete from receipt where number = 2")
-        .execute(&town.owner().await).await.expect("as the owner");
+        .execute(&town.owner().await)
+        .await
+        .expect("as the owner");
     town.leaves_messages();
 }
 
@@ -559,7 +584,11 @@ async fn the_days_table_is_what_the_database_holds() {
     assert_eq!(lines.len(), 1 + held.len());
     assert!(lines[0].starts_with("STT,Ký hiệu mẫu biên lai,Ký hiệu biên lai,Số biên lai,Ngày lập"));
     let date = day.format("%d/%m/%Y");
-    let row = format!("1,EBL01,{},1,{date},'=Phí thẩm định,70000,,Mới,,,,{}", held[0].0, text(&first, "code"));
+    let row = format!(
+        "1,EBL01,{},1,{date},'=Phí thẩm định,70000,,Mới,,,,{}",
+        held[0].0,
+        text(&first, "code")
+    );
     assert_eq!(lines[1], row, "and no spreadsheet takes it for a formula");
     let xlsx = an.get(&path(day, "&format=xlsx")).await;
     assert!(xlsx.status == 200 && xlsx.body.starts_with(b"PK"), "{}", xlsx.status);
@@ -582,18 +611,30 @@ async fn anybody_checks_a_receipt_and_learns_nobodys_name() {
     assert_eq!(town.browse(&format!("{address}/pdf")).await.status, 404);
     town.signs().await;
     let page = town.browse(&address).await;
-    assert!(page.headers["content-security-policy"].to_str().expect("text").starts_with("default-src 'none'"));
+    assert!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .expect("text")
+            .starts_with("default-src 'none'")
+    );
     let page = page.text();
     for wanted in [
-        "Biên lai có hiệu lực", "Sở Tư pháp tỉnh Mẫu", "6600000002", "0000001", "Nguyễn T. M. A.",
-        "Một trăm nghìn đồng", "100.000",
+        "Biên lai có hiệu lực",
+        "Sở Tư pháp tỉnh Mẫu",
+        "6600000002",
+        "0000001",
+        "Nguyễn T. M. A.",
+        "Một trăm nghìn đồng",
+        "100.000",
     ] {
         assert!(page.contains(wanted), "no {wanted} in {page}");
     }
     for private in ["Minh An", text(&invoice, "dossier"), "001199012345"] {
         assert!(!page.contains(private), "{private} is told");
     }
-    assert!(town.browse(&format!("{address}?lang=en")).await.text().contains("This receipt is valid"));
+    assert!(
+        town.browse(&format!("{address}?lang=en")).await.text().contains("This receipt is valid")
+    );
     let pdf = town.browse(&format!("{address}/pdf")).await;
     assert_eq!(pdf.headers["content-type"], "application/pdf");
     let words = words_of(&pdf.body);

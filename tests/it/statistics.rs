@@ -130,11 +130,16 @@ async fn figures_are_open_and_tell_nothing_of_a_few() {
     let groups = told["groups"].as_array().expect("groups");
     assert_eq!(groups.len(), 2);
     assert_eq!((text(&groups[0], "key"), &groups[0]["paid"]), ("G01.A", &json!(6)));
-    assert_eq!((text(&groups[0], "paid_amount"), text(&groups[0], "name_en")),
-        ("60000", "Department of Justice of Mau Province"));
+    assert_eq!(
+        (text(&groups[0], "paid_amount"), text(&groups[0], "name_en")),
+        ("60000", "Department of Justice of Mau Province")
+    );
     assert!(groups[0]["time_to_pay_seconds"]["p50"].as_i64().expect("a bound") <= 60);
     assert_eq!((&groups[1]["paid"], &groups[1]["paid_amount"]), (&json!(null), &json!(null)));
-    assert_eq!((&told["total"][0]["paid"], text(&told["total"][0], "paid_amount")), (&json!(6), "60000"));
+    assert_eq!(
+        (&told["total"][0]["paid"], text(&told["total"][0], "paid_amount")),
+        (&json!(6), "60000")
+    );
     for private in ["Nguyễn", "001199", "HS-"] {
         assert!(!told.to_string().contains(private), "{private} is told");
     }
@@ -146,8 +151,12 @@ async fn figures_are_open_and_tell_nothing_of_a_few() {
     assert_eq!(csv.headers["cache-control"], "public, max-age=60");
     assert!(csv.text().contains("1.001193,Cấp bản sao trích lục hộ tịch,"), "{}", csv.text());
     for wrong in [
-        "by=payer", "from=2026-13-01", "from=2020-01-01&to=2026-01-01", "from=2026-02-01&to=2026-01-01",
-        "format=xml", "who=me",
+        "by=payer",
+        "from=2026-13-01",
+        "from=2020-01-01&to=2026-01-01",
+        "from=2026-02-01&to=2026-01-01",
+        "format=xml",
+        "who=me",
     ] {
         let answer = town.browse(&format!("{}/v1/statistics?{wrong}", town.url)).await;
         assert_eq!(answer.status, 422, "{wrong}: {}", answer.text());
@@ -170,15 +179,23 @@ async fn the_page_shows_the_numbers_of_the_table_in_both_languages() {
     let query = format!("from={from}&to={today}&by=agency");
     let page = town.browse(&format!("{}/statistics?{query}", town.url)).await;
     assert_eq!(page.status, 200);
-    assert!(page.headers["content-security-policy"].to_str().expect("text").contains("style-src 'self'"));
+    assert!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .expect("text")
+            .contains("style-src 'self'")
+    );
     let page = page.text();
-    for wanted in ["7.000.000 đ", "Sở Tư pháp tỉnh Mẫu", "lang=\"vi\"", "<svg", "role=\"img\"", "100,0 %"] {
+    for wanted in
+        ["7.000.000 đ", "Sở Tư pháp tỉnh Mẫu", "lang=\"vi\"", "<svg", "role=\"img\"", "100,0 %"]
+    {
         assert!(page.contains(wanted), "no {wanted} in {page}");
     }
     assert!(!page.contains("style="), "no style is in the page itself");
     assert_eq!(page.matches("pc-columns-chart__column\"").count(), 7, "a column for each day");
     let english = town.browse(&format!("{}/statistics?{query}&lang=en", town.url)).await.text();
-    for wanted in ["Statistics of fee payments", "Department of Justice of Mau Province", "100.0 %"] {
+    for wanted in ["Statistics of fee payments", "Department of Justice of Mau Province", "100.0 %"]
+    {
         assert!(english.contains(wanted), "no {wanted} in {english}");
     }
     let wrong = town.browse(&format!("{}/statistics?from=2026-02-30", town.url)).await;

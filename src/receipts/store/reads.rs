@@ -84,10 +84,13 @@ pub async fn receipt_lock(
     conn: &mut PgConnection,
     id: ReceiptId,
 ) -> Result<Option<Receipt>, sqlx::Error> {
-    sqlx::query!(r#"select count(*) as "locked!" from (
-             select from receipt where receipt_id = $1 for no key update) l"#, id.0)
-        .fetch_one(&mut *conn)
-        .await?;
+    sqlx::query!(
+        r#"select count(*) as "locked!" from (
+             select from receipt where receipt_id = $1 for no key update) l"#,
+        id.0
+    )
+    .fetch_one(&mut *conn)
+    .await?;
     receipt_read(conn, id).await
 }
 

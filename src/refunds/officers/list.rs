@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use super::{Desk, OfficerError};
 use crate::people::officer::Officer;
+use crate::people::role::Scope;
 use crate::refunds::door::released;
 use crate::refunds::refund::Refund;
 use crate::refunds::status::RefundStatus;
@@ -45,9 +46,18 @@ impl Desk {
         officer: &Officer,
         filter: &Filter<'_>,
     ) -> Result<Vec<Seen>, sqlx::Error> {
+        self.list_of(&officer.scopes(), filter).await
+    }
+
+    /// Refunds of the agencies in these scopes, the newest first.
+    pub async fn list_of(
+        &self,
+        scopes: &[String],
+        filter: &Filter<'_>,
+    ) -> Result<Vec<Seen>, sqlx::Error> {
         let mut conn = self.refunding.pool.acquire().await?;
         let wanted = Listed {
-            scopes: &officer.scopes(),
+            scopes,
             status: filter.status,
             agency: filter.agency,
             before: filter.before,
@@ -64,6 +74,15 @@ impl Desk {
             seen.push(Seen { refund, released, agency: row.agency, invoice: row.invoice });
         }
         Ok(seen)
+    }
+
+    /// One refund, when it is of the agencies in these scopes.
+    pub async fn one(&self, scopes: &[String], id: RefundId) -> Result<Option<Seen>, OfficerError> {
+        let mut conn = self.refunding.pool.acquire().await?;
+        let Some(refund) = store::refund_read(&mut conn, id).await? else { return Ok(None) };
+        let seen = self.seen(&mut conn, refund).await?;
+        let covers = |scope: &String| scope.parse::<Scope>().is_ok_and(|s| s.covers(&seen.agency));
+        Ok(scopes.iter().any(covers).then_some(seen))
     }
 
     /// One of them.

@@ -1,0 +1,154 @@
+//! The parts of the desk, and who finds which of them.
+
+use super::words::Say;
+use crate::people::officer::Officer;
+use crate::people::role::{EVERYTHING, Role};
+
+use Role::{Admin, Approver, Auditor, Operator, Viewer};
+
+/// A part of the desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Where work begins.
+    Today,
+    /// What waits for a second person.
+    Approvals,
+    /// What is owed.
+    Invoices,
+    /// What goes back.
+    Refunds,
+    /// What does not match.
+    Breaks,
+    /// Double entry.
+    Ledger,
+    /// Notices to portals.
+    Deliveries,
+    /// Banks and wallets.
+    Partners,
+    /// What looks again at what is not final.
+    Sweeps,
+    /// Who may do what.
+    People,
+    /// Who did what.
+    Audit,
+}
+
+/// Whose a part is.
+#[derive(Debug, Clone, Copy)]
+pub struct Admits {
+    /// Whoever has one of these roles.
+    pub roles: &'static [Role],
+    /// Only for everything, not for single agencies.
+    pub everything: bool,
+}
+
+/// Those who look at money, each at that of their agencies.
+const MONEY: Admits =
+    Admits { roles: &[Viewer, Role::Officer, Approver, Auditor], everything: false };
+
+impl Section {
+    /// All of them, in groups.
+    pub const GROUPS: &'static [(Say, &'static [Self])] = &[
+        (Say("Công việc", "Work"), &[Self::Today, Self::Approvals]),
+        (Say("Tiền thu", "Money"), &[Self::Breaks, Self::Invoices, Self::Refunds, Self::Ledger]),
+        (Say("Vận hành", "Operation"), &[Self::Deliveries, Self::Partners, Self::Sweeps]),
+        (Say("Quản trị", "Administration"), &[Self::People, Self::Audit]),
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> Say {
+        match self {
+            Self::Today => Say("Hôm nay", "Today"),
+            Self::Approvals => Say("Phê duyệt", "Approvals"),
+            Self::Invoices => Say("Khoản phải thu", "Invoices"),
+            Self::Refunds => Say("Khoản phải hoàn", "Refunds"),
+            Self::Breaks => Say("Chênh lệch", "Breaks"),
+            Self::Ledger => Say("Sổ cái", "Ledger"),
+            Self::Deliveries => Say("Thông báo cho cổng", "Notices to portals"),
+            Self::Partners => Say("Đối tác", "Partners"),
+            Self::Sweeps => Say("Tác vụ nền", "Sweeps"),
+            Self::People => Say("Người dùng", "People"),
+            Self::Audit => Say("Nhật ký", "Audit log"),
+        }
+    }
+
+    /// Where it is.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Today => "/desk",
+            Self::Approvals => "/desk/approvals",
+            Self::Invoices => "/desk/invoices",
+            Self::Refunds => "/desk/refunds",
+            Self::Breaks => "/desk/breaks",
+            Self::Ledger => "/desk/ledger",
+            Self::Deliveries => "/desk/deliveries",
+            Self::Partners => "/desk/partners",
+            Self::Sweeps => "/desk/sweeps",
+            Self::People => "/desk/people",
+            Self::Audit => "/desk/audit",
+        }
+    }
+
+    /// Who finds it.
+    pub const fn admits(self) -> Admits {
+        match self {
+            Self::Today | Self::Approvals => Admits { roles: Role::ALL, everything: false },
+            Self::Invoices | Self::Refunds | Self::Breaks | Self::Ledger => MONEY,
+            Self::Deliveries => Admits { roles: &[Operator, Auditor], everything: true },
+            Self::Partners => {
+                Admits { roles: &[Operator, Auditor, Role::Officer], everything: true }
+            }
+            Self::Sweeps => Admits { roles: &[Operator, Auditor], everything: true },
+            Self::People => Admits { roles: Role::ALL, everything: false },
+            Self::Audit => Admits { roles: &[Auditor, Admin], everything: true },
+        }
+    }
+
+    /// May this person look at it?
+    pub fn is_open_to(self, officer: &Officer) -> bool {
+        let Admits { roles, everything } = self.admits();
+        officer.grants.iter().any(|grant| {
+            roles.contains(&grant.role) && (!everything || grant.scope.as_str() == EVERYTHING)
+        })
+    }
+
+    /// The agencies that this person may look at here: the scopes of the roles that open it, and of
+    /// no others.
+    pub fn scopes(self, officer: &Officer) -> Vec<String> {
+        let roles = self.admits().roles;
+        let mut scopes: Vec<String> = officer
+            .grants
+            .iter()
+            .filter(|grant| roles.contains(&grant.role))
+            .map(|grant| grant.scope.as_str().to_owned())
+            .collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::ids::PersonId;
+
+    #[test]
+    fn a_part_is_open_to_its_roles_and_shows_their_agencies_alone() {
+        let officer = |grants: &[&str]| Officer {
+            id: PersonId(uuid::Uuid::nil()),
+            email: "an@example.vn".to_owned(),
+            name: "An".to_owned(),
+            grants: grants.iter().map(|text| text.parse().expect("a grant")).collect(),
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+            session: [0; 32],
+        };
+        let an = officer(&["officer:G01", "operator:*"]);
+        assert_eq!(Section::Invoices.scopes(&an), ["G01"], "an operator sees no money");
+        assert!(Section::Deliveries.is_open_to(&an) && !Section::Audit.is_open_to(&an));
+        let binh = officer(&["auditor:G02"]);
+        assert!(Section::Ledger.is_open_to(&binh) && !Section::Audit.is_open_to(&binh));
+        let all = Section::GROUPS.iter().flat_map(|(_, sections)| sections.iter());
+        assert_eq!(all.filter(|section| section.is_open_to(&officer(&["admin"]))).count(), 4);
+    }
+}

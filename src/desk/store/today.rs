@@ -1,0 +1,84 @@
+//! What waits for somebody.
+
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+
+/// Open cases of one code.
+#[derive(Debug)]
+pub struct OpenBreaks {
+    /// The code.
+    pub code: String,
+    /// How many.
+    pub count: i64,
+    /// How much, of its currency.
+    pub amount: Decimal,
+    /// The currency.
+    pub currency: String,
+}
+
+/// Open cases in sight, by code.
+pub async fn open_breaks(
+    conn: &mut PgConnection,
+    scopes: &[String],
+) -> Result<Vec<OpenBreaks>, sqlx::Error> {
+    sqlx::query_as!(
+        OpenBreaks,
+        r#"select code, currency, count(*) as "count!", sum(amount) as "amount!"
+             from break_case b
+            where state in ('open', 'assigned', 'waiting')
+              and exists (select from unnest($1::text[]) scope
+                           where scope = '*' or b.agency = scope
+                              or starts_with(b.agency, scope || '.'))
+            group by code, currency order by code, currency"#,
+        scopes
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Refunds in sight that are in a state.
+pub async fn refunds_in(
+    conn: &mut PgConnection,
+    scopes: &[String],
+    status: &str,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from refund r join invoice i on i.invoice_id = r.invoice_id
+            where r.status = $2
+              and exists (select from unnest($1::text[]) scope
+                           where scope = '*' or i.agency = scope
+                              or starts_with(i.agency, scope || '.'))"#,
+        scopes,
+        status
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Questions in sight that wait: how many, and how many of them this person did not ask.
+pub async fn approvals_waiting(
+    conn: &mut PgConnection,
+    scopes: &[String],
+    email: &str,
+) -> Result<(i64, i64), sqlx::Error> {
+    sqlx::query!(
+        r#"select count(*) as "all!", count(*) filter (where made_by <> $2) as "others!"
+             from approval a
+            where status = 'pending'
+              and exists (select from unnest($1::text[]) scope
+                           where scope = '*' or a.agency = scope
+                              or starts_with(a.agency, scope || '.'))"#,
+        scopes,
+        email
+    )
+    .map(|row| (row.all, row.others))
+    .fetch_one(conn)
+    .await
+}
+
+/// Notices that nobody took and that are sent no more.
+pub async fn deliveries_parked(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from delivery where state = 'parked'"#)
+        .fetch_one(conn)
+        .await
+}

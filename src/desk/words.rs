@@ -1,0 +1,303 @@
+//! Texts of the desk: always two at once, Vietnamese first, so that none can be forgotten. A text
+//! stands where it is used; what several screens say stands here.
+
+use crate::counter::words::Language;
+
+/// A text in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Say(pub &'static str, pub &'static str);
+
+impl Say {
+    /// The text in a language.
+    pub const fn to(self, language: Language) -> &'static str {
+        match language {
+            Language::Vi => self.0,
+            Language::En => self.1,
+        }
+    }
+
+    /// The text with `value` in its place.
+    pub fn with(self, language: Language, value: impl std::fmt::Display) -> String {
+        self.to(language).replacen("{}", &value.to_string(), 1)
+    }
+}
+
+/// Names of states, kinds and roles, as people say them; a name that is not known is shown as it is.
+pub fn name_of(language: Language, kind: Named, name: &str) -> String {
+    let table = match kind {
+        Named::Invoice => INVOICE_STATES,
+        Named::Attempt => ATTEMPT_STATES,
+        Named::Refund => REFUND_STATES,
+        Named::RefundKind => REFUND_KINDS,
+        Named::Approval => APPROVAL_STATES,
+        Named::ApprovalKind => APPROVAL_KINDS,
+        Named::Role => ROLES,
+        Named::Account => ACCOUNTS,
+        Named::Act => ACTS,
+        Named::Delivery => DELIVERY_STATES,
+        Named::Outcome => OUTCOMES,
+        Named::Step => STEPS,
+        Named::Break => BREAKS,
+        Named::BreakState => BREAK_STATES,
+        Named::Field => FIELDS,
+        Named::Channel => CHANNELS,
+    };
+    table
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or_else(|| name.to_owned(), |(_, say)| say.to(language).to_owned())
+}
+
+/// What a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A state of an invoice.
+    Invoice,
+    /// A state of an attempt.
+    Attempt,
+    /// A state of a refund.
+    Refund,
+    /// Out of what a refund is paid.
+    RefundKind,
+    /// A state of an approval.
+    Approval,
+    /// What an approval lets be done.
+    ApprovalKind,
+    /// A role.
+    Role,
+    /// A kind of ledger account.
+    Account,
+    /// A business act that is booked.
+    Act,
+    /// A state of a notice.
+    Delivery,
+    /// What was done with money.
+    Outcome,
+    /// A step in the life of an invoice.
+    Step,
+    /// The code of a break.
+    Break,
+    /// A state of a break.
+    BreakState,
+    /// A member of an approval's content.
+    Field,
+    /// Where a partner's word comes from.
+    Channel,
+}
+
+type Names = &'static [(&'static str, Say)];
+
+const INVOICE_STATES: Names = &[
+    ("issued", Say("Chưa nộp", "Issued")),
+    ("pending", Say("Đang thanh toán", "Being paid")),
+    ("paid", Say("Đã nộp", "Paid")),
+    ("expired", Say("Hết hạn", "Expired")),
+    ("cancelled", Say("Đã huỷ", "Cancelled")),
+];
+const ATTEMPT_STATES: Names = &[
+    ("created", Say("Đã tạo", "Created")),
+    ("sent", Say("Đã gửi đối tác", "Sent to the partner")),
+    ("awaiting_payer", Say("Chờ người nộp", "Waiting for the payer")),
+    ("succeeded", Say("Thành công", "Succeeded")),
+    ("failed", Say("Không thành công", "Failed")),
+    ("expired", Say("Quá giờ", "Ran out of time")),
+    ("unknown", Say("Chưa rõ kết quả", "Result not known")),
+];
+const REFUND_STATES: Names = &[
+    ("requested", Say("Chờ hoàn", "Requested")),
+    ("approved", Say("Đã duyệt", "Approved")),
+    ("sent", Say("Đang chuyển", "Sent")),
+    ("confirmed", Say("Đã hoàn", "Refunded")),
+    ("failed", Say("Chuyển không được", "Failed")),
+    ("refused", Say("Từ chối", "Refused")),
+];
+const REFUND_KINDS: Names = &[
+    ("surplus", Say("Nộp thừa", "Surplus")),
+    ("paid", Say("Hoàn phí đã nộp", "Of what was paid")),
+    ("treasury", Say("Hoàn từ Kho bạc", "Of what was paid over")),
+    ("partner", Say("Qua đối tác", "By the partner")),
+    ("transfer", Say("Chuyển khoản", "By transfer")),
+];
+const APPROVAL_STATES: Names = &[
+    ("pending", Say("Chờ duyệt", "Waiting")),
+    ("approved", Say("Đã duyệt", "Approved")),
+    ("rejected", Say("Từ chối", "Rejected")),
+    ("expired", Say("Quá hạn", "Expired")),
+    ("applied", Say("Đã duyệt và thực hiện", "Approved and done")),
+];
+const APPROVAL_KINDS: Names = &[
+    ("refund.approve", Say("Hoàn tiền cho người nộp", "Give money back to the payer")),
+    ("refund.account", Say("Tài khoản nhận tiền hoàn", "Account to refund to")),
+    ("refund.finish", Say("Ghi kết quả của khoản hoàn", "Say how a refund ended")),
+    ("refund.open_again", Say("Mở lại khoản hoàn", "Open a refund once more")),
+    ("settlement.banked", Say("Tiền đã về tài khoản ngân hàng", "Money was seen in the bank")),
+    ("line.paid_over", Say("Dòng phí đã nộp Kho bạc", "A line was paid over to the Treasury")),
+    ("attempt.resolve", Say("Kết luận một giao dịch chưa rõ", "Settle an order that nobody knows")),
+    ("endpoint.add", Say("Địa chỉ nhận thông báo mới", "New address for notices")),
+    ("partner.configure", Say("Cấu hình của đối tác", "Settings of a partner")),
+    ("key.add", Say("Khoá ký mới", "New key")),
+    ("person.add", Say("Người dùng mới", "New person")),
+    ("person.reset", Say("Cấp lại mật khẩu và mã", "New credentials of a person")),
+    ("delegation.add", Say("Uỷ quyền khi vắng mặt", "Delegation for absence")),
+    ("break.resolve", Say("Xử lý chênh lệch", "Way out of a break")),
+    ("match.hand", Say("Khớp bằng tay", "Match by hand")),
+    ("match.undo", Say("Bỏ khớp", "Undo a match")),
+    ("day.close", Say("Ký ngày", "Close the day")),
+    ("day.reopen", Say("Mở lại ngày", "Reopen the day")),
+    ("payover.send", Say("Chuyển tiền vào Kho bạc", "Pay over to the Treasury")),
+    ("file.accept", Say("Chấp nhận tệp bị giữ", "Accept a quarantined file")),
+];
+const ROLES: Names = &[
+    ("viewer", Say("Xem", "Viewer")),
+    ("officer", Say("Cán bộ", "Officer")),
+    ("approver", Say("Người duyệt", "Approver")),
+    ("operator", Say("Vận hành", "Operator")),
+    ("auditor", Say("Kiểm toán", "Auditor")),
+    ("admin", Say("Quản trị", "Admin")),
+];
+const ACCOUNTS: Names = &[
+    ("partner_receivable", Say("Phải thu đối tác", "Receivable from partners")),
+    ("bank_account", Say("Tiền gửi ngân hàng", "Bank account")),
+    ("claim_on_agency", Say("Phải thu cơ quan", "Claim on agencies")),
+    ("claim_on_treasury", Say("Phải thu Kho bạc", "Claim on the Treasury")),
+    ("agency_payable", Say("Phải trả cơ quan", "Payable to agencies")),
+    ("refund_due", Say("Phải hoàn", "Refund due")),
+    ("part_payments_held", Say("Giữ phần nộp thiếu", "Part payments held")),
+    ("suspense", Say("Chờ xử lý", "Suspense")),
+    ("refunds_in_transit", Say("Hoàn đang chuyển", "Refunds in transit")),
+];
+const ACTS: Names = &[
+    ("settlement", Say("Ghi thu", "Settlement")),
+    ("part_payment", Say("Nộp một phần", "Part payment")),
+    ("surplus", Say("Nộp thừa", "Surplus")),
+    ("suspense", Say("Chờ xử lý", "Suspense")),
+    ("parts_given_up", Say("Trả phần nộp thiếu", "Parts given up")),
+    ("banked", Say("Tiền về ngân hàng", "Banked")),
+    ("partner_fee", Say("Phí đối tác", "Partner's fee")),
+    ("refund_approved", Say("Duyệt hoàn", "Refund approved")),
+    ("refund_confirmed", Say("Đã hoàn", "Refund confirmed")),
+    ("refund_failed", Say("Hoàn không được", "Refund failed")),
+    ("pay_over", Say("Nộp Kho bạc", "Pay-over")),
+    ("reversal", Say("Đảo bút toán", "Reversal")),
+];
+const DELIVERY_STATES: Names = &[
+    ("due", Say("Chờ gửi lại", "To be tried again")),
+    ("delivered", Say("Đã nhận", "Delivered")),
+    ("parked", Say("Ngừng gửi", "Parked")),
+];
+const OUTCOMES: Names = &[
+    ("applied", Say("Đã gạch nợ", "Applied")),
+    ("applied_late", Say("Gạch nợ sau hạn", "Applied late")),
+    ("overpaid", Say("Gạch nợ, có thừa", "Applied, with a surplus")),
+    ("held", Say("Giữ phần nộp thiếu", "Held as a part")),
+    ("refund_due", Say("Phải hoàn", "Due back")),
+    ("suspense", Say("Chờ xử lý", "In suspense")),
+    ("suspected_duplicate", Say("Nghi báo trùng", "Suspected duplicate")),
+    ("noted", Say("Chỉ ghi nhận", "Noted")),
+];
+const STEPS: Names = &[
+    ("invoice.issued", Say("Lập khoản thu", "Issued")),
+    ("invoice.pending", Say("Bắt đầu thanh toán", "Payment begun")),
+    ("invoice.paid", Say("Đã nộp đủ", "Paid")),
+    ("invoice.expired", Say("Hết hạn", "Expired")),
+    ("invoice.cancelled", Say("Đã huỷ", "Cancelled")),
+    ("payment.part_received", Say("Nhận một phần", "Part received")),
+    ("payment.reversed", Say("Đối tác lấy lại tiền", "Taken back by the partner")),
+    ("payment.banked", Say("Tiền về ngân hàng", "Seen in the bank")),
+    ("refund.requested", Say("Đề nghị hoàn", "Refund asked for")),
+    ("refund.approved", Say("Duyệt hoàn", "Refund approved")),
+    ("refund.sent", Say("Đang hoàn", "Refund sent")),
+    ("refund.confirmed", Say("Đã hoàn", "Refunded")),
+    ("refund.failed", Say("Hoàn không được", "Refund failed")),
+    ("refund.refused", Say("Từ chối hoàn", "Refund refused")),
+    ("attempt.created", Say("Tạo giao dịch", "Order made")),
+    ("attempt.sent", Say("Gửi đối tác", "Order sent")),
+    ("attempt.awaiting_payer", Say("Chờ người nộp", "Waiting for the payer")),
+    ("attempt.succeeded", Say("Giao dịch thành công", "Order paid")),
+    ("attempt.failed", Say("Giao dịch không thành công", "Order failed")),
+    ("attempt.expired", Say("Giao dịch quá giờ", "Order ran out of time")),
+    ("attempt.unknown", Say("Giao dịch chưa rõ kết quả", "Order's result not known")),
+];
+const BREAKS: Names = &[
+    ("F01", Say("Thiếu tệp", "File missing")),
+    ("F02", Say("Tệp trùng mã, khác nội dung", "Same file id, other content")),
+    ("F03", Say("Tổng của tệp không khớp", "File totals differ")),
+    ("F04", Say("Sao kê bị hổng", "Gap between statements")),
+    ("F05", Say("Sao kê cộng sai", "Statement does not add up")),
+    ("B01", Say("Đối tác không có", "Missing at the partner")),
+    ("B02", Say("Ta không có", "Missing here")),
+    ("B03", Say("Lệch số tiền", "Amount differs")),
+    ("B04", Say("Lệch trạng thái", "Status differs")),
+    ("B05", Say("Nộp trùng", "Duplicate payment")),
+    ("B06", Say("Nộp sau hạn", "Late payment")),
+    ("B07", Say("Tiền chưa rõ nguồn", "Unknown credit")),
+    ("B08", Say("Nhiều khoản có thể khớp", "Ambiguous")),
+    ("B09", Say("Tiền về thiếu", "Funds short")),
+    ("B10", Say("Tiền về thừa", "Funds over")),
+    ("B11", Say("Lệch phí dịch vụ", "Fee differs")),
+    ("B12", Say("Khoản hoàn không khớp", "Refund unmatched")),
+    ("B13", Say("Bị lấy lại tiền", "Reversal or chargeback")),
+    ("B14", Say("Sai tài khoản thụ hưởng", "Wrong beneficiary")),
+    ("B15", Say("Sai kỳ", "Wrong period")),
+    ("B16", Say("Chuyển Kho bạc chưa xác nhận", "Pay-over unconfirmed")),
+    ("B17", Say("Chuyển Kho bạc lệch số", "Pay-over differs")),
+    ("B18", Say("Thiếu biên lai", "Receipt gap")),
+];
+const BREAK_STATES: Names = &[
+    ("open", Say("Mới", "Open")),
+    ("assigned", Say("Đang xử lý", "Assigned")),
+    ("waiting", Say("Chờ bên khác", "Waiting")),
+    ("resolved", Say("Đã xử lý", "Resolved")),
+    ("auto_closed", Say("Tự đóng", "Closed by itself")),
+];
+const CHANNELS: Names = &[
+    ("webhook", Say("Gọi lại", "Callback")),
+    ("api", Say("API", "API")),
+    ("statement", Say("Sao kê", "Statement")),
+];
+/// Members of what is approved.
+const FIELDS: Names = &[
+    ("refund", Say("Khoản hoàn", "Refund")),
+    ("invoice", Say("Khoản phải thu", "Invoice")),
+    ("settlement", Say("Khoản đã thu", "Settlement")),
+    ("kind", Say("Loại", "Kind")),
+    ("method", Say("Cách hoàn", "Method")),
+    ("partner", Say("Đối tác", "Partner")),
+    ("reference", Say("Số tham chiếu", "Reference")),
+    ("amount", Say("Số tiền", "Amount")),
+    ("lines", Say("Các dòng phí", "Lines")),
+    ("reason", Say("Lý do", "Reason")),
+    ("requested_by", Say("Người đề nghị", "Requested by")),
+    ("account", Say("Tài khoản", "Account")),
+    ("bank_account", Say("Tài khoản ngân hàng", "Bank account")),
+    ("as", Say("Kết quả", "Ended as")),
+    ("said", Say("Bên kia trả lời", "What was said")),
+    ("person", Say("Người dùng", "Person")),
+    ("email", Say("Địa chỉ e-mail", "E-mail")),
+    ("name", Say("Họ tên", "Name")),
+    ("roles", Say("Quyền", "Roles")),
+    ("credentials_sha256", Say("Dấu vân tay mật khẩu và mã", "Fingerprint of the credentials")),
+    ("endpoint", Say("Địa chỉ nhận thông báo", "Endpoint")),
+    ("portal", Say("Cổng", "Portal")),
+    ("url", Say("Địa chỉ", "Address")),
+    ("key_id", Say("Mã khoá", "Key")),
+    ("caller", Say("Bên gọi", "Caller")),
+    ("purpose", Say("Mục đích", "Purpose")),
+    ("agency", Say("Cơ quan", "Agency")),
+    ("line", Say("Dòng", "Line")),
+    ("budget", Say("Chương, tiểu mục", "Budget codes")),
+    ("giver", Say("Người uỷ quyền", "Who gives")),
+    ("receiver", Say("Người nhận uỷ quyền", "Who receives")),
+    ("role", Say("Quyền", "Role")),
+    ("scope", Say("Phạm vi", "Scope")),
+    ("from", Say("Từ ngày", "From")),
+    ("until", Say("Đến hết ngày", "Until")),
+    ("day", Say("Ngày", "Day")),
+    ("currency", Say("Đồng tiền", "Currency")),
+    ("attempt", Say("Giao dịch", "Order")),
+    ("dialect", Say("Giao thức", "Dialect")),
+    ("settings_sha256", Say("Dấu vân tay cấu hình", "Fingerprint of the settings")),
+    ("number", Say("Số", "Number")),
+    ("bank", Say("Ngân hàng", "Bank")),
+    ("delegation", Say("Uỷ quyền", "Delegation")),
+];
