@@ -67,11 +67,15 @@ use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statements::accept::AcceptKind;
+use crate::statements::folder::Watching;
+use crate::statements::intake::Intake;
+use crate::statements::opening::OpeningKind;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    people, refunds, settlements, statements,
 };
 
 crate::text_enum! {
@@ -366,13 +370,26 @@ impl App {
             people: self.people.clone(),
             desk: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
         });
+        let statement_settings = Arc::new(settings.statements.clone());
+        let files = statements::http::routes().with_state(statements::http::StatementDoors {
+            doors: self.doors.clone(),
+            intake: self.intake(),
+            settings: Arc::clone(&statement_settings),
+        });
+        let bench = statements::officers::http::routes().with_state(
+            statements::officers::http::FileDoors {
+                people: self.people.clone(),
+                intake: self.intake(),
+                settings: statement_settings,
+            },
+        );
         let attempts = dispatch::http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let api = api.merge(refunds).merge(desk).merge(files).merge(bench);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -399,6 +416,13 @@ impl App {
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
+            let watching = Watching {
+                intake: self.intake(),
+                settings: Arc::new(self.settings.statements.clone()),
+                pool: self.pool.clone(),
+                holder: self.holder.clone(),
+            };
+            work.spawn(watching.run(self.stop.clone()));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -749,6 +773,15 @@ impl App {
         }
     }
 
+    /// Taking statements and reports in.
+    pub fn intake(&self) -> Intake {
+        Intake {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            directory: self.directory.clone(),
+        }
+    }
+
     /// Expiry.
     pub fn expiring(&self) -> Expiring {
         Expiring {
@@ -788,6 +821,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(statements::http::routes().into_openapi());
+    document.merge(statements::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -804,6 +839,8 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
+        Arc::new(AcceptKind),
+        Arc::new(OpeningKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }

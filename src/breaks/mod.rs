@@ -15,6 +15,16 @@ use crate::vocabulary::money::Money;
 text_enum! {
     /// What does not match. The codes are those officers use; more come with reconciliation.
     pub enum BreakCode ("break code") {
+        /// A statement or report is not in by the cut-off.
+        FileMissing = "F01",
+        /// The same statement with other content.
+        FileDuplicate = "F02",
+        /// Declared counts or sums are not those of the lines.
+        FileTotals = "F03",
+        /// A statement is missing before this one, or balances do not meet.
+        StatementGap = "F04",
+        /// Opening balance and entries do not make the closing balance.
+        StatementArithmetic = "F05",
         /// Another amount than is owed.
         AmountDiffers = "B03",
         /// We say one thing of an order, the partner another.

@@ -24,6 +24,9 @@ text_enum! {
         Suspense = "suspense",
         /// Refunds approved and not yet confirmed. Owner: partner.
         RefundsInTransit = "refunds_in_transit",
+        /// What stood on a bank account before this installation began: whose it is, is told in no
+        /// book of ours. Owner: partner; detail: account number.
+        CarriedIn = "carried_in",
     }
 }
 

@@ -71,7 +71,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("notices", &["delivery"]),
     (
         "statements",
-        &["statement", "statement_file", "statement_file_piece", "statement_line"],
+        &[
+            "opening_balance",
+            "report_mapping",
+            "statement",
+            "statement_file",
+            "statement_file_piece",
+            "statement_line",
+        ],
     ),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
@@ -89,7 +96,7 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds"];
+const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds", "statements"];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -55,5 +55,6 @@ mod schema;
 mod scratch;
 mod settlements;
 mod signatures;
+mod statements;
 mod telemetry;
 mod totals;

@@ -7,6 +7,7 @@
 //! | surplus | partner receivable | refund due |
 //! | suspense | partner receivable | suspense |
 //! | parts given up (the invoice expired or was cancelled) | part payments held | refund due |
+//! | carried in | bank account | carried in |
 //! | banked | bank account | partner receivable |
 //! | partner fee | claim on agency | partner receivable |
 //! | refund approved | refund due, agency payable, or claim on the Treasury | refunds in transit |
@@ -21,6 +22,6 @@ mod settle;
 
 pub use mirror::mirror;
 pub use move_money::{
-    banked, partner_fee, parts_given_up, pay_over, refund_approved, refund_confirmed,
+    banked, carried_in, partner_fee, parts_given_up, pay_over, refund_approved, refund_confirmed,
 };
 pub use settle::{Collected, Share, part_payment, settlement, surplus, suspense};
