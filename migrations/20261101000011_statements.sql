@@ -166,6 +166,6 @@ create table opening_balance (
 grant select, insert on statement_file, statement_file_piece, statement, statement_line,
     report_mapping, opening_balance to payclear_app;
 grant update (partner, format, state, state_since, verdict) on statement_file to payclear_app;
-grant update (state, state_since) on statement to payclear_app;
+grant update (state, state_since, supersedes) on statement to payclear_app;
 grant select on statement_file, statement_file_piece, statement, statement_line, report_mapping,
     opening_balance to payclear_auditor;

@@ -329,7 +329,7 @@ impl Intake {
                 name: &file.name,
                 source: file.source.parse().unwrap_or(Source::Command),
                 by: &file.received_by,
-                partner: (!file.partner.is_empty()).then_some(file.partner.as_str()),
+                partner: (!file.sender.is_empty()).then_some(file.sender.as_str()),
             };
             if store::pieces_size(&mut conn, file.file_id).await? == file.size {
                 let spool = spooling.of_kept(&mut conn, file.file_id).await?;

@@ -276,19 +276,21 @@ pub struct NewStatement<'a> {
 }
 
 /// Enters a statement whose lines follow. One that is there from a reading that was broken off
-/// stays; its id.
+/// stays, but for what it would stand in for; its id.
 pub async fn statement_insert(
     conn: &mut PgConnection,
     file: Uuid,
     new: &NewStatement<'_>,
     now: DateTime<Utc>,
 ) -> Result<Uuid, sqlx::Error> {
-    sqlx::query!(
+    sqlx::query_scalar!(
         "insert into statement (statement_id, file_id, place, kind, partner, account, reference,
                                 number, day, from_day, currency, opening, closing, lines, entries,
                                 total, supersedes, state_since)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-         on conflict on constraint statement_place_once do nothing",
+         on conflict on constraint statement_place_once do update
+            set supersedes = excluded.supersedes
+         returning statement_id",
         new.statement_id,
         file,
         new.place,
@@ -307,13 +309,6 @@ pub async fn statement_insert(
         new.total,
         new.supersedes,
         now
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query_scalar!(
-        "select statement_id from statement where file_id = $1 and place = $2",
-        file,
-        new.place
     )
     .fetch_one(conn)
     .await

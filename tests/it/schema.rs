@@ -16,6 +16,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.endpoint_id", "hot: an endpoint that is gone keeps its deliveries"),
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
+    ("statement_line.statement_id", "hot: by the million, after their statement"),
     ("delivery.delivery_id", "the delivery's own"),
 ];
 
@@ -47,10 +48,14 @@ const NEVER_CHANGED: &[&str] = &[
     "partner_exchange",
     "register_load",
     "line_paid_over",
+    "opening_balance",
     "refund_batch",
+    "report_mapping",
     "reversal",
     "settlement",
     "settlement_banked",
+    "statement_file_piece",
+    "statement_line",
 ];
 
 /// The one row each that a query finds, as text; there should be none.

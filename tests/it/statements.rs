@@ -129,7 +129,7 @@ async fn a_bank_sends_its_statement_and_gets_the_first_answer_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_issue_of_a_statement_waits_for_two_people() {
     let town = Town::doors().await;
-    let officer = town.person("an@town.example", &["officer:*"]).await;
+    let officer = town.person("an@town.example", &["officer:*", "approver:*"]).await;
     let approver = town.approver().await.clone();
     let mut sheet = Sheet::new("S-1", 1, "2026-11-20", 0);
     send(&town.bank, "first.xml", &sheet.camt()).await.expect(200);
@@ -421,6 +421,71 @@ async fn a_first_statement_that_opens_otherwise_is_told() {
     assert!(matches!(late, Err(OpeningError::TooLate(_))));
     assert_eq!(opening::propose(&town.pool, maker, &at("2026-11-19", 500)).await.expect("booked"), None);
     town.books(&[("bank_account directbank", 500), ("carried_in directbank", -500)]).await;
+}
+
+/// What the simulators say of today, of a partner.
+async fn told_by(town: &Town, partner: &str, format: &str, more: &str) -> Vec<u8> {
+    let today = payclear::vocabulary::day::to_local(town.clock.now()).date();
+    let url = &town.simulators().url;
+    let path = format!("{url}/control/statement?partner={partner}&day={today}&format={format}{more}");
+    let answer = answer_of(town.http.get(path)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_simulators_say_of_a_day_is_taken() {
+    let town = Town::whole().await;
+    for amount in [100_000, 30_000] {
+        let invoice = town.issue(amount).await;
+        for partner in ["vnpay", "momo", "zalopay"] {
+            let other = town.issue(amount).await;
+            let form = format!("partner={partner}");
+            let request = town.http.post(text(&other, "pay_url"));
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let to = answer_of(request.body(form)).await;
+            let order = to.headers["location"].to_str().expect("an address").to_owned();
+            let deed = town.simulators().pay(&order, "paid").await;
+            assert_eq!(deed["money_moved"], true, "{deed}");
+        }
+        town.simulators().pay(text(&invoice, "code"), "paid").await;
+    }
+    for name in ["vnpay", "momo", "zalopay"] {
+        let path = format!("{}/registers/sample/reports/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("a mapping");
+        let by = payclear::platform::audit::By { actor: "cli/tests", at: town.clock.now() };
+        mappings::register(&town.pool, by, &text).await.expect("entered");
+    }
+    let officer = town.person("an@town.example", &["officer:*"]).await;
+    // The fee is half a per cent: 500 and 150.
+    for (partner, format, sum, entries) in [
+        ("vnpay", "csv", "130000", 2),
+        ("momo", "csv", "130000", 2),
+        ("zalopay", "csv", "130000", 2),
+        // Two transfers, and what three wallets pay in.
+        ("samplebank", "camt053", "518050", 5),
+        ("directbank", "camt053", "0", 0),
+        ("sepay", "mt940", "0", 0),
+    ] {
+        let file = told_by(&town, partner, format, "").await;
+        let told = bring(&officer, partner, &file).await.expect(201);
+        assert_eq!((text(&told, "verdict"), &told["errors"]), ("accepted", &json!([])), "{partner}: {told}");
+        assert_eq!((&told["entries"], &told["statements"][0]["sum"]), (&json!(entries), &json!(sum)), "{partner}");
+    }
+    // The same day as MT940 adds up to the same, and every defect is planted where it is found.
+    let swift = told_by(&town, "samplebank", "mt940", "").await;
+    let told = bring(&officer, "swift", &swift).await.expect(201);
+    assert_eq!(told["statements"][0]["sum"], "518050");
+    for (defect, verdict) in
+        [("truncated", "rejected"), ("arithmetic", "rejected"), ("missing", "quarantined"), ("amount", "quarantined")]
+    {
+        let file = told_by(&town, "momo", "csv", &format!("&defect={defect}")).await;
+        assert_eq!(bring(&officer, defect, &file).await.expect(201)["verdict"], verdict, "{defect}");
+    }
+    let file = told_by(&town, "samplebank", "camt053", "&defect=arithmetic").await;
+    assert_eq!(bring(&officer, "odd", &file).await.expect(201)["verdict"], "quarantined");
+    let memos = rows(&town.pool, "select memo from statement_line where amount = 129350 order by memo");
+    assert!(memos.await.iter().any(|memo| memo.contains("MOMO")), "a wallet's batch is named");
 }
 
 /// The program, without database, broker or key.

@@ -148,7 +148,9 @@ impl Statement {
     }
 
     fn declares_sum(&mut self, group: usize, text: &str, at: (u64, &str), findings: &mut Findings) {
-        match amount::unsigned(text.trim(), '.') {
+        // Some write the sum of debits with a sign.
+        let digits = text.trim().trim_start_matches('-');
+        match amount::unsigned(digits, '.') {
             Some(sum) => self.declared[group].sum = Some(sum),
             None => findings.add(FindingCode::Totals, at.0, at.1, "is not a sum"),
         }

@@ -73,7 +73,8 @@ impl Entry {
         let rest = rest.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(rest);
         let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b',').count();
         let (told, rest) = rest.split_at(length);
-        let Some(told) = amount::unsigned(told, ',') else {
+        // SWIFT writes the comma even where nothing follows it.
+        let Some(told) = amount::unsigned(told, ',').filter(|_| told.contains(',')) else {
             findings.add(FindingCode::Amount, at.0, at.1, "has no amount such as 24,50");
             return None;
         };

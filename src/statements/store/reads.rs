@@ -12,6 +12,8 @@ pub struct FileRow {
     pub file_id: Uuid,
     /// Of its bytes.
     pub sha256: Vec<u8>,
+    /// The partner that sent it itself; empty: our people.
+    pub sender: String,
     /// Whose it is; empty while nobody knows.
     pub partner: String,
     /// Its name.
@@ -38,7 +40,7 @@ pub struct FileRow {
 pub async fn file_read(conn: &mut PgConnection, file: Uuid) -> Result<Option<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
-        "select file_id, sha256, partner, name, source, received_by, received_at, size, format,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
                 state, state_since, verdict::text as verdict
            from statement_file where file_id = $1",
         file
@@ -51,7 +53,7 @@ pub async fn file_read(conn: &mut PgConnection, file: Uuid) -> Result<Option<Fil
 pub async fn file_lock(conn: &mut PgConnection, file: Uuid) -> Result<Option<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
-        "select file_id, sha256, partner, name, source, received_by, received_at, size, format,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
                 state, state_since, verdict::text as verdict
            from statement_file where file_id = $1 for update",
         file
@@ -82,7 +84,7 @@ pub async fn file_list(
 ) -> Result<Vec<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
-        "select file_id, sha256, partner, name, source, received_by, received_at, size, format,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
                 state, state_since, verdict::text as verdict
            from statement_file f
           where ($1::text is null or state = $1)
@@ -157,7 +159,7 @@ pub async fn files_unfinished(
 ) -> Result<Vec<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
-        "select file_id, sha256, partner, name, source, received_by, received_at, size, format,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
                 state, state_since, verdict::text as verdict
            from statement_file where state = 'received' and state_since < $1
           order by state_since limit 10",
