@@ -232,12 +232,6 @@ end $$;
 create trigger placement_is_banked after insert on settlement_banked
     referencing new table as lines for each statement execute function placement_is_banked();
 
--- Small differences that two people gave up, within limits.
-alter table ledger.account drop constraint account_kind;
-alter table ledger.account add constraint account_kind check (kind in (
-    'partner_receivable', 'agency_payable', 'refund_due', 'part_payments_held', 'suspense',
-    'bank_account', 'claim_on_agency', 'refunds_in_transit', 'claim_on_treasury', 'write_off'));
-
 -- The roles of an approved person change by an approval, all at once.
 create or replace function person_role_guard() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -90,6 +90,10 @@ use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
     operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
+use crate::statements::accept::AcceptKind;
+use crate::statements::folder::Watching;
+use crate::statements::intake::Intake;
+use crate::statements::opening::OpeningKind;
 };
 
 crate::text_enum! {
@@ -444,6 +448,19 @@ impl App {
             people: self.people.clone(),
             desk: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
         });
+        let statement_settings = Arc::new(settings.statements.clone());
+        let files = statements::http::routes().with_state(statements::http::StatementDoors {
+            doors: self.doors.clone(),
+            intake: self.intake(),
+            settings: Arc::clone(&statement_settings),
+        });
+        let bench = statements::officers::http::routes().with_state(
+            statements::officers::http::FileDoors {
+                people: self.people.clone(),
+                intake: self.intake(),
+                settings: statement_settings,
+            },
+        );
         let attempts = dispatch::http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
@@ -460,7 +477,7 @@ impl App {
             matching: self.matching.clone(),
         });
         let statistics = statistics::http::routes().with_state(self.statistics_doors());
-        let api = api.merge(receipts).merge(statistics).merge(matches);
+        let api = api.merge(receipts).merge(statistics).merge(matches).merge(files).merge(bench);
         let cases = breaks::http::routes().with_state(BreakDoors {
             people: self.people.clone(),
             caring: Caring { pool: self.pool.clone(), clock: self.clock.clone() },
@@ -506,6 +523,13 @@ impl App {
             work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
             work.spawn(self.statistics().run(self.holder.clone(), every, stop));
             work.spawn(self.clone().match_statements());
+            let watching = Watching {
+                intake: self.intake(),
+                settings: Arc::new(self.settings.statements.clone()),
+                pool: self.pool.clone(),
+                holder: self.holder.clone(),
+            };
+            work.spawn(watching.run(self.stop.clone()));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -911,6 +935,15 @@ impl App {
         }
     }
 
+    /// Taking statements and reports in.
+    pub fn intake(&self) -> Intake {
+        Intake {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            directory: self.directory.clone(),
+        }
+    }
+
     /// Expiry.
     pub fn expiring(&self) -> Expiring {
         Expiring {
@@ -958,6 +991,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(breaks::shared::http::routes().into_openapi());
     document.merge(resolutions::http::routes().into_openapi());
     document.merge(reconciliation::http::routes().into_openapi());
+    document.merge(statements::http::routes().into_openapi());
+    document.merge(statements::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -980,6 +1015,8 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
         Arc::new(RefundAccountKind),
         Arc::new(ByHandKind(Arc::new(matching.clone()))),
         Arc::new(TermsKind),
+        Arc::new(AcceptKind),
+        Arc::new(OpeningKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }

@@ -62,6 +62,8 @@ enum Command {
     /// Files of refunds, and what became of them.
     #[command(subcommand)]
     Refunds(commands::refunds::Refunds),
+    /// Takes statements and partners' reports in, or only looks at them.
+    Import(commands::import::Import),
     /// What waits to be looked at again; with a name, has it looked at now.
     Sweep(commands::sweep::SweepArgs),
     /// Signs a request and sends it.
@@ -174,6 +176,17 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
                 directory: directory.current(),
             };
             commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
+        }
+        Command::Import(args) if args.is_check() => {
+            return Ok(commands::import::check(&args).await?);
+        }
+        Command::Import(args) => {
+            let settings = settings_of(realm)?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 4).await?;
+            let directory = LiveDirectory::load(pool.clone(), keys).await?;
+            let with = (&settings.statements, &clock);
+            return Ok(commands::import::run(&args, &pool, directory, with, &actor()).await?);
         }
         Command::Sweep(args) => {
             let settings = settings_of(realm)?;

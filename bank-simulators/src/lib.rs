@@ -22,6 +22,7 @@ pub mod portal;
 pub mod sepay;
 pub mod settings;
 pub mod signing;
+pub mod statements;
 pub mod vietqr;
 pub mod vnpay;
 pub mod zalopay;

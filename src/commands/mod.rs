@@ -8,6 +8,7 @@ pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod doctor;
+pub mod import;
 pub mod keys;
 pub mod officer;
 pub mod partner;

@@ -89,11 +89,21 @@ const OWNERS: &[(&str, &[&str])] = &[
             "unmatch",
         ],
     ),
+    (
+        "statements",
+        &[
+            "opening_balance",
+            "report_mapping",
+            "statement",
+            "statement_file",
+            "statement_file_piece",
+            "statement_line",
+        ],
+    ),
     ("mail", &["mail", "mail_progress"]),
     ("receipts", &["receipt", "receipt_key", "receipt_progress", "receipt_step", "receipt_task"]),
     ("statistics", &["statistic_day", "statistic_notice", "statistic_progress"]),
     ("notices", &["delivery"]),
-    ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 
@@ -111,7 +121,7 @@ const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.pos
 
 /// Rooms where an amount may be met.
 const NO_FLOATS: &[&str] =
-    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
+    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation", "statements"];
 
 struct Source {
     /// Below `src/`, with `/`.

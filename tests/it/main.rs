@@ -60,5 +60,6 @@ mod scratch;
 mod settlements;
 mod signatures;
 mod statistics;
+mod statements;
 mod telemetry;
 mod totals;

@@ -141,7 +141,7 @@ impl Doors {
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
         let approver = person(&pool, "an@example.vn", &["approver:*", "operator:*"]).await;
-        let officer = person(&pool, "binh@example.vn", &["officer:G01"]).await;
+        let officer = person(&pool, "binh@example.vn", &["officer:*"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         pool.close().await;
@@ -294,6 +294,10 @@ impl Signer {
 
     pub fn request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.request_with(method, path, body)
+    }
+
+    pub fn request_with(&self, method: &str, path: &str, body: Vec<u8>) -> Request<Body> {
         let fresh = format!("{:032x}", rand::random::<u128>());
         let write = method != "GET";
         let unsigned = Unsigned {
@@ -505,6 +509,7 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
 
     refunds_by_officers(&mut doors, (&id, text(&refund, "id")), &code).await;
+    statements(&mut doors).await;
 
     // The bank takes its word back.
     let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
@@ -618,6 +623,55 @@ async fn refunds_by_officers(doors: &mut Doors, (invoice, approved): (&str, &str
     let line = |line: u32| format!("POST /v1/invoices/{invoice}/lines/{line}/paid-over");
     doors.call(Officer, &line(1), &nothing, 202).await;
     doors.call(Officer, &line(9), &nothing, 404).await;
+}
+
+/// Files come in by both doors, are looked at, and decided on.
+async fn statements(doors: &mut Doors) {
+    use Who::{Approver, Officer, Portal};
+    let nothing = Value::Null;
+    let mut sheet = crate::statements::Sheet::new("S-1", 1, "2026-01-05", 0);
+    let path = "/v1/statements?name=s.xml";
+    for (body, expected) in [(sheet.camt(), 200), ("no statement".to_owned(), 422)] {
+        let request = doors.bank.request_with("POST", path, body.into_bytes());
+        let answer = doors.send(request).await;
+        assert_eq!(answer.status, expected, "{}", answer.json());
+        doors.check("POST", path, &nothing, &answer);
+    }
+    sheet.off_by = 1;
+    let request = doors.bank.request_with("POST", path, sheet.camt().into_bytes());
+    let answer = doors.send(request).await;
+    assert_eq!(answer.status, 409, "{}", answer.json());
+    doors.check("POST", path, &nothing, &answer);
+    doors.call(Portal, "POST /v1/statements", &json!({}), 403).await;
+
+    for id in ["S-2", "S-3"] {
+        sheet.id = id;
+        let path = "/v1/files?name=s.xml";
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {}", doors.officer_token))
+            .body(Body::from(sheet.camt()))
+            .expect("a request");
+        let answer = doors.send(request).await;
+        assert_eq!(answer.status, 201, "{}", answer.json());
+        doors.check("POST", path, &nothing, &answer);
+        let file = format!("/v1/files/{}", text(&answer.json(), "file"));
+        doors.call(Officer, &format!("GET {file}"), &nothing, 200).await;
+        let content = format!("{file}/content");
+        let request = doors.person_request(&doors.officer_token, "GET", &content, &nothing);
+        let answer = doors.send(request).await;
+        assert_eq!((answer.status, answer.body), (200, sheet.camt().into_bytes()));
+        let told = ("get".to_owned(), "/v1/files/{id}/content".to_owned(), 200);
+        doors.checked.insert(told);
+        let reason = json!({ "reason": "as the bank wrote" });
+        let way = if id == "S-2" { ("accept", 202) } else { ("reject", 204) };
+        doors.call(Approver, &format!("POST {file}/{}", way.0), &reason, 403).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &reason, way.1).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &reason, 409).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &json!({}), 422).await;
+    }
+    doors.call(Approver, "GET /v1/files?limit=1&state=quarantined", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/files?state=lost", &nothing, 422).await;
+    doors.call(Officer, &format!("GET /v1/files/{}", uuid::Uuid::nil()), &nothing, 404).await;
 }
 
 /// An account to transfer to, named by the payer and approved by another.

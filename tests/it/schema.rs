@@ -16,6 +16,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.endpoint_id", "hot: an endpoint that is gone keeps its deliveries"),
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
+    ("statement_line.statement_id", "hot: by the million, after their statement"),
     ("delivery.delivery_id", "the delivery's own"),
     ("match_side.match_id", "hot: a trigger looks at all sides of a statement at once"),
     ("match_side.settlement_id", "hot: the same trigger compares the amounts"),
@@ -60,7 +61,9 @@ const NEVER_CHANGED: &[&str] = &[
     "placement",
     "register_load",
     "line_paid_over",
+    "opening_balance",
     "refund_batch",
+    "report_mapping",
     "reversal",
     "settlement",
     "match",
@@ -69,6 +72,8 @@ const NEVER_CHANGED: &[&str] = &[
     "matching_entry",
     "partner_fee",
     "unmatch",
+    "statement_file_piece",
+    "statement_line",
 ];
 
 /// The one row each that a query finds, as text; there should be none.

@@ -4,6 +4,7 @@ pub mod export;
 pub mod journal;
 pub mod orders;
 pub mod pay;
+pub mod statement;
 pub mod target;
 
 use std::fmt::Display;
@@ -27,6 +28,7 @@ pub fn routes() -> Router<Shared> {
         .route("/journal", get(journal::read))
         .route("/orders", get(orders::list))
         .route("/settlement-export", get(export::read))
+        .route("/statement", get(statement::read))
         .route("/behaviour", post(behave))
         .route("/keys", post(keys))
         .route("/reset", post(reset))
