@@ -72,6 +72,7 @@ use crate::registers::live::LiveDirectory;
 use crate::resolutions::Resolving;
 use crate::resolutions::http::ResolutionDoors;
 use crate::resolutions::kind::ResolutionKind;
+use crate::settlements::banked::Telling;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
@@ -638,6 +639,11 @@ impl App {
         }
     }
 
+    /// Telling portals of what was seen in the bank.
+    pub fn telling(&self) -> Telling {
+        Telling { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
     /// Writing to payers; none without a server.
     pub fn mailing(&self) -> Option<Mailing> {
         self.settings.mail.is_on().then(|| Mailing {
@@ -706,6 +712,9 @@ impl App {
         };
         if let Err(error) = self.expiring().sweep().await {
             heard("expiry", &error);
+        }
+        if let Err(error) = self.telling().sweep().await {
+            heard("what was seen in the bank", &error);
         }
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);

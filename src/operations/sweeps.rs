@@ -39,6 +39,8 @@ text_enum! {
         RefundReversed = "refund.reversed",
         /// Invoices end whose time is over.
         InvoiceExpire = "invoice.expire",
+        /// Portals are told of what was seen in the bank.
+        InvoiceBanked = "invoice.banked",
         /// Dossier systems are told of results in the platform's words.
         CompatResult = "compat.result",
         /// Notices that were not taken are sent again.
@@ -60,6 +62,7 @@ impl Sweep {
             Self::RefundOpen => "opens refunds of what is due back",
             Self::RefundReversed => "looks at refunds of what a partner took back",
             Self::InvoiceExpire => "ends invoices whose time is over",
+            Self::InvoiceBanked => "tells portals of payments that were seen in the bank",
             Self::CompatResult => "tells dossier systems of results in the platform's words",
             Self::Delivery => "sends notices again that were not taken",
             Self::Approval => "expires questions that nobody decided in time",
@@ -150,6 +153,7 @@ impl Sweeping {
             | Sweep::RefundResend
             | Sweep::RefundOpen
             | Sweep::RefundReversed
+            | Sweep::InvoiceBanked
             | Sweep::CompatResult => due::hasten(&self.pool, sweep.as_str(), now).await?,
         };
         let detail = json!({ "hastened": hastened });
@@ -230,6 +234,7 @@ mod tests {
             due::CANCEL,
             due::REFUND_OPEN,
             due::REFUND_REVERSED,
+            due::INVOICE_BANKED,
             crate::dispatch::consumer::RESEND_DUE,
             crate::refunds::send::RESEND_DUE,
             crate::refunds::finish::QUERY,

@@ -18,6 +18,7 @@ mod any_order;
 mod approvals;
 mod architecture;
 mod bad_input;
+mod banked;
 mod breaks;
 mod callbacks;
 mod command_line;
