@@ -208,7 +208,8 @@ impl Caring {
         set_in(&mut tx, &case, &care, Change { by: &officer.email, at: now, why: reason }).await?;
         tx.commit().await?;
         if ask {
-            metrics::counter!("payclear_breaks_asked_total", "partner" => case.partner).increment(1);
+            metrics::counter!("payclear_breaks_asked_total", "partner" => case.partner)
+                .increment(1);
         }
         Ok(())
     }

@@ -51,7 +51,9 @@ pub enum EvidenceError {
     #[error("the file is larger than 10 MiB")]
     TooLarge,
     /// Its bytes are of no kind that is kept.
-    #[error("the file is none of PDF, PNG, JPEG, spreadsheet (XLSX), XML, CSV or plain text in UTF-8")]
+    #[error(
+        "the file is none of PDF, PNG, JPEG, spreadsheet (XLSX), XML, CSV or plain text in UTF-8"
+    )]
     Unknown,
     /// It has no name, or a bad one.
     #[error("the name must have 1 to 120 characters, without slashes and control characters")]

@@ -6,8 +6,8 @@ use axum::extract::{FromRef, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -204,7 +204,9 @@ async fn list(
     if !(1..=MOST).contains(&limit) {
         errors.push(FieldError::new("limit", "must be a whole number from 1 to 500"));
     }
-    for (name, text) in [("partner", &given.partner), ("agency", &given.agency), ("owner", &given.owner)] {
+    for (name, text) in
+        [("partner", &given.partner), ("agency", &given.agency), ("owner", &given.owner)]
+    {
         if text.as_deref().is_some_and(|text| !is_said(text, 254)) {
             errors.push(FieldError::new(name, "must have 1 to 254 characters"));
         }
@@ -381,9 +383,10 @@ async fn download(
 /// A file to be saved, never shown: whoever handed it in is not to act in our name.
 pub(super) fn as_download(file: Evidence) -> Response {
     let mut name = String::from("attachment; filename*=UTF-8''");
-    name.extend(url::form_urlencoded::byte_serialize(file.shown.name.as_bytes()).map(|part| {
-        if part == "+" { "%20" } else { part }
-    }));
+    name.extend(
+        url::form_urlencoded::byte_serialize(file.shown.name.as_bytes())
+            .map(|part| if part == "+" { "%20" } else { part }),
+    );
     let value = |text: &str| {
         HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
     };

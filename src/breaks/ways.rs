@@ -87,10 +87,8 @@ pub fn fits(way: Way, case: &Case) -> bool {
     let is_missing = case.missing().is_some();
     let holds_nothing = case.holding.is_none();
     // A difference of the bank's side: nothing of it stands in an account of a case.
-    let of_funds = matches!(
-        case.code,
-        BreakCode::FundsShort | BreakCode::FundsOver | BreakCode::FeeDiffers
-    );
+    let of_funds =
+        matches!(case.code, BreakCode::FundsShort | BreakCode::FundsOver | BreakCode::FeeDiffers);
     case.state.is_open()
         && match way {
             Way::Wait => true,

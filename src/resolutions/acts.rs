@@ -239,7 +239,10 @@ impl Act<'_> {
             .account_numbered(&self.case.partner, account, day)
             .or_else(|| directory.account_ever(&self.case.partner, account));
         found.map(|account| account.settling_source).ok_or_else(|| {
-            unfit("/account", format!("{account} is no collecting account of {}", self.case.partner))
+            unfit(
+                "/account",
+                format!("{account} is no collecting account of {}", self.case.partner),
+            )
         })
     }
 
@@ -296,12 +299,7 @@ impl Act<'_> {
             ActError::NotYet("the settlement has not been seen in the bank".to_owned())
         })?;
         let currency = self.case.amount.currency();
-        Ok(AccountKey::detailed(
-            AccountKind::BankAccount,
-            &self.case.partner,
-            &account,
-            currency,
-        ))
+        Ok(AccountKey::detailed(AccountKind::BankAccount, &self.case.partner, &account, currency))
     }
 
     async fn give_back(&self, conn: &mut PgConnection) -> Result<Done, ActError> {
@@ -370,8 +368,7 @@ impl Act<'_> {
         let agency = named.filter(|agency| !agency.is_empty());
         let agency = agency.ok_or_else(|| unfit("/agency", "is needed: the case names none"))?;
         self.known(agency, "/agency")?;
-        let claim =
-            AccountKey::of(AccountKind::ClaimOnAgency, agency, self.case.amount.currency());
+        let claim = AccountKey::of(AccountKind::ClaimOnAgency, agency, self.case.amount.currency());
         let amount = if let Some((held_in, missing)) = self.case.missing() {
             let short = self.of_partner(held_in.account());
             self.book(conn, "claimed", |o| acts::between(o, claim, short, missing)).await?;

@@ -80,8 +80,7 @@ impl Resolving {
         approval: &Approval,
         by: By<'_>,
     ) -> Result<(), ApplyError> {
-        let id: BreakId =
-            approval.subject.parse().map(BreakId).map_err(|_| ApplyError::Changed)?;
+        let id: BreakId = approval.subject.parse().map(BreakId).map_err(|_| ApplyError::Changed)?;
         let wish: Wish = serde_json::from_value(approval.value()["wish"].clone())
             .map_err(|_| ApplyError::Changed)?;
         let case = lock_in(conn, id, &wish).await?.ok_or(ApplyError::Changed)?;

@@ -2,7 +2,7 @@
 
 use super::Resolving;
 use super::kind::RESOLVE;
-use super::rehearse::{RehearseError, Rehearsal};
+use super::rehearse::{Rehearsal, RehearseError};
 use super::wish::Wish;
 use crate::approvals::propose::{Proposal, ProposeError, propose_in};
 use crate::people::officer::Officer;

@@ -37,14 +37,12 @@ impl From<ActError> for Problem {
     fn from(error: ActError) -> Self {
         let told = error.to_string();
         match error {
-            ActError::NoWay { .. } | ActError::NotYet(_) | ActError::Settlement(_) => {
-                match error {
-                    ActError::Settlement(
-                        crate::settlements::officers::OfficersError::Store(error),
-                    ) => error.into(),
-                    _ => Self::new(ProblemType::WrongState).detail(told),
+            ActError::NoWay { .. } | ActError::NotYet(_) | ActError::Settlement(_) => match error {
+                ActError::Settlement(crate::settlements::officers::OfficersError::Store(error)) => {
+                    error.into()
                 }
-            }
+                _ => Self::new(ProblemType::WrongState).detail(told),
+            },
             ActError::Unfit { pointer, .. } => Self::invalid(vec![FieldError::new(pointer, told)]),
             ActError::Store(error) => error.into(),
         }
@@ -119,10 +117,8 @@ fn lines(entry: &BookedEntry) -> Vec<EntryLineView> {
 
 /// All that is decided on: the case, the way out, and every line that it books.
 pub(super) fn content(case: &Case, wish: &Wish, done: &Done, booked: &[BookedEntry]) -> Value {
-    let entries: Vec<Value> = booked
-        .iter()
-        .map(|entry| json!({ "act": entry.act, "lines": lines(entry) }))
-        .collect();
+    let entries: Vec<Value> =
+        booked.iter().map(|entry| json!({ "act": entry.act, "lines": lines(entry) })).collect();
     json!({
         "break": case.id, "code": case.code, "partner": case.partner, "case_amount": case.amount,
         "wish": wish, "amount": done.amount, "closes": done.closes, "outcome": done.outcome,

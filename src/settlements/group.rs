@@ -319,8 +319,7 @@ impl Group {
         } else {
             BreakCode::AmountDiffers
         };
-        let told =
-            self.cases.iter().any(|(c, _)| c.code == code && c.settlement == Some(first.id));
+        let told = self.cases.iter().any(|(c, _)| c.code == code && c.settlement == Some(first.id));
         if !told && !breaks::store::break_is_open(conn, code, first.id.0).await? {
             let detail = format!(
                 "transaction {} was reported again with other content: {:?} on {}",
@@ -408,7 +407,8 @@ impl Group {
         code: BreakCode,
     ) -> Result<(), sqlx::Error> {
         settlement.outcome = outcome;
-        let entry = acts::suspense(self.occasion(settlement, "suspense"), &self.collected(settlement));
+        let entry =
+            acts::suspense(self.occasion(settlement, "suspense"), &self.collected(settlement));
         self.entries.push(entry.map_err(defect)?);
         let detail = format!("memo: {}", settlement.memo);
         let case = self.case(settlement, code, settlement.amount, BreakState::Open, detail);

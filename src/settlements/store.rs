@@ -171,10 +171,9 @@ pub async fn placement_of(
     conn: &mut PgConnection,
     places: SettlementId,
 ) -> Result<Option<(Settlement, i64)>, sqlx::Error> {
-    let id =
-        sqlx::query_scalar!("select settlement_id from placement where places = $1", places.0)
-            .fetch_optional(&mut *conn)
-            .await?;
+    let id = sqlx::query_scalar!("select settlement_id from placement where places = $1", places.0)
+        .fetch_optional(&mut *conn)
+        .await?;
     match id {
         Some(id) => settlement_to_take_back(conn, SettlementId(id)).await,
         None => Ok(None),

@@ -54,14 +54,16 @@ async fn the_portal_is_told_when_all_that_paid_was_seen_in_the_bank() {
     assert_eq!(town.status(&invoice).await, "paid");
     let told = async |town: &Town| {
         town.app.telling().sweep().await.expect("a sweep");
-        town.count("outbox where kind = 'notice.due'").await == 0 && town.told(&invoice).await.is_empty()
+        town.count("outbox where kind = 'notice.due'").await == 0
+            && town.told(&invoice).await.is_empty()
     };
     assert!(told(&town).await, "the rest was not seen yet");
     // The feed tells at once, and that it is the partner's word alone.
     let steps = town.portal.get(&format!("/v1/invoices/{}/events", text(&invoice, "id"))).await;
     let steps = steps.expect(200);
     let paid = steps["events"].as_array().expect("events").iter();
-    let paid = paid.filter(|e| e["type"] == "invoice.paid" || e["kind"] == "invoice.paid").next_back();
+    let paid =
+        paid.filter(|e| e["type"] == "invoice.paid" || e["kind"] == "invoice.paid").next_back();
     let detail = &paid.expect("it is paid")["data"]["detail"];
     assert_eq!((&detail["cash"], &detail["notify_at"]), (&json!("reported"), &json!("banked")));
     // Lost messages are looked for: what waits for the bank is none.

@@ -110,7 +110,11 @@ fn lines(entries: &Value) -> Vec<String> {
             let lines = entry["lines"].as_array().expect("lines").clone();
             lines.into_iter().map(move |line| {
                 let (account, owner) = (text(&line, "account"), text(&line, "owner"));
-                format!("{act}: {} {} {account} {owner}", text(&line, "side"), text(&line, "amount"))
+                format!(
+                    "{act}: {} {} {account} {owner}",
+                    text(&line, "side"),
+                    text(&line, "amount")
+                )
             })
         })
         .collect()
@@ -146,7 +150,10 @@ async fn money_in_suspense_is_placed_by_two_people_and_the_portal_is_told() {
             "settlement: credit 50000 agency_payable G01.A"
         ]
     );
-    assert_eq!((shown["closes"].clone(), shown["outcome"]["settled"].clone()), (json!(true), json!("applied")));
+    assert_eq!(
+        (shown["closes"].clone(), shown["outcome"]["settled"].clone()),
+        (json!(true), json!("applied"))
+    );
     assert_eq!(town.balances().await, before, "a preview books nothing");
     assert_eq!(town.status(&invoice).await, "issued");
 
@@ -162,7 +169,8 @@ async fn money_in_suspense_is_placed_by_two_people_and_the_portal_is_told() {
     assert_eq!(town.balances().await, before, "one person moved money");
 
     town.approve(approval).await;
-    town.books(&[("partner_receivable directbank", 50_000), ("agency_payable G01.A", -50_000)]).await;
+    town.books(&[("partner_receivable directbank", 50_000), ("agency_payable G01.A", -50_000)])
+        .await;
     town.agrees(&["B07 resolved"]).await;
     assert_eq!(town.status(&invoice).await, "paid");
     town.wait_until_told(&invoice, &["invoice.paid"]).await;
@@ -171,9 +179,16 @@ async fn money_in_suspense_is_placed_by_two_people_and_the_portal_is_told() {
     let booked = file["entries"].as_array().expect("entries");
     let placed: Vec<_> = booked.iter().filter(|e| e["act"] == "settlement").cloned().collect();
     assert_eq!(lines(&Value::from(placed.clone())), lines(&shown["entries"]), "as it was shown");
-    assert_eq!((text(&placed[0], "actor"), text(&placed[0], "reason")), (&*an.email, "payer's letter"));
-    let sources: Vec<_> =
-        file["settlements"].as_array().expect("settlements").iter().map(|s| s["source"].clone()).collect();
+    assert_eq!(
+        (text(&placed[0], "actor"), text(&placed[0], "reason")),
+        (&*an.email, "payer's letter")
+    );
+    let sources: Vec<_> = file["settlements"]
+        .as_array()
+        .expect("settlements")
+        .iter()
+        .map(|s| s["source"].clone())
+        .collect();
     assert_eq!(sources, [json!("api"), json!("officer")]);
     an.previews(&case, &wish).await.problem(409, "wrong-state");
 
@@ -294,7 +309,8 @@ async fn what_cases_hold_follows_the_money_through_parts_reversals_and_ends() {
     // The part is taken back while the invoice is paid: it is missing, and somebody must say whose
     // loss it is.
     assert_eq!(town.reverse("T1", "R1").await.status, 204);
-    town.agrees(&["B03 auto_closed", "B03 auto_closed", "B13 open", "B13 open suspense -40000"]).await;
+    town.agrees(&["B03 auto_closed", "B03 auto_closed", "B13 open", "B13 open suspense -40000"])
+        .await;
 
     // An invoice that ends with a part: due back, and no case of it is lost.
     let ended = town.issue(100_000).await;
@@ -317,10 +333,11 @@ async fn what_cases_hold_follows_the_money_through_parts_reversals_and_ends() {
     // Of the loss: the agency makes it good, by two people.
     town.approver().await;
     let an = town.person("an@town.example", &["officer:G01"]).await;
-    let lost = sqlx::query_scalar::<_, String>("select break_id::text from break_case where held < 0")
-        .fetch_one(&town.pool)
-        .await
-        .expect("the loss");
+    let lost =
+        sqlx::query_scalar::<_, String>("select break_id::text from break_case where held < 0")
+            .fetch_one(&town.pool)
+            .await
+            .expect("the loss");
     let wish = json!({ "way": "claim", "reason": "chargeback of a paid part" });
     let proposed = an.proposes_way(&lost, &wish).await.expect(202);
     assert_eq!(
@@ -572,7 +589,10 @@ async fn a_case_is_given_to_somebody_waits_and_is_shown() {
         .map(|step| format!("{}>{} {}", text(step, "from"), text(step, "to"), text(step, "by")))
         .collect();
     let by_me = |step: &str| format!("{step} {}", an.email);
-    assert_eq!(steps, [">open payclear".to_owned(), by_me("open>assigned"), by_me("assigned>waiting")]);
+    assert_eq!(
+        steps,
+        [">open payclear".to_owned(), by_me("open>assigned"), by_me("assigned>waiting")]
+    );
     assert_eq!(text(&told["comments"][0], "text"), "called the bank\nthey look");
     assert_eq!(text(&told["break"], "severity"), "high");
 }
@@ -624,9 +644,11 @@ async fn the_list_shows_what_matters_first_page_by_page() {
     let an = town.person("an@town.example", &["officer:G01"]).await;
     let low = town.finds(BreakCode::Late, None, 1_000).await;
     let old = town.finds(BreakCode::Late, None, 1_000).await;
-    town.as_owner(&format!("update break_case set ages_from = ages_from - 9 where break_id = '{old}'"))
-        .await
-        .expect("aged");
+    town.as_owner(&format!(
+        "update break_case set ages_from = ages_from - 9 where break_id = '{old}'"
+    ))
+    .await
+    .expect("aged");
     let large = town.finds(BreakCode::Reversed, None, 200_000_000).await;
     let none = town.finds(BreakCode::Unknown, None, 5).await;
     town.as_owner(&format!("update break_case set agency = 'G02' where break_id = '{none}'"))
@@ -639,7 +661,8 @@ async fn the_list_shows_what_matters_first_page_by_page() {
     };
     let all = an.get("/v1/breaks").await.expect(200);
     assert_eq!(ids(&all), [&*large, &*old, &*low]);
-    let ages: Vec<_> = all["breaks"].as_array().expect("breaks").iter().map(|c| text(c, "age")).collect();
+    let ages: Vec<_> =
+        all["breaks"].as_array().expect("breaks").iter().map(|c| text(c, "age")).collect();
     assert_eq!(ages, ["today", "8_30", "today"]);
     let mut path = "/v1/breaks?limit=1".to_owned();
     let mut paged = Vec::new();
@@ -648,7 +671,8 @@ async fn the_list_shows_what_matters_first_page_by_page() {
         let link = page.headers.get("link").map(|link| link.to_str().expect("text").to_owned());
         paged.extend(ids(&page.expect(200)));
         let Some(link) = link else { break };
-        let address = link.trim_start_matches('<').split('>').next().expect("an address").to_owned();
+        let address =
+            link.trim_start_matches('<').split('>').next().expect("an address").to_owned();
         path = address.strip_prefix(&town.url).expect("ours").to_owned();
     }
     assert_eq!(paged, [&*large, &*old, &*low]);
@@ -689,7 +713,10 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
             .iter()
             .map(|r| {
                 assert!(r.balances(), "{r:?}");
-                format!("{} {}+{}-{}={} {}", r.code, r.before, r.new, r.cleared, r.after, r.after_amount)
+                format!(
+                    "{} {}+{}-{}={} {}",
+                    r.code, r.before, r.new, r.cleared, r.after, r.after_amount
+                )
             })
             .collect()
     };

@@ -140,7 +140,8 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
-        let approver = person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
+        let approver =
+            person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
         let officer = person(&pool, "binh@example.vn", &["officer:G01"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
@@ -693,7 +694,9 @@ async fn cases(doors: &mut Doors) {
 
     let other = doors.call(Portal, "POST /v1/invoices", &fee("D-77", "5000"), 201).await;
     let wish = json!({ "way": "place", "reason": "as the payer says", "invoice": other["code"] });
-    doors.call(Officer, &of("POST", "/preview"), &json!({ "way": "place", "reason": "x" }), 422).await;
+    doors
+        .call(Officer, &of("POST", "/preview"), &json!({ "way": "place", "reason": "x" }), 422)
+        .await;
     let shown = doors.call(Officer, &of("POST", "/preview"), &wish, 200).await;
     let stale = json!({ "wish": wish, "content_hash": "0".repeat(64) });
     doors.call(Officer, &of("POST", "/propose"), &stale, 412).await;

@@ -80,8 +80,7 @@ pub async fn propose(
     }
     let content = json!({ "person": id, "email": email, "before": before, "roles": after });
     let (subject, agency) = (id.to_string(), agency_of(&before, grants));
-    let proposal =
-        Proposal { kind: ROLES, subject: &subject, agency: &agency, content: &content };
+    let proposal = Proposal { kind: ROLES, subject: &subject, agency: &agency, content: &content };
     let approval = propose_in(&mut tx, by, &proposal).await?;
     tx.commit().await?;
     Ok(approval)
@@ -148,6 +147,7 @@ async fn give_in(
         return Err(ApplyError::Impossible(why.to_owned()));
     }
     let detail = json!({ "approval": approval.id, "before": before, "roles": after });
-    audit::record_in(conn, by, "person.roles", &approval.subject, &detail).await
+    audit::record_in(conn, by, "person.roles", &approval.subject, &detail)
+        .await
         .map_err(ApplyError::from)
 }

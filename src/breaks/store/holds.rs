@@ -36,7 +36,8 @@ pub async fn breaks_insert_holding(
     let amounts: Vec<Decimal> = breaks.iter().map(|(b, _)| b.amount.amount()).collect();
     let held_in: Vec<Option<String>> =
         breaks.iter().map(|(_, h)| h.map(|h| h.held_in.to_string())).collect();
-    let held: Vec<Decimal> = breaks.iter().map(|(_, h)| h.map_or(Decimal::ZERO, |h| h.held)).collect();
+    let held: Vec<Decimal> =
+        breaks.iter().map(|(_, h)| h.map_or(Decimal::ZERO, |h| h.held)).collect();
     sqlx::query!(
         "insert into break_case (break_id, code, opened_at, partner, agency, invoice_id,
                                  settlement_id, amount, currency, state, state_since, detail,
