@@ -81,19 +81,21 @@ use crate::registers::live::LiveDirectory;
 use crate::resolutions::Resolving;
 use crate::resolutions::http::ResolutionDoors;
 use crate::resolutions::kind::ResolutionKind;
+use crate::settlements::banked::Telling;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statements::accept::AcceptKind;
+use crate::statements::folder::Watching;
+use crate::statements::intake::Intake;
+use crate::statements::opening::OpeningKind;
 use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
     approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
-    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
-use crate::statements::accept::AcceptKind;
-use crate::statements::folder::Watching;
-use crate::statements::intake::Intake;
-use crate::statements::opening::OpeningKind;
+    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statements,
+    statistics,
 };
 
 crate::text_enum! {
@@ -721,6 +723,11 @@ impl App {
         }
     }
 
+    /// Telling portals of what was seen in the bank.
+    pub fn telling(&self) -> Telling {
+        Telling { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
     /// Writing to payers; none without a server.
     pub fn mailing(&self) -> Option<Mailing> {
         self.settings.mail.is_on().then(|| Mailing {
@@ -838,6 +845,9 @@ impl App {
         };
         if let Err(error) = self.expiring().sweep().await {
             heard("expiry", &error);
+        }
+        if let Err(error) = self.telling().sweep().await {
+            heard("what was seen in the bank", &error);
         }
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);

@@ -45,7 +45,9 @@ impl Watching {
             if self.leads().await {
                 match self.intake.resume(&Spooling(&self.settings)).await {
                     Ok(0) => {}
-                    Ok(count) => tracing::warn!(count, "files were read on that had been broken off"),
+                    Ok(count) => {
+                        tracing::warn!(count, "files were read on that had been broken off")
+                    }
                     Err(error) => tracing::warn!(%error, "a file cannot be read on"),
                 }
                 if !self.settings.folder.is_empty() {
@@ -108,7 +110,9 @@ impl Watching {
             }
         };
         match move_away(path, &folder.join(to), &name, &verdict) {
-            Ok(place) => tracing::info!(file = name, to = %place.display(), "a file was taken from the folder"),
+            Ok(place) => {
+                tracing::info!(file = name, to = %place.display(), "a file was taken from the folder")
+            }
             Err(error) => tracing::error!(file = name, %error, "a file cannot be moved away"),
         }
     }

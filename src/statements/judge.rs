@@ -42,8 +42,12 @@ pub async fn judge(
             // What is kept for information needs no owner.
             if read.kind != Kind::Information {
                 let detail = match owner {
-                    Err(()) => format!("{:?} is an account of several partners: name one", read.account),
-                    Ok(_) => format!("{:?} is no collecting account that is known here", read.account),
+                    Err(()) => {
+                        format!("{:?} is an account of several partners: name one", read.account)
+                    }
+                    Ok(_) => {
+                        format!("{:?} is no collecting account that is known here", read.account)
+                    }
                 };
                 file.findings.add(FindingCode::Account, read.at, "account", detail);
             }

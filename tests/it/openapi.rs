@@ -140,7 +140,8 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
-        let approver = person(&pool, "an@example.vn", &["approver:*", "operator:*"]).await;
+        let approver =
+            person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
         let officer = person(&pool, "binh@example.vn", &["officer:*"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
@@ -328,7 +329,7 @@ async fn every_operation_refuses_who_does_not_sign() {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
         let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
-        let path = path.replace("{line}", "1");
+        let path = path.replace("{line}", "1").replace("{file}", &id);
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -511,6 +512,8 @@ async fn what_is_answered_has_the_documented_form() {
     refunds_by_officers(&mut doors, (&id, text(&refund, "id")), &code).await;
     statements(&mut doors).await;
 
+    cases(&mut doors).await;
+
     // The bank takes its word back.
     let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
     doors.call(Bank, "POST /v1/settlements/T-1/reversal", &back, 204).await;
@@ -689,6 +692,100 @@ async fn name_account(doors: &Doors, invoice: &str) {
     let approved =
         payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
     assert!(approved.expect("looked at"));
+}
+
+/// Money that nobody can place: looked after, shown to the bank, placed by two people; and other roles.
+async fn cases(doors: &mut Doors) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let roles = json!({ "email": doors.officer.0, "roles": ["officer"] });
+    doors.call(Officer, "POST /v1/people/roles", &roles, 403).await;
+    let roles = |list: Value| json!({ "email": "binh@example.vn", "roles": list });
+    doors.call(Approver, "POST /v1/people/roles", &roles(json!(["king"])), 422).await;
+    let roles = roles(json!(["officer"]));
+    let proposed = doors.call(Approver, "POST /v1/people/roles", &roles, 202).await;
+    let owner = doors.scratch.owner().await;
+    sqlx::raw_sql(
+        "alter table person_role disable trigger user; update person_role set scope = '*';
+         alter table person_role enable trigger user",
+    )
+    .execute(&owner)
+    .await
+    .expect("roles for everything");
+    owner.close().await;
+    assert!(proposed["approval"].is_string());
+
+    let credit = json!({
+        "transaction_id": "T-77", "account": "0011009988776", "memo": "ung ho",
+        "amount": { "amount": "5000", "currency": "VND" },
+        "value_time": "2026-01-05T10:00:00+07:00",
+    });
+    doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
+    let listed = doors.call(Officer, "GET /v1/breaks?code=B07&limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/breaks?code=B99", &nothing, 422).await;
+    doors.call(Portal, "GET /v1/breaks", &nothing, 401).await;
+    let id = text(&listed["breaks"][0], "id").to_owned();
+    let of = |method: &str, rest: &str| format!("{method} /v1/breaks/{id}{rest}");
+    let assign = json!({ "owner": "binh@example.vn", "reason": "the payer is asked" });
+    doors.call(Officer, &of("POST", "/assign"), &assign, 200).await;
+    doors.call(Officer, &of("POST", "/assign"), &json!({ "owner": "x" }), 422).await;
+    let until = SystemClock.now() + chrono::Duration::days(2);
+    let wait = json!({ "until": until, "reason": "whose is it?", "ask": true });
+    doors.call(Officer, &of("POST", "/wait"), &wait, 200).await;
+    let said = json!({ "text": "called", "shared": true });
+    doors.call(Officer, &of("POST", "/comments"), &said, 201).await;
+    let show = of("POST", "/evidence?name=thu.txt&shared=true");
+    let kept = doors.call_with_file(&show, "the payer's letter").await;
+    doors.get_file(Who::Officer, &format!("/v1/breaks/{id}/evidence/{}", text(&kept, "id"))).await;
+
+    doors.call(Bank, "GET /v1/partner/breaks", &nothing, 200).await;
+    let theirs = format!("/v1/partner/breaks/{id}");
+    doors.call(Bank, &format!("GET {theirs}"), &nothing, 200).await;
+    doors.call(Portal, &format!("GET {theirs}"), &nothing, 403).await;
+    let answer = json!({ "text": "of Mrs An", "proof": { "name": "a.txt", "content": "YW4=" } });
+    doors.call(Bank, &format!("POST {theirs}/answers"), &answer, 201).await;
+    doors.get_file(Who::Bank, &format!("{theirs}/evidence/{}", text(&kept, "id"))).await;
+
+    let other = doors.call(Portal, "POST /v1/invoices", &fee("D-77", "5000"), 201).await;
+    let wish = json!({ "way": "place", "reason": "as the payer says", "invoice": other["code"] });
+    doors
+        .call(Officer, &of("POST", "/preview"), &json!({ "way": "place", "reason": "x" }), 422)
+        .await;
+    let shown = doors.call(Officer, &of("POST", "/preview"), &wish, 200).await;
+    let stale = json!({ "wish": wish, "content_hash": "0".repeat(64) });
+    doors.call(Officer, &of("POST", "/propose"), &stale, 412).await;
+    let propose = json!({ "wish": wish, "content_hash": shown["content_hash"] });
+    doors.call(Officer, &of("POST", "/propose"), &propose, 202).await;
+    doors.call(Officer, &of("GET", ""), &nothing, 200).await;
+}
+
+impl Doors {
+    /// Hands in a file, which is no JSON.
+    async fn call_with_file(&mut self, call: &str, text: &'static str) -> Value {
+        let (method, path) = call.split_once(' ').expect("METHOD /path");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.officer_token))
+            .body(Body::from(text))
+            .expect("a request");
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+        self.check(method, path, &Value::Null, &answer);
+        answer.json()
+    }
+
+    /// Takes a file out, which is no JSON either.
+    async fn get_file(&mut self, by: Who, path: &str) {
+        let request = match by {
+            Who::Bank => self.bank.request("GET", path, &Value::Null),
+            _ => self.person_request(&self.officer_token, "GET", path, &Value::Null),
+        };
+        let answer = self.send(request).await;
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"the payer's letter"[..]));
+        let template = self.template_of(path);
+        self.checked.insert(("get".to_owned(), template, 200));
+    }
 }
 
 /// What operators look at, and an attempt that nobody can say anything of.

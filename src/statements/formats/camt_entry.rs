@@ -265,7 +265,11 @@ impl Entry {
             amounts.push(amount);
         }
         if sum != signed {
-            return disagree(format!("the details make {}, the entry is {}", plain(sum), plain(signed)));
+            return disagree(format!(
+                "the details make {}, the entry is {}",
+                plain(sum),
+                plain(signed)
+            ));
         }
         Some(amounts)
     }
@@ -325,7 +329,9 @@ impl Facts {
             "Refs/PmtInfId" => self.batch = reference(),
             "Refs/MsgId" if self.batch.is_empty() => self.batch = reference(),
             "BkTxCd/Domn/Fmly/SubFmlyCd" => text.trim().clone_into(&mut self.code),
-            "RmtInf/Ustrd" | "RmtInf/Strd/CdtrRefInf/Ref" | "RmtInf/Strd/AddtlRmtInf"
+            "RmtInf/Ustrd"
+            | "RmtInf/Strd/CdtrRefInf/Ref"
+            | "RmtInf/Strd/AddtlRmtInf"
             | "AddtlTxInf" => self.adds_memo(text, at, findings),
             "RltdPties/DbtrAcct/Id/IBAN" | "RltdPties/DbtrAcct/Id/Othr/Id" => {
                 self.accounts[0] = masked(text);
