@@ -26,6 +26,9 @@ use crate::approvals::people::PersonKind;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
+use crate::days::http::DayDoors;
+use crate::days::kind::Closing;
+use crate::days::{Days, Hours};
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
@@ -44,6 +47,8 @@ use crate::operations::gauges;
 use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
+use crate::payover::PayingOver;
+use crate::payover::http::PayoverDoors;
 use crate::people::officer::PeopleDoor;
 use crate::people::password::Hasher;
 use crate::people::store::session_prune;
@@ -70,8 +75,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, dispatch, invoices, ledger, mail, notices, operations,
-    people, refunds, settlements,
+    approvals, callers, compat, counter, days, dispatch, invoices, ledger, mail, notices, operations,
+    payover, people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -242,7 +247,8 @@ impl App {
             hasher: Hasher::default(),
             limits: Arc::default(),
         };
-        let kinds = kinds(&accounts);
+        let closing = closing(&settings, &directory, &keys);
+        let kinds = kinds(&accounts, &closing);
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -298,6 +304,7 @@ impl App {
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(problem_page::routes())
+            .merge(days::public::routes(self.pool.clone()))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
     }
@@ -371,8 +378,15 @@ impl App {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let payovers = payover::http::routes().with_state(PayoverDoors {
+            people: self.people.clone(),
+            doors: self.doors.clone(),
+            paying: self.paying_over(),
+        });
+        let days = days::http::routes()
+            .with_state(DayDoors { people: self.people.clone(), days: self.days() });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk);
+        let api = api.merge(refunds).merge(desk).merge(payovers).merge(days);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
 
@@ -710,6 +724,18 @@ impl App {
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
+            if let Err(error) = self.days().sweep().await {
+                heard("days", &error);
+            }
+            let files_by = self.days().hours.files_by;
+            if let Err(error) = self.paying_over().sweep_overdue(files_by).await {
+                heard("transfers to the Treasury", &error);
+            }
+            if self.settings.realm != Realm::Sandbox
+                && let Err(error) = self.days().tell().await
+            {
+                heard("gauges of days", &error);
+            }
         }
         Ok(())
     }
@@ -737,6 +763,32 @@ impl App {
             .set(held);
         }
         Ok(())
+    }
+
+    /// Days.
+    pub fn days(&self) -> Days {
+        let Closing { directory, keys, hours } =
+            closing(&self.settings, &self.directory, &self.keys);
+        Days {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory,
+            keys,
+            kinds: self.kinds.clone(),
+            hours,
+        }
+    }
+
+    /// Paying over to the Treasury.
+    pub fn paying_over(&self) -> PayingOver {
+        PayingOver {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory: self.directory.clone(),
+            kinds: self.kinds.clone(),
+        }
     }
 
     /// What waits, and running it now.
@@ -790,12 +842,27 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(refunds::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
+    document.merge(payover::http::routes().into_openapi());
+    document.merge(days::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }
 
+/// What closing a day needs of an installation.
+pub fn closing(
+    settings: &Settings,
+    directory: &LiveDirectory,
+    keys: &Arc<MasterKeys>,
+) -> Closing {
+    let hours = Hours {
+        cut_off: settings.cut_off().unwrap_or(None),
+        files_by: settings.files_by().unwrap_or_default(),
+    };
+    Closing { directory: directory.clone(), keys: Arc::clone(keys), hours }
+}
+
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, closing: &Closing) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -805,7 +872,9 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
     ];
-    Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
+    let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books));
+    let kinds = kinds.chain(payover::kind::kinds(books, &closing.directory));
+    Kinds::new(kinds.chain(days::kind::kinds(closing)))
 }
 
 /// Which addresses notices may go to.

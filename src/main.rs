@@ -64,7 +64,10 @@ enum Command {
     Sweep(commands::sweep::SweepArgs),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
-    /// Recomputes ledger and chain, and says what it found.
+    /// Keys that sign closed days.
+    #[command(subcommand)]
+    SigningKey(commands::signing_key::SigningKey),
+    /// Recomputes ledger and chain, or a closed day, and says what it found.
     Verify(commands::verify::Verify),
     /// Checks settings, database and broker, and prints the topology.
     Doctor,
@@ -176,13 +179,23 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Sweep(args) => {
             let settings = settings_of(realm)?;
             let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 2).await?;
+            let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+            let closing = app::closing(&settings, &directory, &keys);
             let sweeping = Sweeping {
-                pool: database::open(&settings.database.url, 2).await?,
+                pool,
                 clock: clock.clone(),
-                kinds: app::kinds(&accounts),
+                kinds: app::kinds(&accounts, &closing),
                 accounts,
             };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
+        }
+        Command::SigningKey(command) => {
+            let settings = settings_of(realm)?;
+            let keys = master_keys(&settings)?;
+            let pool = database::open(&settings.database.url, 2).await?;
+            commands::signing_key::run(&command, &pool, &keys, &*clock, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

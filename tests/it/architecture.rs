@@ -53,25 +53,38 @@ const OWNERS: &[(&str, &[&str])] = &[
             "ledger.account",
             "ledger.balance_snapshot",
             "ledger.closed_day",
+            "ledger.locked_month",
+            "ledger.reopened_day",
             "ledger.entry",
             "ledger.posting",
         ],
     ),
     ("portals", &["endpoint", "portal"]),
     ("partners", &["collecting_account", "partner", "partner_exchange"]),
-    ("registers", &["agency", "fee_line", "procedure", "register_load", "treasury_account"]),
+    (
+        "registers",
+        &["agency", "fee_line", "holiday", "procedure", "register_load", "treasury_account"],
+    ),
     ("people", &["person", "person_role", "session"]),
     ("approvals", &["approval"]),
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
     ("breaks", &["break_case"]),
     ("settlements", &["reversal", "settlement", "settlement_banked"]),
-    ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    (
+        "refunds",
+        &["line_in_payover", "line_paid_over", "refund", "refund_account", "refund_batch"],
+    ),
     ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
     (
         "statements",
         &["statement", "statement_file", "statement_file_piece", "statement_line"],
+    ),
+    ("payover", &["day_position", "payover", "payover_item", "payover_line"]),
+    (
+        "days",
+        &["business_day", "day_preparation", "day_snapshot", "missing_file", "signing_key"],
     ),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
@@ -89,7 +102,8 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds"];
+const NO_FLOATS: &[&str] =
+    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "payover"];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -17,6 +17,9 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
     ("delivery.delivery_id", "the delivery's own"),
+    ("payover_item.invoice_id", "a check would lock the row of every invoice of a run"),
+    ("line_in_payover.invoice_id", "as above; written under the invoice's lock"),
+    ("line_in_payover.payover_line_id", "written with the transfer, by a room below"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -42,6 +45,12 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.account",
     "ledger.balance_snapshot",
     "ledger.closed_day",
+    "ledger.locked_month",
+    "ledger.reopened_day",
+    "day_position",
+    "day_preparation",
+    "day_snapshot",
+    "payover_item",
     "ledger.entry",
     "ledger.posting",
     "partner_exchange",
