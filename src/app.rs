@@ -75,8 +75,8 @@ use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, days, dispatch, invoices, ledger, mail, notices, operations,
-    payover, people, refunds, settlements,
+    approvals, callers, compat, counter, days, dispatch, invoices, ledger, mail, notices,
+    operations, payover, people, refunds, settlements,
 };
 
 crate::text_enum! {
@@ -849,11 +849,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// What closing a day needs of an installation.
-pub fn closing(
-    settings: &Settings,
-    directory: &LiveDirectory,
-    keys: &Arc<MasterKeys>,
-) -> Closing {
+pub fn closing(settings: &Settings, directory: &LiveDirectory, keys: &Arc<MasterKeys>) -> Closing {
     let hours = Hours {
         cut_off: settings.cut_off().unwrap_or(None),
         files_by: settings.files_by().unwrap_or_default(),

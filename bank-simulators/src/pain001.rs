@@ -110,15 +110,13 @@ fn parse(text: &str) -> Result<Node, Refused> {
                 continue;
             }
             Event::Text(text) => {
-                let decoded = text.decode().map_err(|error| broken(&error))?;
                 if let Some(at) = open.last_mut() {
-                    at.text.push_str(&decoded);
+                    at.text.push_str(&text.xml10_content());
                 }
                 continue;
             }
             Event::GeneralRef(entity) => {
-                let name = entity.decode().map_err(|error| broken(&error))?;
-                let character = match &*name {
+                let character = match &*entity.xml10_content() {
                     "amp" => "&",
                     "lt" => "<",
                     "gt" => ">",
@@ -140,14 +138,11 @@ fn parse(text: &str) -> Result<Node, Refused> {
         if open.len() > DEEPEST {
             return refused("deeper than any such file");
         }
-        let mut node = Node {
-            name: String::from_utf8_lossy(start.name().as_ref()).into_owned(),
-            ..Node::default()
-        };
+        let mut node = Node { name: start.name().as_ref().to_owned(), ..Node::default() };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| broken(&error))?;
-            let name = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
-            let value = String::from_utf8_lossy(&attribute.value).into_owned();
+            let name = attribute.key.as_ref().to_owned();
+            let value = attribute.value.into_owned();
             node.attributes.push((name, value));
         }
         if is_empty {
@@ -224,7 +219,8 @@ pub fn read(bytes: &[u8]) -> Result<Order, Refused> {
         let first = transfers.len();
         read_payment(payment, is_new, &mut transfers)?;
         let own = &transfers[first..];
-        if count(payment)? != own.len() || sum(payment)? != own.iter().map(|t| t.amount).sum::<i64>()
+        if count(payment)? != own.len()
+            || sum(payment)? != own.iter().map(|t| t.amount).sum::<i64>()
         {
             return refused("NbOfTxs or CtrlSum of PmtInf is not that of its transfers");
         }
@@ -241,11 +237,7 @@ pub fn read(bytes: &[u8]) -> Result<Order, Refused> {
     Ok(Order { message_id, transfers })
 }
 
-fn read_payment(
-    payment: &Node,
-    is_new: bool,
-    into: &mut Vec<Transfer>,
-) -> Result<(), Refused> {
+fn read_payment(payment: &Node, is_new: bool, into: &mut Vec<Transfer>) -> Result<(), Refused> {
     payment.in_order(&[
         "PmtInfId!",
         "PmtMtd!",
@@ -273,7 +265,15 @@ fn read_payment(
     text(payment, &["DbtrAgt", "FinInstnId", "ClrSysMmbId", "MmbId"], 35)?;
     let from = text(payment, &["DbtrAcct", "Id", "Othr", "Id"], 34)?;
     for order in payment.children.iter().filter(|child| child.name == "CdtTrfTxInf") {
-        order.in_order(&["PmtId!", "Amt!", "ChrgBr", "CdtrAgt!", "Cdtr!", "CdtrAcct!", "RmtInf"])?;
+        order.in_order(&[
+            "PmtId!",
+            "Amt!",
+            "ChrgBr",
+            "CdtrAgt!",
+            "Cdtr!",
+            "CdtrAcct!",
+            "RmtInf",
+        ])?;
         order.need("PmtId")?.in_order(&["InstrId", "EndToEndId!"])?;
         let amount = order.need("Amt")?.need("InstdAmt")?;
         if amount.attributes != [("Ccy".to_owned(), "VND".to_owned())] {

@@ -79,9 +79,10 @@ pub async fn run(
                 println!("{}", json!(told));
             } else {
                 for row in rows {
-                    let since = row
-                        .usable_since
-                        .map_or_else(|| "waits to be approved".to_owned(), |at| format!("since {at}"));
+                    let since = row.usable_since.map_or_else(
+                        || "waits to be approved".to_owned(),
+                        |at| format!("since {at}"),
+                    );
                     println!("{}  {}  {since}", row.key_id, hex::encode(row.public_key));
                 }
             }

@@ -178,11 +178,7 @@ pub async fn verify_day(
     Ok(Some(report))
 }
 
-async fn run_day(
-    command: &Verify,
-    pool: &PgPool,
-    day: NaiveDate,
-) -> Result<ExitCode, sqlx::Error> {
+async fn run_day(command: &Verify, pool: &PgPool, day: NaiveDate) -> Result<ExitCode, sqlx::Error> {
     let trusted = match command.public_key.as_deref().map(hex::decode) {
         Some(Err(_)) => {
             eprintln!("--public-key is 64 digits in hex");

@@ -10,9 +10,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use super::Hours;
 use super::checklist::{self, Checklist};
 use super::store::{self, Day, Snapshot};
-use super::Hours;
 use crate::breaks::store::days::{OpenCase, RollForward};
 use crate::ledger::store::Balance;
 use crate::ledger::store::days as ledger;
@@ -101,7 +101,8 @@ fn files(day: &Checklist) -> Vec<Value> {
 
 /// Cases: how they went on, and those open.
 pub fn breaks(roll: RollForward, open: &[OpenCase]) -> Value {
-    let sum = |(count, amount): (i64, Decimal)| json!({ "count": count, "amount": decimal(amount) });
+    let sum =
+        |(count, amount): (i64, Decimal)| json!({ "count": count, "amount": decimal(amount) });
     let cases: Vec<Value> = open
         .iter()
         .map(|case| {

@@ -318,7 +318,8 @@ async fn snapshot(
     seen(&officer)?;
     let mut conn = doors.days.pool.acquire().await?;
     let missing = || Problem::new(ProblemType::NotFound);
-    let found = store::snapshot_read(&mut conn, date(&day)?, revision).await?.ok_or_else(missing)?;
+    let found =
+        store::snapshot_read(&mut conn, date(&day)?, revision).await?.ok_or_else(missing)?;
     let prepared = store::preparation_read(&mut conn, found.preparation).await?;
     let prepared = prepared.ok_or_else(missing)?;
     let view = SnapshotView {

@@ -90,8 +90,7 @@ async fn make_in(
         usable_since: (maker.making == Making::Bootstrap).then_some(by.at),
     };
     let content = content(&row);
-    let proposal =
-        Proposal { kind: ADD, subject: &key_id, agency: EVERYTHING, content: &content };
+    let proposal = Proposal { kind: ADD, subject: &key_id, agency: EVERYTHING, content: &content };
     let approval = ask_in(conn, maker, &proposal).await?;
     store::key_insert(conn, &row).await?;
     let detail = json!({ "public_key": hex::encode(public_key) });
@@ -138,7 +137,8 @@ pub fn holds(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let bytes = <&[u8; 32]>::try_from(public_key).ok();
     let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(bytes).ok());
     let signature = Signature::from_slice(signature).ok();
-    key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
+    key.zip(signature)
+        .is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
 }
 
 /// A key as anybody may see it.

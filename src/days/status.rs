@@ -98,7 +98,11 @@ mod tests {
         assert_eq!(arrows.count(), 12);
         for from in DayStatus::ALL {
             assert_eq!(from.after(DayStep::Close).is_ok(), *from == DayStatus::Approved, "{from}");
-            assert_eq!(from.after(DayStep::Approve).is_ok(), *from == DayStatus::Prepared, "{from}");
+            assert_eq!(
+                from.after(DayStep::Approve).is_ok(),
+                *from == DayStatus::Prepared,
+                "{from}"
+            );
             let reopens = from.after(DayStep::Reopen).is_ok();
             assert_eq!(reopens, *from == DayStatus::ReopenRequested, "{from}");
         }

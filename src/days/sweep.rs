@@ -3,12 +3,12 @@
 
 use chrono::{NaiveDate, SubsecRound};
 
+use super::DayError;
 use super::Days;
 use super::checklist;
 use super::prepare::advance_in;
 use super::store;
 use super::store::files;
-use super::DayError;
 use crate::ledger::store::days as ledger;
 
 /// Days of one sweep.
@@ -72,8 +72,7 @@ impl Days {
     pub async fn tell(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
         let mut conn = self.pool.acquire().await?;
-        let (waiting, oldest) =
-            store::days_waiting(&mut conn, self.accounts.day_of(now).0).await?;
+        let (waiting, oldest) = store::days_waiting(&mut conn, self.accounts.day_of(now).0).await?;
         let age = oldest.map_or(0, |day| (now - self.hours.bounds(day).1).num_seconds().max(0));
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_days_unclosed").set(gauge(waiting));

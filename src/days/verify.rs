@@ -204,9 +204,7 @@ async fn chained(
                     differs.push(format!("it follows {}, not {}", named.day, before.day));
                 }
                 // The day before was reopened since: then this one was as well, and is out of force.
-                (Some(named), Some(before))
-                    if is_in_force && named.revision != before.revision =>
-                {
+                (Some(named), Some(before)) if is_in_force && named.revision != before.revision => {
                     let (old, new) = (named.revision, before.revision);
                     differs.push(format!("it follows revision {old} of {}, not {new}", named.day));
                 }

@@ -90,7 +90,11 @@ pub async fn confirm_in(
             && (line.statement_line == debit.statement_line
                 || line.statement_line.is_none()
                 || debit.statement_line.is_none());
-        return if same { Ok(Confirmed::Repeat) } else { Err(ConfirmError::WrongState(line.status)) };
+        return if same {
+            Ok(Confirmed::Repeat)
+        } else {
+            Err(ConfirmError::WrongState(line.status))
+        };
     }
     if line.status != LineStatus::Sent {
         return Err(ConfirmError::WrongState(line.status));

@@ -179,8 +179,7 @@ async fn positions_now(
     let officer = doors.people.officer(&parts).await?;
     let mut conn = doors.paying.pool.acquire().await?;
     let all = positions::read(&mut conn, None).await?;
-    let view =
-        PositionsView::of(&all, |p| officer.sees(&p.agency), officer.sees(EVERYTHING));
+    let view = PositionsView::of(&all, |p| officer.sees(&p.agency), officer.sees(EVERYTHING));
     Ok(told(&officer.email, StatusCode::OK, &view))
 }
 
@@ -437,9 +436,8 @@ async fn confirm(
     request: Request,
 ) -> Result<Response, Problem> {
     let given: ConfirmRequest = body(request).await?;
-    let wrong = |pointer: &str, detail: &str| {
-        Err(Problem::invalid(vec![FieldError::new(pointer, detail)]))
-    };
+    let wrong =
+        |pointer: &str, detail: &str| Err(Problem::invalid(vec![FieldError::new(pointer, detail)]));
     let word = match (given.what.as_str(), given.value_date, given.reason.as_deref()) {
         ("confirmed", Some(day), None) => Word::Debited(day),
         ("confirmed", None, _) => return wrong("/value_date", "is needed with confirmed"),

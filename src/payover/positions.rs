@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn what_was_kept_and_what_came_after_are_one_sum() {
-        let sums = added(vec![position("b", 100, 0)], vec![position("a", 5, 0), position("b", 50, 40)]);
+        let sums =
+            added(vec![position("b", 100, 0)], vec![position("a", 5, 0), position("b", 50, 40)]);
         let net: Vec<_> = sums.iter().map(|p| (p.partner.as_str(), p.net())).collect();
         assert_eq!(net, [("a", Decimal::from(-6)), ("b", Decimal::from(88))]);
     }

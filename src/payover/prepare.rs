@@ -137,7 +137,9 @@ impl PayingOver {
         if lines.is_empty() {
             let why = left_out.first().map_or_else(String::new, |l| format!(": {}", l.reason));
             let of = &wanted.account;
-            return Err(nothing(format!("nothing can be paid over out of {of} up to {until}{why}")));
+            return Err(nothing(format!(
+                "nothing can be paid over out of {of} up to {until}{why}"
+            )));
         }
         let run = Run {
             id,
@@ -159,7 +161,8 @@ impl PayingOver {
             items.iter().map(|(of, item)| (item.invoice, item.line, of.0)).collect();
         paid_over::take_in(&mut tx, &kept).await?;
         let by = By { actor: &officer.email, at: now };
-        let detail = json!({ "account": run.account, "amount": run.amount, "transfers": run.lines });
+        let detail =
+            json!({ "account": run.account, "amount": run.amount, "transfers": run.lines });
         audit::record_in(&mut tx, by, "payover.prepared", &id.to_string(), &detail).await?;
         let items = store::items_of(&mut tx, &run).await?;
         let proposal = Proposal {
@@ -176,12 +179,7 @@ impl PayingOver {
 }
 
 fn item(candidate: &Candidate, amount: Money) -> Item {
-    Item {
-        invoice: candidate.invoice,
-        line: candidate.line,
-        cycle: candidate.cycle,
-        amount,
-    }
+    Item { invoice: candidate.invoice, line: candidate.line, cycle: candidate.cycle, amount }
 }
 
 /// Where one transfer goes, and of what it is.

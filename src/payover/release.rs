@@ -155,8 +155,7 @@ async fn balances(
         .filter(|b| b.currency == currency)
         .map(|b| b.amount)
         .sum();
-    let wanted =
-        run.amount.amount() + candidates::under_way(conn, &run.account, run.id.0).await?;
+    let wanted = run.amount.amount() + candidates::under_way(conn, &run.account, run.id.0).await?;
     if there < wanted {
         let partner = held.into_keys().collect::<Vec<_>>().join(", ");
         let account = run.account.clone();

@@ -112,7 +112,12 @@ impl RunLine {
 
     /// The account in the books that pays.
     pub fn pays_from(&self, account: &str) -> AccountKey {
-        AccountKey::detailed(AccountKind::BankAccount, &self.partner, account, self.amount.currency())
+        AccountKey::detailed(
+            AccountKind::BankAccount,
+            &self.partner,
+            account,
+            self.amount.currency(),
+        )
     }
 }
 

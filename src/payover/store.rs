@@ -257,7 +257,10 @@ pub async fn run_step(
 }
 
 /// The transfers of a run, by place.
-pub async fn lines_of(conn: &mut PgConnection, run: PayoverId) -> Result<Vec<RunLine>, sqlx::Error> {
+pub async fn lines_of(
+    conn: &mut PgConnection,
+    run: PayoverId,
+) -> Result<Vec<RunLine>, sqlx::Error> {
     let rows = sqlx::query_as!(
         LineRow,
         "select l.payover_line_id, l.payover_id, l.place, l.partner, l.agency, l.treasury_account,
@@ -303,8 +306,7 @@ pub async fn items_of(
     rows.into_iter()
         .map(|row| {
             let amount = Money::new(row.amount, run.currency).map_err(undecodable)?;
-            let item =
-                Item { invoice: row.invoice_id, line: row.line, cycle: row.cycle, amount };
+            let item = Item { invoice: row.invoice_id, line: row.line, cycle: row.cycle, amount };
             Ok((PayoverLineId(row.payover_line_id), item))
         })
         .collect()
@@ -354,13 +356,9 @@ pub async fn line_case(
     line: PayoverLineId,
     case: Option<Uuid>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update payover_line set break_id = $2 where payover_line_id = $1",
-        line.0,
-        case
-    )
-    .execute(conn)
-    .await?;
+    sqlx::query!("update payover_line set break_id = $2 where payover_line_id = $1", line.0, case)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

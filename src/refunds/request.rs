@@ -108,7 +108,8 @@ pub async fn request_in(
         return Err(invalid("/amount", format!("is more than the {most} that is left")));
     }
     let going = reads::lines_in_payover(conn, invoice.id).await?;
-    let is_going = |share: &RefundShare| i32::try_from(share.line).is_ok_and(|l| going.contains(&l));
+    let is_going =
+        |share: &RefundShare| i32::try_from(share.line).is_ok_and(|l| going.contains(&l));
     if let Some(share) = shares.iter().find(|share| is_going(share)) {
         return Err(RequestError::GoingOver(share.line));
     }

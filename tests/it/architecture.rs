@@ -71,21 +71,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("invoices", &["attempt", "claim", "invoice"]),
     ("breaks", &["break_case"]),
     ("settlements", &["reversal", "settlement", "settlement_banked"]),
-    (
-        "refunds",
-        &["line_in_payover", "line_paid_over", "refund", "refund_account", "refund_batch"],
-    ),
+    ("refunds", &["line_in_payover", "line_paid_over", "refund", "refund_account", "refund_batch"]),
     ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
-    (
-        "statements",
-        &["statement", "statement_file", "statement_file_piece", "statement_line"],
-    ),
+    ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
     ("payover", &["day_position", "payover", "payover_item", "payover_line"]),
-    (
-        "days",
-        &["business_day", "day_preparation", "day_snapshot", "missing_file", "signing_key"],
-    ),
+    ("days", &["business_day", "day_preparation", "day_snapshot", "missing_file", "signing_key"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 

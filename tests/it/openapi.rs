@@ -756,7 +756,8 @@ async fn days(doors: &mut Doors) {
     let today = doors.app.accounts.day_of(SystemClock.now()).0;
     let day = today.pred_opt().expect("a day");
     let owner = doors.scratch.owner().await;
-    let opened = "insert into business_day (day, opened_at, status_since) values ($1, now(), now())";
+    let opened =
+        "insert into business_day (day, opened_at, status_since) values ($1, now(), now())";
     sqlx::query(opened).bind(day).execute(&owner).await.expect("a day");
     let of = |rest: &str| format!("/v1/days/{day}{rest}");
     doors.call(Officer, "GET /v1/days?limit=1", &nothing, 200).await;
@@ -768,8 +769,7 @@ async fn days(doors: &mut Doors) {
     doors.call(Approver, &format!("POST {}", of("/prepare")), &nothing, 403).await;
     doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 404).await;
     for verdict in ["/reject", "/approve"] {
-        let waits =
-            doors.call(Officer, &format!("POST {}", of("/prepare")), &nothing, 202).await;
+        let waits = doors.call(Officer, &format!("POST {}", of("/prepare")), &nothing, 202).await;
         let yes = decision(doors, &waits).await;
         doors.call(Officer, &format!("POST {}", of(verdict)), &yes, 403).await;
         doors.call(Approver, &format!("POST {}", of(verdict)), &yes, 200).await;

@@ -200,7 +200,8 @@ async fn a_line_is_in_one_run_and_nothing_of_it_is_given_back_until_that_ends() 
     assert_eq!(town.count("line_in_payover").await, 0);
     town.ask_back(&invoice, 10_000, 100_000).await.expect(201);
     // Once it is decided the rest goes; what is asked of the other one keeps that one back.
-    let refused = format!("update refund set status = 'refused' where refund_id = '{}'", text(&refund, "id"));
+    let refused =
+        format!("update refund set status = 'refused' where refund_id = '{}'", text(&refund, "id"));
     town.as_owner(&refused).await.expect("refused");
     let run = prepares(&an, ACCOUNT, town.today()).await.expect(201);
     assert_eq!(money(&run["amount"]), 60_000);
@@ -296,8 +297,7 @@ async fn a_debit_told_many_times_at_once_is_booked_once() {
     town.all_banked(ACCOUNT).await;
     let run = goes_out(&town, &an, ACCOUNT).await;
     let reference = text(&run["transfers"][0], "reference");
-    let told =
-        join_all((0..8).map(|_| town.debited(reference, (50_000, ACCOUNT), Some(9)))).await;
+    let told = join_all((0..8).map(|_| town.debited(reference, (50_000, ACCOUNT), Some(9)))).await;
     let booked = told.iter().filter(|t| matches!(t, Ok(Confirmed::Booked { .. }))).count();
     let repeats = told.iter().filter(|t| matches!(t, Ok(Confirmed::Repeat))).count();
     assert_eq!((booked, repeats), (1, 7), "{told:?}");

@@ -150,11 +150,9 @@ pub async fn missing_found(
 
 /// Days that still have a file missing.
 pub async fn days_missing(conn: &mut PgConnection) -> Result<Vec<NaiveDate>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select distinct day from missing_file where found_at is null order by day"
-    )
-    .fetch_all(conn)
-    .await
+    sqlx::query_scalar!("select distinct day from missing_file where found_at is null order by day")
+        .fetch_all(conn)
+        .await
 }
 
 /// The SHA-256 of the bytes of the file that a statement came in, computed from the bytes; none when

@@ -190,7 +190,10 @@ pub struct ActTotal {
 }
 
 /// The acts of a day.
-pub async fn acts_of(conn: &mut PgConnection, day: NaiveDate) -> Result<Vec<ActTotal>, sqlx::Error> {
+pub async fn acts_of(
+    conn: &mut PgConnection,
+    day: NaiveDate,
+) -> Result<Vec<ActTotal>, sqlx::Error> {
     sqlx::query_as!(
         ActTotal,
         r#"with e as materialized (
@@ -257,10 +260,8 @@ pub async fn digest_of(
 
 /// Lets the statements of this transaction take longer than those of payments may.
 pub async fn take_time(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select set_config('statement_timeout', '120000', true) as "set!""#
-    )
-    .fetch_one(conn)
-    .await?;
+    sqlx::query_scalar!(r#"select set_config('statement_timeout', '120000', true) as "set!""#)
+        .fetch_one(conn)
+        .await?;
     Ok(())
 }

@@ -119,7 +119,8 @@ pub async fn keep(
     let text = |pick: fn(&Position) -> &str| -> Vec<String> {
         sums.iter().map(|sum| pick(sum).to_owned()).collect()
     };
-    let amounts = |pick: fn(&Position) -> Decimal| -> Vec<Decimal> { sums.iter().map(pick).collect() };
+    let amounts =
+        |pick: fn(&Position) -> Decimal| -> Vec<Decimal> { sums.iter().map(pick).collect() };
     sqlx::query!(
         "insert into day_position (day, revision, partner, agency, currency, collected, refunded,
                                    fees, paid_over)
