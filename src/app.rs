@@ -32,6 +32,9 @@ use crate::breaks::shared::http::SharedDoors;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
+use crate::days::http::DayDoors;
+use crate::days::kind::Closing;
+use crate::days::{Days, Hours};
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
@@ -50,6 +53,8 @@ use crate::operations::gauges;
 use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
+use crate::payover::PayingOver;
+use crate::payover::http::PayoverDoors;
 use crate::people::officer::PeopleDoor;
 use crate::people::password::Hasher;
 use crate::people::store::session_prune;
@@ -93,9 +98,9 @@ use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
-    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statements,
-    statistics,
+    approvals, breaks, callers, compat, counter, days, desk, dispatch, invoices, ledger, mail,
+    notices, operations, payover, people, receipts, reconciliation, refunds, resolutions,
+    settlements, statements, statistics,
 };
 
 crate::text_enum! {
@@ -295,7 +300,9 @@ impl App {
             days: WorkingDays::plain(),
             chunk: CHUNK,
         };
-        let kinds = kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
+        let closing = closing(&settings, &directory, &keys);
+        let kinds =
+            kinds(&accounts, &matching, &closing).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -357,6 +364,7 @@ impl App {
             .merge(statistics::http::page_routes(self.statistics_doors()))
             .merge(desk::http::routes(self.desk()))
             .merge(problem_page::routes())
+            .merge(days::public::routes(self.pool.clone()))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
     }
@@ -468,6 +476,13 @@ impl App {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let payovers = payover::http::routes().with_state(PayoverDoors {
+            people: self.people.clone(),
+            doors: self.doors.clone(),
+            paying: self.paying_over(),
+        });
+        let days = days::http::routes()
+            .with_state(DayDoors { people: self.people.clone(), days: self.days() });
         let receipts = receipts::http::routes().with_state(receipts::http::ReceiptDoors {
             doors: self.doors.clone(),
             people: self.people.clone(),
@@ -494,6 +509,7 @@ impl App {
         });
         let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
         let api = api.merge(people).merge(approvals).merge(roles).merge(delegations);
+        let api = api.merge(payovers).merge(days);
         api.merge(attempts).merge(operations).into()
     }
 
@@ -905,6 +921,18 @@ impl App {
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
+            if let Err(error) = self.days().sweep().await {
+                heard("days", &error);
+            }
+            let files_by = self.days().hours.files_by;
+            if let Err(error) = self.paying_over().sweep_overdue(files_by).await {
+                heard("transfers to the Treasury", &error);
+            }
+            if self.settings.realm != Realm::Sandbox
+                && let Err(error) = self.days().tell().await
+            {
+                heard("gauges of days", &error);
+            }
         }
         Ok(())
     }
@@ -933,6 +961,32 @@ impl App {
             .set(held);
         }
         Ok(())
+    }
+
+    /// Days.
+    pub fn days(&self) -> Days {
+        let Closing { directory, keys, hours } =
+            closing(&self.settings, &self.directory, &self.keys);
+        Days {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory,
+            keys,
+            kinds: self.kinds.clone(),
+            hours,
+        }
+    }
+
+    /// Paying over to the Treasury.
+    pub fn paying_over(&self) -> PayingOver {
+        PayingOver {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory: self.directory.clone(),
+            kinds: self.kinds.clone(),
+        }
     }
 
     /// What waits, and running it now.
@@ -1005,12 +1059,23 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(statements::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
+    document.merge(payover::http::routes().into_openapi());
+    document.merge(days::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }
 
+/// What closing a day needs of an installation.
+pub fn closing(settings: &Settings, directory: &LiveDirectory, keys: &Arc<MasterKeys>) -> Closing {
+    let hours = Hours {
+        cut_off: settings.cut_off().unwrap_or(None),
+        files_by: settings.files_by().unwrap_or_default(),
+    };
+    Closing { directory: directory.clone(), keys: Arc::clone(keys), hours }
+}
+
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, matching: &Matching, closing: &Closing) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -1028,7 +1093,9 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
         Arc::new(AcceptKind),
         Arc::new(OpeningKind),
     ];
-    Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
+    let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books));
+    let kinds = kinds.chain(payover::kind::kinds(books, &closing.directory));
+    Kinds::new(kinds.chain(days::kind::kinds(closing)))
 }
 
 /// Which addresses notices may go to.

@@ -16,6 +16,7 @@ pub mod directbank;
 pub mod dossier;
 pub mod journal;
 pub mod momo;
+pub mod pain001;
 pub mod payer_page;
 pub mod payos;
 pub mod portal;

@@ -18,5 +18,6 @@ pub mod portal;
 pub mod refunds;
 pub mod registers;
 pub mod request;
+pub mod signing_key;
 pub mod sweep;
 pub mod verify;

@@ -142,9 +142,11 @@ impl Doors {
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
         let approver =
             person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
-        let officer = person(&pool, "binh@example.vn", &["officer:*"]).await;
+        let officer = person(&pool, "binh@example.vn", &["officer:G01", "officer:*"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
+        let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
+        payclear::days::keys::make(&pool, &master_keys(), by).await.expect("a signing key");
         pool.close().await;
         let settings = serde_json::from_value(json!({
             "mode": "development",
@@ -231,6 +233,12 @@ impl Doors {
             let media = media.unwrap_or_default();
             let schema = content.get(media).map(|c| &c["schema"]);
             let schema = schema.unwrap_or_else(|| panic!("{method} {path}: {media} is not told"));
+            if !media.contains("json") {
+                assert_eq!(schema["type"], "string", "{method} {path}: a file is text");
+                assert!(!answer.body.is_empty(), "{method} {path}: an empty file");
+                self.checked.insert((method, template, answer.status));
+                return;
+            }
             let found = misfits(&self.document, schema, &answer.json());
             assert!(found.is_empty(), "{method} {path} {status}: {found:#?}\n{}", answer.json());
         } else {
@@ -330,6 +338,7 @@ async fn every_operation_refuses_who_does_not_sign() {
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
         let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
         let path = path.replace("{line}", "1").replace("{file}", &id);
+        let path = path.replace("{day}", "2026-01-15");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -520,6 +529,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
 
     operations_and_attempts(&mut doors, &id).await;
+    payovers(&mut doors).await;
+    days(&mut doors).await;
 
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
@@ -819,6 +830,125 @@ async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
     doors.call(Officer, &path, &failed, 202).await;
     doors.call(Officer, &path, &failed, 409).await;
     doors.call(Officer, "POST /v1/attempts/none/resolution", &failed, 404).await;
+}
+
+/// The body by which the approver decides on what waits.
+async fn decision(doors: &mut Doors, waits: &Value) -> Value {
+    let path = format!("GET /v1/approvals/{}", text(waits, "approval"));
+    let seen = doors.call(Who::Approver, &path, &Value::Null, 200).await;
+    json!({ "content_hash": seen["content_hash"] })
+}
+
+/// A run of an invoice of its own.
+async fn run_of(doors: &mut Doors, dossier: &str) -> (Value, String) {
+    use Who::{Bank, Officer, Portal};
+    let paid = doors.call(Portal, "POST /v1/invoices", &fee(dossier, "70000"), 201).await;
+    let credit = json!({
+        "transaction_id": dossier, "account": "0011009988776", "memo": text(&paid, "code"),
+        "amount": { "amount": "70000", "currency": "VND" },
+        "value_time": "2026-01-05T09:00:00+07:00",
+    });
+    let settled = doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
+    let id = text(&settled, "id").parse().expect("an id");
+    let id = payclear::vocabulary::ids::SettlementId(id);
+    let mut tx = doors.app.pool.begin().await.expect("a transaction");
+    let (books, now) = (&doors.app.accounts, SystemClock.now());
+    payclear::settlements::bank::confirm_in(&mut tx, books, id, None, "an officer", now)
+        .await
+        .expect("seen in the bank");
+    tx.commit().await.expect("a commit");
+    let until = doors.app.accounts.day_of(SystemClock.now()).0;
+    let wanted = json!({ "account": "0011009988776", "until": until });
+    let run = doors.call(Officer, "POST /v1/payovers", &wanted, 201).await;
+    let path = format!("/v1/payovers/{}", text(&run, "id"));
+    (run, path)
+}
+
+/// What is paid over, and positions.
+async fn payovers(doors: &mut Doors) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let (run, path) = run_of(doors, "P-1").await;
+    doors.call(Officer, "POST /v1/payovers", &json!({ "account": "none" }), 409).await;
+    doors.call(Officer, "POST /v1/payovers", &json!({ "accounts": "none" }), 422).await;
+    doors.call(Officer, "GET /v1/payovers?status=prepared&limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/payovers?status=lost", &nothing, 422).await;
+    doors.call(Officer, &format!("GET {path}"), &nothing, 200).await;
+    doors.call(Officer, "GET /v1/payovers/none", &nothing, 404).await;
+    doors.call(Officer, &format!("GET {path}/pain001"), &nothing, 409).await;
+    let yes = decision(doors, &run).await;
+    doors.call(Officer, &format!("POST {path}/approve"), &yes, 403).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 200).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 409).await;
+    doors.call(Officer, &format!("GET {path}/pain001?version=09"), &nothing, 200).await;
+    doors.call(Officer, &format!("GET {path}/pain001?version=10"), &nothing, 422).await;
+    doors.call(Officer, &format!("GET {path}/csv"), &nothing, 200).await;
+    let confirm = format!("POST {path}/confirm");
+    let word = json!({ "as": "confirmed", "value_date": "2026-01-06" });
+    doors.call(Officer, &confirm, &word, 409).await;
+    doors.call(Officer, &format!("POST {path}/sent"), &nothing, 200).await;
+    doors.call(Approver, &format!("POST {path}/sent"), &nothing, 403).await;
+    doors.call(Officer, &confirm, &json!({ "as": "lost" }), 422).await;
+    doors.call(Officer, &confirm, &word, 202).await;
+    let (run, path) = run_of(doors, "P-2").await;
+    let yes = decision(doors, &run).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 200).await;
+    let reason = json!({ "reason": "another day" });
+    doors.call(Officer, &format!("POST {path}/withdraw"), &reason, 200).await;
+    doors.call(Officer, &format!("POST {path}/withdraw"), &reason, 409).await;
+    doors.call(Bank, "GET /v1/positions", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/positions", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/positions", &nothing, 403).await;
+}
+
+/// Yesterday, on which nothing was, is closed and asked to be opened again.
+async fn days(doors: &mut Doors) {
+    use Who::{Approver, Officer};
+    let nothing = Value::Null;
+    let today = doors.app.accounts.day_of(SystemClock.now()).0;
+    let day = today.pred_opt().expect("a day");
+    let owner = doors.scratch.owner().await;
+    let opened =
+        "insert into business_day (day, opened_at, status_since) values ($1, now(), now())";
+    sqlx::query(opened).bind(day).execute(&owner).await.expect("a day");
+    let of = |rest: &str| format!("/v1/days/{day}{rest}");
+    doors.call(Officer, "GET /v1/days?limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/days?limit=0", &nothing, 422).await;
+    doors.call(Officer, &format!("GET {}", of("")), &nothing, 200).await;
+    doors.call(Officer, &format!("GET /v1/days/{today}"), &nothing, 200).await;
+    doors.call(Officer, "GET /v1/days/1999-01-01", &nothing, 404).await;
+    doors.call(Officer, &format!("POST /v1/days/{today}/prepare"), &nothing, 409).await;
+    doors.call(Approver, &format!("POST {}", of("/prepare")), &nothing, 403).await;
+    doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 404).await;
+    for verdict in ["/reject", "/approve"] {
+        let waits = doors.call(Officer, &format!("POST {}", of("/prepare")), &nothing, 202).await;
+        let yes = decision(doors, &waits).await;
+        doors.call(Officer, &format!("POST {}", of(verdict)), &yes, 403).await;
+        doors.call(Approver, &format!("POST {}", of(verdict)), &yes, 200).await;
+        doors.call(Approver, &format!("POST {}", of(verdict)), &yes, 409).await;
+    }
+    doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 200).await;
+    doors.call(Officer, &format!("GET {}", of("/snapshot?revision=x")), &nothing, 422).await;
+    doors.call(Officer, &format!("GET {}", of("/sheet")), &nothing, 200).await;
+    let reopen = format!("POST {}", of("/reopen"));
+    doors.call(Officer, &reopen, &json!({ "reason": "" }), 422).await;
+    doors.call(Officer, &reopen, &json!({ "reason": "forgotten" }), 202).await;
+    doors.call(Officer, &reopen, &json!({ "reason": "forgotten" }), 409).await;
+    doors.call(Officer, "POST /v1/days/1999-01-05/lock-month", &nothing, 409).await;
+    sqlx::raw_sql(
+        "set session_replication_role = replica;
+         insert into ledger.closed_day (day, revision, closed_at, closed_by)
+             values ('1999-01-31', 1, now(), 'test');
+         insert into day_snapshot (day, revision, preparation_id, seal, seal_hash, signature, key_id,
+                                   closed_at)
+             values ('1999-01-31', 1, gen_random_uuid(), '{}', sha256('{}'),
+                     decode(repeat('00', 64), 'hex'), 'none', now())",
+    )
+    .execute(&owner)
+    .await
+    .expect("a month that is over");
+    owner.close().await;
+    doors.call(Officer, "POST /v1/days/1999-01-05/lock-month", &nothing, 202).await;
 }
 
 /// A notice of the payment that nobody took.

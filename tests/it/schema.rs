@@ -26,6 +26,9 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("match_side.invoice_id", "a suggestion: invoices are never deleted"),
     ("open_line.break_id", "written with the case"),
     ("report_batch.match_id", "written with the match, gone with it"),
+    ("payover_item.invoice_id", "a check would lock the row of every invoice of a run"),
+    ("line_in_payover.invoice_id", "as above; written under the invoice's lock"),
+    ("line_in_payover.payover_line_id", "written with the transfer, by a room below"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -55,6 +58,12 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.account",
     "ledger.balance_snapshot",
     "ledger.closed_day",
+    "ledger.locked_month",
+    "ledger.reopened_day",
+    "day_position",
+    "day_preparation",
+    "day_snapshot",
+    "payover_item",
     "ledger.entry",
     "ledger.posting",
     "partner_exchange",
