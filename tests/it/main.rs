@@ -38,6 +38,7 @@ mod limits;
 mod lookup;
 mod mail;
 mod matching;
+mod matching_month;
 mod money;
 mod notices;
 mod openapi;

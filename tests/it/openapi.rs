@@ -519,8 +519,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
 
     refunds_by_officers(&mut doors, (&id, text(&refund, "id")), &code).await;
+    matching(&mut doors).await;
     statements(&mut doors).await;
-
     cases(&mut doors).await;
 
     // The bank takes its word back.
@@ -686,6 +686,92 @@ async fn statements(doors: &mut Doors) {
     doors.call(Approver, "GET /v1/files?limit=1&state=quarantined", &nothing, 200).await;
     doors.call(Officer, "GET /v1/files?state=lost", &nothing, 422).await;
     doors.call(Officer, &format!("GET /v1/files/{}", uuid::Uuid::nil()), &nothing, 404).await;
+}
+
+/// What officers see and do of matching, with nothing staged.
+async fn matching(doors: &mut Doors) {
+    use Who::{Approver, Officer, Portal};
+    let (nothing, nil) = (Value::Null, uuid::Uuid::nil());
+    for path in ["/v1/matches", "/v1/matching/lines", "/v1/reconciliation"] {
+        doors.call(Officer, &format!("GET {path}?day=2026-11-20"), &nothing, 200).await;
+        doors.call(Officer, &format!("GET {path}?day=someday"), &nothing, 422).await;
+        doors.call(Portal, &format!("GET {path}?day=2026-11-20"), &nothing, 401).await;
+    }
+    doors.call(Officer, &format!("GET /v1/matches/{nil}"), &nothing, 404).await;
+    doors.call(Officer, &format!("POST /v1/matches/{nil}/confirm"), &nothing, 404).await;
+    doors.call(Officer, "POST /v1/matches/confirm", &json!({ "matches": [] }), 422).await;
+    let undo = format!("POST /v1/matches/{nil}/undo");
+    doors.call(Officer, &undo, &json!({ "reason": "x" }), 404).await;
+    doors.call(Officer, &undo, &json!({ "reason": "" }), 422).await;
+    let by_hand = json!({ "line": 1, "settlements": [nil], "reason": "x" });
+    doors.call(Officer, "POST /v1/matches", &by_hand, 404).await;
+    doors.call(Officer, "POST /v1/matches", &json!({ "line": 1, "reason": "x" }), 422).await;
+    doors.call(Approver, "POST /v1/matching/run", &nothing, 200).await;
+    doors.call(Officer, "POST /v1/matching/run", &nothing, 403).await;
+    doors.call(Approver, "GET /v1/partner-terms", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/partner-terms", &nothing, 403).await;
+    let terms = |percent: &str| {
+        json!({
+            "partner": "momo", "valid_from": "2027-01-01", "fixed": "500", "percent": percent,
+            "window_days": 2,
+        })
+    };
+    doors.call(Approver, "POST /v1/partner-terms", &terms("0.66"), 202).await;
+    doors.call(Approver, "POST /v1/partner-terms", &terms("0.66"), 409).await;
+    doors.call(Approver, "POST /v1/partner-terms", &terms("-1"), 422).await;
+    stage_statements(doors).await;
+    doors.call(Approver, "POST /v1/matching/run", &nothing, 200).await;
+    let list = doors.call(Officer, "GET /v1/matches?day=2026-01-05", &nothing, 200).await;
+    let of = |state: &str| {
+        let all = list["matches"].as_array().expect("matches");
+        let found = all.iter().find(|m| m["state"] == state);
+        text(found.unwrap_or_else(|| panic!("nothing {state} in {list}")), "id").to_owned()
+    };
+    let (confirmed, suggested) = (of("confirmed"), of("suggested"));
+    doors.call(Officer, &format!("GET /v1/matches/{confirmed}"), &nothing, 200).await;
+    doors.call(Officer, &format!("POST /v1/matches/{suggested}/confirm"), &nothing, 200).await;
+    doors.call(Officer, &format!("POST /v1/matches/{suggested}/confirm"), &nothing, 409).await;
+    let many = json!({ "matches": [suggested] });
+    doors.call(Officer, "POST /v1/matches/confirm", &many, 200).await;
+    let undo = format!("POST /v1/matches/{confirmed}/undo");
+    doors.call(Officer, &undo, &json!({ "reason": "x" }), 200).await;
+    let lines = doors.call(Officer, "GET /v1/matching/lines?day=2026-01-05", &nothing, 200).await;
+    let line = lines["lines"][0]["line"].as_i64().expect("a line");
+    let settlement: uuid::Uuid =
+        sqlx::query_scalar("select settlement_id from settlement where transaction_id = 'T-7'")
+            .fetch_one(&doors.app.pool)
+            .await
+            .expect("a settlement");
+    let by_hand = json!({ "line": line, "settlements": [settlement], "reason": "x" });
+    doors.call(Officer, "POST /v1/matches", &by_hand, 202).await;
+    doors.call(Officer, "POST /v1/matches", &by_hand, 409).await;
+}
+
+/// A report of one payment, and a credit of its sum, of an account that collects for one agency.
+async fn stage_statements(doors: &Doors) {
+    let owner = doors.scratch.owner().await;
+    sqlx::raw_sql(
+        "update collecting_account set agency = 'G01.A' where partner = 'directbank';
+         update directory_version set version = version + 1;
+         insert into statement_file (file_id, sha256, partner, name, source, received_by, received_at,
+                                     size, state, state_since)
+             values (gen_random_uuid(), sha256('x'), 'directbank', 'x', 'command', 'tests', now(), 1,
+                     'staged', now());
+         insert into statement (statement_id, file_id, kind, partner, account, reference, day, currency,
+                                lines, total, state_since)
+             select gen_random_uuid(), f.file_id, k.kind, 'directbank', '0011009988776', 'S', '2026-01-05',
+                    'VND', 1, 150000, now()
+               from statement_file f, (values ('report'), ('account')) k(kind);
+         insert into statement_line (statement_id, place, nature, amount, value_date, transaction_id)
+             select s.statement_id, 1, case s.kind when 'report' then 'payment' else 'lump' end, 150000,
+                    '2026-01-05', case s.kind when 'report' then 'T-7' else 'FT-1' end
+               from statement s;",
+    )
+    .execute(&owner)
+    .await
+    .expect("staged");
+    owner.close().await;
+    doors.app.directory.refresh().await.expect("the registers");
 }
 
 /// An account to transfer to, named by the payer and approved by another.
