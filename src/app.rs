@@ -953,6 +953,11 @@ impl App {
         }
         gauges::tell_cases(&self.pool, now).await?;
         let mut conn = self.pool.acquire().await?;
+        let scopes = [crate::people::role::EVERYTHING.to_owned()];
+        let waiting = receipts::store::reads::payments_waiting(&mut conn, &scopes).await?;
+        let waiting: i64 = waiting.iter().map(|unit| unit.payments).sum();
+        metrics::gauge!("payclear_receipts_waiting")
+            .set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
         for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
             // Shown, not reckoned with: a gauge has no other form.
             let held = f64::try_from(-balance.amount).unwrap_or(f64::NAN);

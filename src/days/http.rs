@@ -18,7 +18,7 @@ use super::view::{ChecklistView, DayList, DayView, DayWaitsView, SnapshotView};
 use super::{DayError, Days, subject};
 use crate::approvals::decide::{self, Verdict};
 use crate::approvals::http::{DecisionRequest, read_decision};
-use crate::approvals::store::approval_pending;
+use crate::approvals::store::pending_of;
 use crate::people::http::told;
 use crate::people::officer::{Officer, PeopleDoor};
 use crate::people::role::{EVERYTHING, Role};
@@ -165,9 +165,9 @@ async fn read(
     let looked = doors.days.look(day).await?.ok_or(Problem::new(ProblemType::NotFound))?;
     let mut conn = doors.days.pool.acquire().await?;
     let about = subject(day, looked.day.revision);
-    let mut approval = approval_pending(&mut conn, About::Close.as_str(), &about).await?;
+    let mut approval = pending_of(&mut conn, About::Close.as_str(), &about).await?;
     if approval.is_none() {
-        approval = approval_pending(&mut conn, About::Reopen.as_str(), &about).await?;
+        approval = pending_of(&mut conn, About::Reopen.as_str(), &about).await?;
     }
     Ok(told(&officer.email, StatusCode::OK, &ChecklistView::of(&looked, approval)))
 }
@@ -210,9 +210,9 @@ impl DayDoors {
         let day = store::day_read(&mut conn, date).await?;
         let day = day.ok_or(Problem::new(ProblemType::NotFound))?;
         let about = subject(date, day.revision);
-        let mut approval = approval_pending(&mut conn, About::Close.as_str(), &about).await?;
+        let mut approval = pending_of(&mut conn, About::Close.as_str(), &about).await?;
         if approval.is_none() {
-            approval = approval_pending(&mut conn, About::Reopen.as_str(), &about).await?;
+            approval = pending_of(&mut conn, About::Reopen.as_str(), &about).await?;
         }
         drop(conn);
         let nothing = || DayError::NotReady(vec!["nothing waits about this day".to_owned()]);
