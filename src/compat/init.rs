@@ -16,8 +16,8 @@ use crate::invoices::request::{Checker, IssueRequest};
 use crate::invoices::store::invoice_read;
 use crate::partners::dialects::json::Object;
 use crate::platform::admission::{Admission, Nonce, StoredAnswer, fingerprint};
-use crate::platform::problem::Problem;
 use crate::platform::due;
+use crate::platform::problem::Problem;
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::ids::InvoiceId;
 

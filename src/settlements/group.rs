@@ -177,8 +177,7 @@ impl Group {
                 references.push(reference.clone());
             }
         }
-        let meant =
-            invoice_store::attempt_ids_of_references(conn, &partners, &references).await?;
+        let meant = invoice_store::attempt_ids_of_references(conn, &partners, &references).await?;
         let mut codes: Vec<InvoiceCode> =
             reports.iter().flat_map(|r| r.candidates.iter().cloned()).collect();
         codes.sort();

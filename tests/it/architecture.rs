@@ -69,10 +69,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
     ("mail", &["mail", "mail_progress"]),
     ("notices", &["delivery"]),
-    (
-        "statements",
-        &["statement", "statement_file", "statement_file_piece", "statement_line"],
-    ),
+    ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 

@@ -120,8 +120,7 @@ async fn an_entry_that_is_committed_gains_no_line() {
         "'test')",
         "'test', (pg_current_xact_id()::text::bigint + 1)::text::xid8, '2020-01-01')",
     );
-    let forged =
-        whole(&forged, &[format!("(900, 1, {one}, 5)"), format!("(900, 2, {two}, -5)")]);
+    let forged = whole(&forged, &[format!("(900, 1, {one}, 5)"), format!("(900, 2, {two}, -5)")]);
     assert_eq!(refusal(&mut conn, &forged).await, None);
     let later = postings(&[format!("(900, 3, {one}, 5)"), format!("(900, 4, {two}, -5)")]);
     assert_eq!(refusal(&mut conn, &later).await.as_deref(), Some(CHECK));
