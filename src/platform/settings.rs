@@ -65,7 +65,7 @@ pub enum Mode {
 pub struct DatabaseSettings {
     /// The application role's address (`DATABASE_URL`).
     pub url: String,
-    /// The most connections of one process.
+    /// The most connections of a process's pool; its four grouping writers have one each beside.
     #[serde(default = "default_connections")]
     pub connections: u32,
     /// A path on this machine that lies on the disk of the database's data; empty when the database
@@ -253,7 +253,7 @@ impl Default for NoticesSettings {
 pub struct SandboxSettings {
     /// The sandbox's own database, the application role's address; empty: there is no sandbox.
     pub database_url: String,
-    /// The most connections of one process.
+    /// The most connections of a process's pool; its four grouping writers have one each beside.
     pub connections: u32,
     /// Its own virtual host; empty: that of `broker.url`, every name there with `test_` in front.
     pub broker_url: String,
