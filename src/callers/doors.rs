@@ -15,7 +15,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::platform::admission::{Admission, Nonce, fingerprint};
 use crate::platform::http::{client_address, read_body};
-use crate::platform::message_signature::{self, BadIdempotencyKey, BodyDigest, Presented, SignedRequest};
+use crate::platform::message_signature::{
+    self, BadIdempotencyKey, BodyDigest, Presented, SignedRequest,
+};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::platform::settings::HttpSettings;
 use crate::registers::caller::{Caller, CallerKind, KeyPurpose};

@@ -51,7 +51,9 @@ pub struct Import {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// Nothing to do.
-    #[error("which files? `payclear import FILE…`, or --mapping FILE, or --opening ACCOUNT AMOUNT DAY")]
+    #[error(
+        "which files? `payclear import FILE…`, or --mapping FILE, or --opening ACCOUNT AMOUNT DAY"
+    )]
     Nothing,
     /// The file.
     #[error(transparent)]
@@ -169,7 +171,10 @@ fn show(name: &str, verdict: &Verdict) {
     }
     for e in &verdict.errors {
         let case = e.case.map_or_else(String::new, |case| format!(" {case}"));
-        println!("  {}{case}, line {}, {}: {}; {}", e.severity, e.line, e.place, e.detail, e.way_out);
+        println!(
+            "  {}{case}, line {}, {}: {}; {}",
+            e.severity, e.line, e.place, e.detail, e.way_out
+        );
     }
     let more = verdict.errors_found.saturating_sub(verdict.errors.len() as u64);
     if more > 0 {
@@ -191,8 +196,7 @@ pub async fn run(
     let by = By { actor, at: clock.now() };
     for path in &args.mapping {
         let text = text_of(path)?;
-        let (name, version, new) =
-            mappings::register(pool, by, &text).await?;
+        let (name, version, new) = mappings::register(pool, by, &text).await?;
         if args.json {
             println!("{}", json!({ "mapping": name, "version": version, "new": new }));
         } else {
@@ -252,7 +256,10 @@ async fn open(
     let opening = Opening::of(&directory, args.partner.as_deref(), account, (told, day))?;
     let approval = opening::propose(pool, args.making.maker(by), &opening).await?;
     if args.json {
-        println!("{}", json!({ "account": opening.account, "amount": amount, "approval": approval }));
+        println!(
+            "{}",
+            json!({ "account": opening.account, "amount": amount, "approval": approval })
+        );
     } else {
         println!("{} opens with {amount} ₫ on the evening of {day}", opening.account);
         waits(approval);

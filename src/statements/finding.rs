@@ -121,32 +121,46 @@ impl FindingCode {
     /// What its sender or an officer does.
     pub const fn way_out(self) -> &'static str {
         match self {
-            Self::Empty | Self::Truncated | Self::Interrupted => "ask for the whole file and send it again",
-            Self::TooLarge => "send it in parts, by day or by account; or raise statements.most_megabytes",
+            Self::Empty | Self::Truncated | Self::Interrupted => {
+                "ask for the whole file and send it again"
+            }
+            Self::TooLarge => {
+                "send it in parts, by day or by account; or raise statements.most_megabytes"
+            }
             Self::UnknownFormat => {
                 "send camt.053, camt.054, MT940, or a report in UTF-8 whose mapping is registered"
             }
             Self::Namespace => "send camt.052, .053 or .054 in version 001.02, 001.04 or later",
             Self::NewerVersion => "compare a few lines with what was read",
             Self::Interim => "send the MT940 of the day: an interim report is no statement",
-            Self::Syntax | Self::Entity | Self::Shape => "have the sender mend how the file is written",
+            Self::Syntax | Self::Entity | Self::Shape => {
+                "have the sender mend how the file is written"
+            }
             Self::Encoding => "save the file as UTF-8",
             Self::NoStatement => "ask for the statement of the day",
             Self::Missing | Self::Amount | Self::Fraction | Self::Date | Self::Word => {
                 "ask for a corrected file; nothing of this one was taken"
             }
             Self::Currency => "statements are taken in the currency of the account",
-            Self::DateClamped | Self::ControlCharacter | Self::TextCut => "nothing, when it looks right",
+            Self::DateClamped | Self::ControlCharacter | Self::TextCut => {
+                "nothing, when it looks right"
+            }
             Self::Batch => "ask for the details; the entry is matched as one sum",
             Self::BatchOpaque => "nothing, when the partner sends a report of the batch",
             Self::Totals => "ask for the file again: lines are missing or changed",
             Self::BalanceMissing => "nothing, when the sender never tells it",
-            Self::Arithmetic => "ask for a corrected statement, or have two officers accept this one",
+            Self::Arithmetic => {
+                "ask for a corrected statement, or have two officers accept this one"
+            }
             Self::Gap => "ask for the statements between",
             Self::Opening => "ask for what lies between, or for a corrected statement",
-            Self::SameId => "compare the two, then accept this one in place of the other, or reject it",
+            Self::SameId => {
+                "compare the two, then accept this one in place of the other, or reject it"
+            }
             Self::Account => "enter the account in the registers, then send the file again",
-            Self::Mapping => "register a mapping (`payclear import --mapping FILE`), then send it again",
+            Self::Mapping => {
+                "register a mapping (`payclear import --mapping FILE`), then send it again"
+            }
         }
     }
 }

@@ -252,7 +252,9 @@ impl Intake {
             format: format.trim_matches('.'),
             verdict: &verdict,
         };
-        let Ok(state) = FileState::Received.after(step) else { return Err(IntakeError::InProgress) };
+        let Ok(state) = FileState::Received.after(step) else {
+            return Err(IntakeError::InProgress);
+        };
         let mut tx = self.pool.begin().await?;
         let kept = store::file_told(&mut tx, work.file, state, &told, now).await?;
         // Somebody else has taken it over.
@@ -267,7 +269,8 @@ impl Intake {
             "name": work.arrival.name, "source": work.arrival.source, "verdict": outcome,
             "sha256": hex::encode(work.spool.sha256), "format": told.format,
         });
-        audit::record_in(&mut tx, by, "statement.received", &work.file.to_string(), &detail).await?;
+        audit::record_in(&mut tx, by, "statement.received", &work.file.to_string(), &detail)
+            .await?;
         tx.commit().await?;
         metrics::counter!("payclear_statement_files_total",
             "source" => work.arrival.source.as_str(), "verdict" => outcome.as_str())
@@ -317,7 +320,10 @@ impl Intake {
 
     /// Goes on with files whose reading was broken off by the end of a process; one whose bytes are
     /// not all there is refused, so that it can be sent again. How many were found.
-    pub async fn resume(&self, spooling: &super::spool::Spooling<'_>) -> Result<usize, IntakeError> {
+    pub async fn resume(
+        &self,
+        spooling: &super::spool::Spooling<'_>,
+    ) -> Result<usize, IntakeError> {
         let now = self.clock.now();
         let mut conn = self.pool.acquire().await?;
         let unfinished = reads::files_unfinished(&mut conn, now - SILENT).await?;
@@ -374,9 +380,7 @@ fn is_worth_another_try(known: &store::KnownFile) -> bool {
 }
 
 fn stands_already(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|told| told.constraint() == Some("statement_stands_once"))
+    error.as_database_error().is_some_and(|told| told.constraint() == Some("statement_stands_once"))
 }
 
 /// A verdict of a file that is only looked at: nothing is kept, no register is asked.
@@ -396,7 +400,8 @@ fn follow_each_other(file: &mut ReadFile) {
         if let (Some(closing), Some(opening)) = (before.closing, read.opening)
             && closing != opening
         {
-            let detail = format!("it opens with {opening}, the one before it closes with {closing}");
+            let detail =
+                format!("it opens with {opening}, the one before it closes with {closing}");
             found.add(FindingCode::Opening, read.at, &read.reference, detail);
         }
     }

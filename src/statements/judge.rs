@@ -36,21 +36,23 @@ pub async fn judge(
     let statements = std::mem::take(&mut file.statements);
     let mut seen: Vec<(Kind, String, String)> = Vec::new();
     for (place, read) in statements.iter().enumerate() {
-        let report_of = (file.format == "report").then_some(file.version.as_str());
         let owner = owner_of(directory, read, only);
         let Some((partner, account)) = owner.clone().ok().flatten() else {
             // What is kept for information needs no owner.
             if read.kind != Kind::Information {
                 let detail = match owner {
-                    Err(()) => format!("{:?} is an account of several partners: name one", read.account),
-                    Ok(_) => format!("{:?} is no collecting account that is known here", read.account),
+                    Err(()) => {
+                        format!("{:?} is an account of several partners: name one", read.account)
+                    }
+                    Ok(_) => {
+                        format!("{:?} is no collecting account that is known here", read.account)
+                    }
                 };
                 file.findings.add(FindingCode::Account, read.at, "account", detail);
             }
             placed.push(Placed::default());
             continue;
         };
-        debug_assert!(report_of.is_none() || read.kind == Kind::Report);
         let mut one = Placed { partner, account, supersedes: None, jump: Decimal::ZERO };
         if read.kind == Kind::Information {
             placed.push(one);

@@ -126,9 +126,7 @@ impl Opening {
     }
 
     async fn fits_in(&self, conn: &mut PgConnection) -> Result<(), OpeningError> {
-        if let Some((day, amount)) =
-            kept::opening_of(conn, &self.partner, &self.account).await?
-        {
+        if let Some((day, amount)) = kept::opening_of(conn, &self.partner, &self.account).await? {
             return Err(OpeningError::Known { amount, day });
         }
         let Some((day, told)) = kept::first_opening(conn, &self.partner, &self.account).await?

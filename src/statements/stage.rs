@@ -68,7 +68,8 @@ pub async fn stage(
             BufReader::with_capacity(1 << 16, front),
             &mappings,
             &mut |statement, line| {
-                let (Some(id), Some(place)) = (ids.get(statement), places.get_mut(statement)) else {
+                let (Some(id), Some(place)) = (ids.get(statement), places.get_mut(statement))
+                else {
                     return;
                 };
                 *place += 1;

@@ -96,7 +96,8 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds", "statements"];
+const NO_FLOATS: &[&str] =
+    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "statements"];
 
 struct Source {
     /// Below `src/`, with `/`.

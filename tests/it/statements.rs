@@ -134,12 +134,14 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     let mut sheet = Sheet::new("S-1", 1, "2026-11-20", 0);
     send(&town.bank, "first.xml", &sheet.camt()).await.expect(200);
     sheet.credits.push((5_000, "c".to_owned()));
-    let told = send(&town.bank, "second.xml", &sheet.camt()).await.problem(409, "statement-differs");
+    let told =
+        send(&town.bank, "second.xml", &sheet.camt()).await.problem(409, "statement-differs");
     let second = text(&told["verdict"], "file").to_owned();
     assert_eq!(told["verdict"]["errors"][0]["case"], "F02");
     assert_eq!(town.cases().await, ["F02 0 open"]);
     // The same again is the same answer, and no second case.
-    let again = send(&town.bank, "second.xml", &sheet.camt()).await.problem(409, "statement-differs");
+    let again =
+        send(&town.bank, "second.xml", &sheet.camt()).await.problem(409, "statement-differs");
     assert_eq!(again, told);
     assert_eq!(town.cases().await.len(), 1);
 
@@ -169,7 +171,10 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     officer.post(&format!("{path}/reject"), &reason).await.problem(409, "wrong-state");
     officer.post(&format!("{path}/accept"), &reason).await.problem(409, "wrong-state");
     let seen = officer.get(&path).await.expect(200);
-    assert_eq!((&seen["file"]["state"], &seen["statements"][0]["state"]), (&json!("rejected"), &json!("rejected")));
+    assert_eq!(
+        (&seen["file"]["state"], &seen["statements"][0]["state"]),
+        (&json!("rejected"), &json!("rejected"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +187,10 @@ async fn balances_that_do_not_add_up_are_taken_by_two_people_only() {
     let body = sheet.camt();
     bring(&clerk, "odd.xml", body.as_bytes()).await.problem(403, "forbidden");
     let made = bring(&officer, "odd.xml", body.as_bytes()).await.expect(201);
-    assert_eq!((text(&made, "verdict"), made["errors"][0]["case"].as_str()), ("quarantined", Some("F05")));
+    assert_eq!(
+        (text(&made, "verdict"), made["errors"][0]["case"].as_str()),
+        ("quarantined", Some("F05"))
+    );
     assert_eq!(bring(&officer, "odd.xml", body.as_bytes()).await.expect(200), made);
     assert_eq!(town.cases().await, ["F05 1000 open"]);
     let path = format!("/v1/files/{}", text(&made, "file"));
@@ -219,7 +227,8 @@ async fn gaps_and_jumps_are_told_and_the_statement_is_taken() {
     assert_eq!(send(&town.bank, "2.xml", &second).await.expect(200)["errors"], json!([]));
     let fourth = Sheet::new("S-4", 4, "2026-11-21", 660_000).camt();
     let told = send(&town.bank, "4.xml", &fourth).await.expect(200);
-    let codes: Vec<&str> = told["errors"].as_array().expect("errors").iter().map(|e| text(e, "code")).collect();
+    let codes: Vec<&str> =
+        told["errors"].as_array().expect("errors").iter().map(|e| text(e, "code")).collect();
     assert_eq!((text(&told, "verdict"), codes), ("accepted", vec!["gap", "opening"]));
     assert_eq!(town.cases().await, ["F04 220000 open"]);
     // The one between fits on both sides.
@@ -263,7 +272,8 @@ async fn many_senders_of_one_file_have_one_effect() {
     let mut statuses = futures_util::future::join_all(issues).await;
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
-    let standing = rows(&town.pool, "select state from statement where reference = 'S-2' order by 1");
+    let standing =
+        rows(&town.pool, "select state from statement where reference = 'S-2' order by 1");
     assert_eq!(standing.await, ["quarantined", "staged"]);
 }
 
@@ -335,7 +345,10 @@ async fn a_watched_folder_is_emptied_into_done_and_refused() {
         names.sort();
         names
     };
-    until("the folder to be empty", || async { names("") == ["d.xml.part", "directbank", "done", "refused"] }).await;
+    until("the folder to be empty", || async {
+        names("") == ["d.xml.part", "directbank", "done", "refused"]
+    })
+    .await;
     until("the partner's folder, too", || async { names("directbank").is_empty() }).await;
     assert_eq!(
         names("done"),
@@ -371,10 +384,18 @@ async fn a_wallet_s_report_is_read_by_its_registered_mapping() {
     assert_eq!((newer.1, newer.2), (2, true));
     // What was refused for want of a mapping may be sent again now.
     let verdict = send(&momo, "m.csv", report).await.expect(200);
-    assert_eq!((&verdict["verdict"], &verdict["version"]), (&json!("accepted"), &json!("momo-day/2")));
-    let line = rows(&town.pool, "select concat_ws(' ', amount, fee, batch, order_reference) from statement_line");
+    assert_eq!(
+        (&verdict["verdict"], &verdict["version"]),
+        (&json!("accepted"), &json!("momo-day/2"))
+    );
+    let line = rows(
+        &town.pool,
+        "select concat_ws(' ', amount, fee, batch, order_reference) from statement_line",
+    );
     assert_eq!(line.await, ["1150000 11500 MM-1 O9"]);
-    let kinds = rows(&town.pool, "select kind || ' ' || day::text || ' ' || reference from statement").await;
+    let kinds =
+        rows(&town.pool, "select kind || ' ' || day::text || ' ' || reference from statement")
+            .await;
     assert_eq!(kinds, ["report 2026-11-20 M-1"]);
 }
 
@@ -386,20 +407,26 @@ async fn an_account_begins_with_what_stood_on_it() {
     let directory = town.app.directory.current();
     let day: chrono::NaiveDate = "2026-11-19".parse().expect("a day");
     let of = |amount: i64| Opening::of(&directory, None, ACCOUNT, (amount.into(), day));
-    let maker = Maker::pending(payclear::platform::audit::By { actor: "cli/an", at: town.clock.now() });
+    let maker =
+        Maker::pending(payclear::platform::audit::By { actor: "cli/an", at: town.clock.now() });
     let propose = |amount| {
         let opening = of(amount).expect("an account");
         let pool = &town.pool;
         async move { opening::propose(pool, maker, &opening).await }
     };
-    assert!(matches!(Opening::of(&directory, None, "2999", (1.into(), day)), Err(OpeningError::UnknownAccount(_))));
+    assert!(matches!(
+        Opening::of(&directory, None, "2999", (1.into(), day)),
+        Err(OpeningError::UnknownAccount(_))
+    ));
     let waits = propose(5_000_000).await.expect("proposed").expect("an approval").to_string();
     assert_eq!(town.balances().await.len(), 0, "nothing is booked before another agrees");
     town.approve(&waits).await;
-    town.books(&[("bank_account directbank", 5_000_000), ("carried_in directbank", -5_000_000)]).await;
+    town.books(&[("bank_account directbank", 5_000_000), ("carried_in directbank", -5_000_000)])
+        .await;
     assert!(matches!(propose(5_000_000).await, Err(OpeningError::Known { .. })));
     // The first statement is held against it.
-    let told = send(&town.bank, "1.xml", &Sheet::new("S-1", 1, "2026-11-20", 5_000_000).camt()).await;
+    let told =
+        send(&town.bank, "1.xml", &Sheet::new("S-1", 1, "2026-11-20", 5_000_000).camt()).await;
     assert_eq!(told.expect(200)["errors"], json!([]));
 }
 
@@ -413,13 +440,17 @@ async fn a_first_statement_that_opens_otherwise_is_told() {
         let day = day.parse().expect("a day");
         Opening::of(&directory, None, ACCOUNT, (amount.into(), day)).expect("an account")
     };
-    let maker = Maker::bootstrap(payclear::platform::audit::By { actor: "cli/an", at: town.clock.now() });
+    let maker =
+        Maker::bootstrap(payclear::platform::audit::By { actor: "cli/an", at: town.clock.now() });
     send(&town.bank, "1.xml", &Sheet::new("S-1", 1, "2026-11-20", 500).camt()).await.expect(200);
     let differs = opening::propose(&town.pool, maker, &at("2026-11-19", 400)).await;
     assert!(matches!(differs, Err(OpeningError::Differs { .. })));
     let late = opening::propose(&town.pool, maker, &at("2026-11-20", 500)).await;
     assert!(matches!(late, Err(OpeningError::TooLate(_))));
-    assert_eq!(opening::propose(&town.pool, maker, &at("2026-11-19", 500)).await.expect("booked"), None);
+    assert_eq!(
+        opening::propose(&town.pool, maker, &at("2026-11-19", 500)).await.expect("booked"),
+        None
+    );
     town.books(&[("bank_account directbank", 500), ("carried_in directbank", -500)]).await;
 }
 
@@ -427,7 +458,8 @@ async fn a_first_statement_that_opens_otherwise_is_told() {
 async fn told_by(town: &Town, partner: &str, format: &str, more: &str) -> Vec<u8> {
     let today = payclear::vocabulary::day::to_local(town.clock.now()).date();
     let url = &town.simulators().url;
-    let path = format!("{url}/control/statement?partner={partner}&day={today}&format={format}{more}");
+    let path =
+        format!("{url}/control/statement?partner={partner}&day={today}&format={format}{more}");
     let answer = answer_of(town.http.get(path)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.body
@@ -469,22 +501,38 @@ async fn what_the_simulators_say_of_a_day_is_taken() {
     ] {
         let file = told_by(&town, partner, format, "").await;
         let told = bring(&officer, partner, &file).await.expect(201);
-        assert_eq!((text(&told, "verdict"), &told["errors"]), ("accepted", &json!([])), "{partner}: {told}");
-        assert_eq!((&told["entries"], &told["statements"][0]["sum"]), (&json!(entries), &json!(sum)), "{partner}");
+        assert_eq!(
+            (text(&told, "verdict"), &told["errors"]),
+            ("accepted", &json!([])),
+            "{partner}: {told}"
+        );
+        assert_eq!(
+            (&told["entries"], &told["statements"][0]["sum"]),
+            (&json!(entries), &json!(sum)),
+            "{partner}"
+        );
     }
     // The same day as MT940 adds up to the same, and every defect is planted where it is found.
     let swift = told_by(&town, "samplebank", "mt940", "").await;
     let told = bring(&officer, "swift", &swift).await.expect(201);
     assert_eq!(told["statements"][0]["sum"], "518050");
-    for (defect, verdict) in
-        [("truncated", "rejected"), ("arithmetic", "rejected"), ("missing", "quarantined"), ("amount", "quarantined")]
-    {
+    for (defect, verdict) in [
+        ("truncated", "rejected"),
+        ("arithmetic", "rejected"),
+        ("missing", "quarantined"),
+        ("amount", "quarantined"),
+    ] {
         let file = told_by(&town, "momo", "csv", &format!("&defect={defect}")).await;
-        assert_eq!(bring(&officer, defect, &file).await.expect(201)["verdict"], verdict, "{defect}");
+        assert_eq!(
+            bring(&officer, defect, &file).await.expect(201)["verdict"],
+            verdict,
+            "{defect}"
+        );
     }
     let file = told_by(&town, "samplebank", "camt053", "&defect=arithmetic").await;
     assert_eq!(bring(&officer, "odd", &file).await.expect(201)["verdict"], "quarantined");
-    let memos = rows(&town.pool, "select memo from statement_line where amount = 129350 order by memo");
+    let memos =
+        rows(&town.pool, "select memo from statement_line where amount = 129350 order by memo");
     assert!(memos.await.iter().any(|memo| memo.contains("MOMO")), "a wallet's batch is named");
 }
 
@@ -513,14 +561,23 @@ fn a_file_is_looked_at_without_a_database() {
     ] {
         let (told, output) = check(&[&sample(name)]);
         let output: Value = serde_json::from_str(&output).expect("JSON");
-        assert_eq!((told, &output["verdict"], &output["format"]), (Some(code), &json!(verdict), &json!(format)));
+        assert_eq!(
+            (told, &output["verdict"], &output["format"]),
+            (Some(code), &json!(verdict), &json!(format))
+        );
     }
     let (_, output) = check(&[&sample("camt__viafintech__053_valid_example_v4.xml")]);
     let told: Value = serde_json::from_str(&output).expect("JSON");
     assert_eq!((&told["entries"], &told["transactions"]), (&json!(13), &json!(32)));
     let statement = &told["statements"][0];
-    assert_eq!((&statement["id"], &statement["sum"]), (&json!("20160430375204000008574"), &json!("537.61")));
-    assert_eq!((&statement["opening"], &statement["closing"]), (&json!("322152.16"), &json!("322689.77")));
+    assert_eq!(
+        (&statement["id"], &statement["sum"]),
+        (&json!("20160430375204000008574"), &json!("537.61"))
+    );
+    assert_eq!(
+        (&statement["opening"], &statement["closing"]),
+        (&json!("322152.16"), &json!("322689.77"))
+    );
     // A file of a gigabyte, which takes no room on this disk.
     let huge = std::env::temp_dir().join(format!("huge-{:016x}.xml", rand::random::<u64>()));
     std::fs::File::create(&huge).and_then(|f| f.set_len(1 << 30)).expect("a sparse file");

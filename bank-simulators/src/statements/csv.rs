@@ -50,7 +50,8 @@ pub fn vnpay(day: &Day) -> String {
             cell(&told.memo, ',')
         );
     }
-    let _ = writeln!(text, "END,{},{},{}", day.movements.len(), day.total() + day.off_by, fees(day));
+    let _ =
+        writeln!(text, "END,{},{},{}", day.movements.len(), day.total() + day.off_by, fees(day));
     text
 }
 

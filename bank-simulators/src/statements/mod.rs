@@ -145,7 +145,8 @@ pub fn day_of(world: &World, journal: &[u8], partner: &str, day: NaiveDate) -> O
         (&settings.sepay_partner, &settings.sepay_account),
         (&settings.direct_partner, &settings.direct_account),
     ];
-    let bank = banks.into_iter().find(|(code, _)| *code == partner).map(|(_, account)| account.clone());
+    let bank =
+        banks.into_iter().find(|(code, _)| *code == partner).map(|(_, account)| account.clone());
     let wallet = wallets(world).into_iter().find(|(code, _)| *code == partner);
     let account = bank.clone().or(wallet.map(|(_, account)| account.to_owned()))?;
     let mut told: Vec<Told> =
@@ -155,7 +156,8 @@ pub fn day_of(world: &World, journal: &[u8], partner: &str, day: NaiveDate) -> O
     }
     told.sort_by_key(|told| told.at);
     let before = |told: &&Told| told.at.date() < day;
-    let opening = if bank.is_some() { told.iter().filter(before).map(|t| t.amount).sum() } else { 0 };
+    let opening =
+        if bank.is_some() { told.iter().filter(before).map(|t| t.amount).sum() } else { 0 };
     let movements = told.into_iter().filter(|told| told.at.date() == day).collect();
     Some(Day { partner: partner.to_owned(), account, day, opening, movements, off_by: 0 })
 }
@@ -165,7 +167,8 @@ fn batches(world: &World, journal: &[u8]) -> Vec<Told> {
     let mut nets: std::collections::BTreeMap<(NaiveDate, String), i64> = Default::default();
     for (partner, told) in movements(journal) {
         if wallets(world).iter().any(|(code, _)| *code == partner) {
-            *nets.entry((told.at.date(), partner)).or_default() += told.amount - fee_of(told.amount);
+            *nets.entry((told.at.date(), partner)).or_default() +=
+                told.amount - fee_of(told.amount);
         }
     }
     nets.into_iter()

@@ -23,12 +23,7 @@ pub fn unsigned(text: &str, point: char) -> Option<Decimal> {
 }
 
 /// Is it one that can be kept in this currency? Tells what is wrong.
-pub fn fits(
-    amount: Decimal,
-    currency: &str,
-    at: (u64, &str),
-    findings: &mut Findings,
-) -> bool {
+pub fn fits(amount: Decimal, currency: &str, at: (u64, &str), findings: &mut Findings) -> bool {
     let (line, place) = at;
     if amount.abs() >= limit() {
         findings.add(FindingCode::Amount, line, place, format!("{amount} is too large"));

@@ -97,7 +97,8 @@ pub fn read(input: Guarded<impl BufRead>, lines: Lines<'_>) -> std::io::Result<R
                 {
                     if inside == "Ntry" {
                         entry = Some(Entry::new(line));
-                    } else if let (Some(entry), Some(inside)) = (&mut entry, below(inside, "Ntry")) {
+                    } else if let (Some(entry), Some(inside)) = (&mut entry, below(inside, "Ntry"))
+                    {
                         entry.begins(inside, line);
                     } else {
                         statement.begins(inside);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::amount;
-use super::camt_entry::{Entry, Direction};
+use super::camt_entry::{Direction, Entry};
 use super::texts::{REFERENCE, clean, iso_date};
 use crate::statements::finding::{FindingCode, Findings};
 use crate::statements::model::{Kind, Line, ReadStatement, Standing, plain};
@@ -191,7 +191,7 @@ impl Statement {
             entry.currency().clone_into(&mut self.read.currency);
         }
         let day = self.day();
-        let Some(made) = entry.lines(self.read.kind, &self.read.currency, day, findings) else {
+        let Some(made) = entry.lines(&self.read.currency, day, findings) else {
             return;
         };
         self.read.entries += 1;

@@ -220,7 +220,10 @@ impl Mapping {
             (columns.time.is_empty(), "columns.time is empty"),
             (mapping.times.is_empty(), "times is empty"),
             (!mapping.delimiter.is_ascii(), "delimiter must be one ASCII character"),
-            (mapping.delimiter == mapping.decimal && mapping.delimiter != ',', "delimiter and decimal are the same"),
+            (
+                mapping.delimiter == mapping.decimal && mapping.delimiter != ',',
+                "delimiter and decimal are the same",
+            ),
             (
                 columns.transaction_id.is_empty() && columns.order_reference.is_empty(),
                 "columns must have transaction_id or order_reference",
@@ -248,8 +251,9 @@ impl Mapping {
     /// Where each column stands, if this row names them all.
     pub fn places<'c>(&self, cells: &[&'c str]) -> Option<Vec<(&'c str, usize)>> {
         let named = |name: &str| cells.iter().position(|cell| cell.trim() == name);
-        self.columns.names().all(|name| named(name).is_some()).then(|| {
-            cells.iter().enumerate().map(|(place, cell)| (cell.trim(), place)).collect()
-        })
+        self.columns
+            .names()
+            .all(|name| named(name).is_some())
+            .then(|| cells.iter().enumerate().map(|(place, cell)| (cell.trim(), place)).collect())
     }
 }

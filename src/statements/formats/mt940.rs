@@ -182,7 +182,8 @@ impl Reader<'_> {
                     statement.read.to = Some(day);
                     statement.closed = true;
                     if differs {
-                        let detail = format!("closing in {currency:?}, opening in another currency");
+                        let detail =
+                            format!("closing in {currency:?}, opening in another currency");
                         self.file.findings.add(FindingCode::Currency, line, at.1, detail);
                     } else {
                         statement.read.closing = Some(amount);
@@ -215,7 +216,8 @@ impl Reader<'_> {
             Some(b'D') => true,
             _ => return wrong(FindingCode::Word, "begins neither with C nor with D"),
         };
-        let (Some(day), Some(currency), Some(told)) = (text.get(1..7), text.get(7..10), text.get(10..))
+        let (Some(day), Some(currency), Some(told)) =
+            (text.get(1..7), text.get(7..10), text.get(10..))
         else {
             return wrong(FindingCode::Amount, "is too short for a balance");
         };

@@ -47,11 +47,13 @@ impl Entry {
         findings: &mut Findings,
     ) -> Option<Self> {
         let (first, more) = text.split_once('\n').unwrap_or((text, ""));
-        let Some(value) = first.get(..6).filter(|_| first.is_ascii() || first.is_char_boundary(6)) else {
+        let Some(value) = first.get(..6).filter(|_| first.is_ascii() || first.is_char_boundary(6))
+        else {
             findings.add(FindingCode::Date, at.0, at.1, "has no value date");
             return None;
         };
-        let value_date = if value.trim().is_empty() { opening } else { day_of(value, at, findings) };
+        let value_date =
+            if value.trim().is_empty() { opening } else { day_of(value, at, findings) };
         let Some(value_date) = value_date else {
             if value.trim().is_empty() {
                 findings.add(FindingCode::Date, at.0, at.1, "has no value date");

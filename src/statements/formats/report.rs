@@ -6,11 +6,11 @@ use chrono::NaiveDate;
 use csv::{ByteRecord, ReaderBuilder};
 use rust_decimal::Decimal;
 
+use super::Lines;
 use super::guard::Guarded;
 use super::mapping::Mapping;
 use super::report_row::{Places, Row, amount_of};
 use super::texts::{REFERENCE, clean};
-use super::Lines;
 use crate::statements::finding::{FindingCode, Findings};
 use crate::statements::model::{Kind, ReadFile, ReadStatement, Standing, plain};
 
@@ -236,7 +236,9 @@ impl<'m> Report<'m> {
 
     fn compare(&mut self, cells: &[&str], line: u64) {
         let Some(trailer) = &self.mapping.trailer else { return };
-        let cell = |place: Option<usize>| place.map(|p| cells.get(p.wrapping_sub(1)).map_or("", |c| c.trim()));
+        let cell = |place: Option<usize>| {
+            place.map(|p| cells.get(p.wrapping_sub(1)).map_or("", |c| c.trim()))
+        };
         let mut differs = |place: &str, told: &str, counted: String| {
             let detail = format!("{told:?} is declared, the rows make {counted}");
             self.file.findings.add(FindingCode::Totals, line, place, detail);

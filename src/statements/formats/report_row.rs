@@ -97,7 +97,8 @@ impl Row {
         let columns = &mapping.columns;
         let cell = |place: Option<usize>| place.and_then(|p| cells.get(p)).map_or("", |c| c.trim());
         let before = findings.count();
-        let mut wrong = |code, column: &str, detail: String| findings.add(code, line, column, detail);
+        let mut wrong =
+            |code, column: &str, detail: String| findings.add(code, line, column, detail);
         let shown = |text: &str| text.chars().take(40).collect::<String>();
 
         let nature = match places.kind.map(|p| cell(Some(p))) {
@@ -118,7 +119,11 @@ impl Row {
         };
         let told = cell(places.amount);
         let amount = amount_of(mapping, told).unwrap_or_else(|| {
-            wrong(FindingCode::Amount, &columns.amount, format!("{:?} is not an amount", shown(told)));
+            wrong(
+                FindingCode::Amount,
+                &columns.amount,
+                format!("{:?} is not an amount", shown(told)),
+            );
             Decimal::ZERO
         });
         if amount.is_sign_negative() && !amount.is_zero() && !mapping.signed {

@@ -35,7 +35,8 @@ fn codes(file: &ReadFile) -> Vec<FindingCode> {
 }
 
 fn sums(file: &ReadFile) -> Vec<String> {
-    let told = |amount: Option<Decimal>| amount.map_or_else(|| "–".to_owned(), super::super::model::plain);
+    let told =
+        |amount: Option<Decimal>| amount.map_or_else(|| "–".to_owned(), super::super::model::plain);
     file.statements
         .iter()
         .map(|s| format!("{} + {} = {}", told(s.opening), told(Some(s.total)), told(s.closing)))
@@ -47,8 +48,24 @@ fn every_sample_gets_the_verdict_that_it_deserves() {
     use FindingCode as F;
     use Outcome::{Accepted, Noted, Quarantined, Rejected};
     for (name, format, outcome, entries, transactions, expected, found) in [
-        ("NEGATIVE__viafintech__invalid_namespace.xml", "", Rejected, 0, 0, &[][..], &[F::Namespace][..]),
-        ("camt__genkgo__camt052.v8.xml", "camt.052 001.08", Noted, 1, 20, &["– + -200000 = –"], &[F::BatchOpaque]),
+        (
+            "NEGATIVE__viafintech__invalid_namespace.xml",
+            "",
+            Rejected,
+            0,
+            0,
+            &[][..],
+            &[F::Namespace][..],
+        ),
+        (
+            "camt__genkgo__camt052.v8.xml",
+            "camt.052 001.08",
+            Noted,
+            1,
+            20,
+            &["– + -200000 = –"],
+            &[F::BatchOpaque],
+        ),
         (
             "camt__genkgo__camt053.v2.multi.statement.xml",
             "camt.053 001.02",
@@ -67,7 +84,15 @@ fn every_sample_gets_the_verdict_that_it_deserves() {
             &["18.15 + 8.85 = –"],
             &[F::Batch, F::Arithmetic],
         ),
-        ("camt__genkgo__camt054.v2.xml", "camt.054 001.02", Accepted, 1, 3, &["– + -200000 = –"], &[F::Batch]),
+        (
+            "camt__genkgo__camt054.v2.xml",
+            "camt.054 001.02",
+            Accepted,
+            1,
+            3,
+            &["– + -200000 = –"],
+            &[F::Batch],
+        ),
         (
             "camt__genkgo__camt53.only-Dt-with-DtTm.xml",
             "camt.053 001.02",
@@ -141,12 +166,20 @@ fn every_sample_gets_the_verdict_that_it_deserves() {
         assert_eq!(Outcome::of(&file), outcome, "{name}: {:?}", file.findings.told());
         assert_eq!(codes(&file), found, "{name}: {:?}", file.findings.told());
         assert_eq!(file.statements.iter().map(|s| s.entries).sum::<u64>(), entries, "{name}");
-        assert_eq!(file.statements.iter().map(|s| s.transactions).sum::<u64>(), transactions, "{name}");
+        assert_eq!(
+            file.statements.iter().map(|s| s.transactions).sum::<u64>(),
+            transactions,
+            "{name}"
+        );
         if !expected.is_empty() {
             assert_eq!(sums(&file), expected, "{name}");
         }
         if outcome != Rejected {
-            assert_eq!(file.statements.iter().map(|s| s.lines).sum::<u64>(), lines.len() as u64, "{name}");
+            assert_eq!(
+                file.statements.iter().map(|s| s.lines).sum::<u64>(),
+                lines.len() as u64,
+                "{name}"
+            );
         }
     }
 }
@@ -156,7 +189,10 @@ fn details_of_a_sample_are_where_they_belong() {
     let (file, lines) = read(&sample("mt940__wolph__self-provided__february_30.sta"));
     assert_eq!(lines[0].value_date.to_string(), "2016-02-29");
     assert!(lines[0].memo.contains("Pauschalen"), "{}", lines[0].memo);
-    assert_eq!((file.statements[0].account.as_str(), file.statements[0].number), ("12345678/1020304050", None));
+    assert_eq!(
+        (file.statements[0].account.as_str(), file.statements[0].number),
+        ("12345678/1020304050", None)
+    );
     let (_, lines) = read(&sample("camt__genkgo__camt053.v2.multi.statement.xml"));
     assert_eq!(lines[0].memo, "Transaction Description 1");
     assert_eq!(lines[0].order_reference, "000000001");
@@ -230,7 +266,10 @@ impl Made {
             let word = if amount < 0 { 'D' } else { 'C' };
             format!("{word}261120VND{},", amount.abs())
         };
-        let mut text = format!(":20:ST{end}:25:1200099887766{end}:28C:7/1{end}:60F:{}{end}", balance(self.opening));
+        let mut text = format!(
+            ":20:ST{end}:25:1200099887766{end}:28C:7/1{end}:60F:{}{end}",
+            balance(self.opening)
+        );
         for (place, (amount, _, memo)) in self.entries.iter().enumerate() {
             let word = if *amount < 0 { 'D' } else { 'C' };
             let _ = write!(
@@ -253,7 +292,12 @@ fn what_is_written_is_read_again_in_every_version() {
         texts.extend(["\n", "\r\n"].map(|end| made.mt940(end)));
         for text in texts {
             let (file, lines) = read(text.as_bytes());
-            assert_eq!(Outcome::of(&file), Outcome::Accepted, "{round}: {:?}\n{text}", file.findings.told());
+            assert_eq!(
+                Outcome::of(&file),
+                Outcome::Accepted,
+                "{round}: {:?}\n{text}",
+                file.findings.told()
+            );
             assert_eq!(file.findings.count(), 0, "{:?}", file.findings.told());
             let statement = &file.statements[0];
             assert_eq!(statement.total, Decimal::from(made.total()));
@@ -262,7 +306,10 @@ fn what_is_written_is_read_again_in_every_version() {
             assert_eq!(lines.len(), made.entries.len());
             for (place, (line, (amount, _, memo))) in lines.iter().zip(&made.entries).enumerate() {
                 assert_eq!(line.amount, Decimal::from(*amount));
-                assert_eq!((&*line.transaction_id, line.standing), (&*format!("T{place}"), Standing::Booked));
+                assert_eq!(
+                    (&*line.transaction_id, line.standing),
+                    (&*format!("T{place}"), Standing::Booked)
+                );
                 assert_eq!(line.memo, *memo);
             }
         }
@@ -273,11 +320,16 @@ fn what_is_written_is_read_again_in_every_version() {
 fn a_planted_defect_is_found_and_named() {
     use FindingCode as F;
     let made = Made {
-        entries: vec![(150_000, "CRDT", "a".to_owned()), (70_000, "CRDT", "b".to_owned()), (-1_000, "DBIT", "c".to_owned())],
+        entries: vec![
+            (150_000, "CRDT", "a".to_owned()),
+            (70_000, "CRDT", "b".to_owned()),
+            (-1_000, "DBIT", "c".to_owned()),
+        ],
         opening: 1_000,
     };
     let (camt, swift) = (made.camt("08"), made.mt940("\n"));
-    let entry = &camt[camt.find("<Ntry>").expect("an entry")..=camt.find("</Ntry>").expect("its end") + 7];
+    let entry =
+        &camt[camt.find("<Ntry>").expect("an entry")..=camt.find("</Ntry>").expect("its end") + 7];
     for (what, text, expected) in [
         ("a missing line", camt.replace(entry, ""), F::Totals),
         ("a line twice", camt.replace(entry, &format!("{entry}{entry}")), F::Totals),
@@ -286,14 +338,30 @@ fn a_planted_defect_is_found_and_named() {
         ("another closing balance", camt.replace(">220000.00<", ">220001.00<"), F::Arithmetic),
         ("another sum", camt.replace("<Sum>221000<", "<Sum>221001<"), F::Totals),
         ("a fraction", camt.replace(">150000<", ">150000.50<"), F::Fraction),
-        ("another currency", camt.replace("Ccy=\"VND\">150000<", "Ccy=\"USD\">150000<"), F::Currency),
+        (
+            "another currency",
+            camt.replace("Ccy=\"VND\">150000<", "Ccy=\"USD\">150000<"),
+            F::Currency,
+        ),
         ("no amount", camt.replace(">150000<", ">15O000<"), F::Amount),
         ("30 February", camt.replace("<ValDt><Dt>2026-11-20<", "<ValDt><Dt>2026-02-30<"), F::Date),
-        ("a control character", camt.replace(">a 0<", ">a&#1;<").replace(">a<", ">a&#1;<"), F::ControlCharacter),
-        ("a document type", camt.replace("<ns:Document", "<!DOCTYPE x [<!ENTITY a \"b\">]><ns:Document"), F::Entity),
+        (
+            "a control character",
+            camt.replace(">a 0<", ">a&#1;<").replace(">a<", ">a&#1;<"),
+            F::ControlCharacter,
+        ),
+        (
+            "a document type",
+            camt.replace("<ns:Document", "<!DOCTYPE x [<!ENTITY a \"b\">]><ns:Document"),
+            F::Entity,
+        ),
         ("an entity", camt.replace(">a<", ">&bomb;<"), F::Entity),
         ("another namespace", camt.replace("camt.053.001.08", "pain.001.001.03"), F::Namespace),
-        ("too deep", format!("{}{}", &camt[..camt.find("<Stmt>").expect("it")], "<a>".repeat(60)), F::Shape),
+        (
+            "too deep",
+            format!("{}{}", &camt[..camt.find("<Stmt>").expect("it")], "<a>".repeat(60)),
+            F::Shape,
+        ),
         ("too long", camt.replace(">a<", &format!(">{}<", "a".repeat(3 << 20))), F::Shape),
         ("MT940 truncated", swift[..swift.len() / 2].to_owned(), F::Truncated),
         ("MT940 sums", swift.replace("C261120VND220000,", "C261120VND220001,"), F::Arithmetic),
@@ -337,9 +405,12 @@ fn details_are_used_only_if_they_make_the_entry() {
         format!("{}<NtryDtls>{details}</NtryDtls>{}", &camt[..from], &camt[to..])
     };
     let detail = |amount: u32| {
-        format!("<TxDtls><Refs><EndToEndId>E{amount}</EndToEndId></Refs><Amt Ccy=\"VND\">{amount}</Amt></TxDtls>")
+        format!(
+            "<TxDtls><Refs><EndToEndId>E{amount}</EndToEndId></Refs><Amt Ccy=\"VND\">{amount}</Amt></TxDtls>"
+        )
     };
-    let batch = |count: u32| format!("<Btch><PmtInfId>B1</PmtInfId><NbOfTxs>{count}</NbOfTxs></Btch>");
+    let batch =
+        |count: u32| format!("<Btch><PmtInfId>B1</PmtInfId><NbOfTxs>{count}</NbOfTxs></Btch>");
     for (details, lines, nature, found) in [
         (batch(2) + &detail(100) + &detail(200), 2, Nature::Payment, None),
         (detail(100) + &detail(200), 2, Nature::Payment, None),
@@ -403,7 +474,12 @@ fn a_report_s_defects_are_told_by_row_and_column() {
     use FindingCode as F;
     for (what, text, code, line) in [
         ("no end", VNPAY.replace("END,3,130000,1650\n", ""), F::Truncated, 0),
-        ("a missing row", VNPAY.replace("1,A1,150000,1650,20261120080000,01,00,PG\n", ""), F::Totals, 8),
+        (
+            "a missing row",
+            VNPAY.replace("1,A1,150000,1650,20261120080000,01,00,PG\n", ""),
+            F::Totals,
+            8,
+        ),
         ("another amount", VNPAY.replace("A1,150000", "A1,150001"), F::Totals, 9),
         ("a fraction", VNPAY.replace("A1,150000", "A1,150000.5"), F::Fraction, 6),
         ("a word", VNPAY.replace("A1,150000", "A1,nhiều"), F::Amount, 6),
@@ -417,7 +493,8 @@ fn a_report_s_defects_are_told_by_row_and_column() {
         let told = told.unwrap_or_else(|| panic!("{what}: {:?}", file.findings.told()));
         assert_eq!(told.line, line, "{what}: {told:?}");
     }
-    let latin = VNPAY.as_bytes().iter().map(|b| if *b == b'P' { 0xe9 } else { *b }).collect::<Vec<_>>();
+    let latin =
+        VNPAY.as_bytes().iter().map(|b| if *b == b'P' { 0xe9 } else { *b }).collect::<Vec<_>>();
     assert!(read(&latin).0.findings.refuses());
 }
 
@@ -440,7 +517,14 @@ fn no_bytes_whatsoever_make_it_panic() {
     let made = Made::draw(&mut random);
     seeds.extend([made.camt("08").into_bytes(), made.mt940("\r\n").into_bytes(), VNPAY.into()]);
     let noise: [&[u8]; 8] = [
-        b"<Ntry>", b"</Stmt>", b":61:", b":62F:", b"\0", b"\xff\xfe", b"99999999999999999999999", b"\"",
+        b"<Ntry>",
+        b"</Stmt>",
+        b":61:",
+        b":62F:",
+        b"\0",
+        b"\xff\xfe",
+        b"99999999999999999999999",
+        b"\"",
     ];
     for round in 0..ROUNDS {
         let mut bytes = seeds[round % seeds.len()].clone();

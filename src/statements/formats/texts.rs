@@ -11,12 +11,7 @@ pub const REFERENCE: usize = 100;
 pub const MEMO: usize = 1000;
 
 /// A text without control characters, trimmed, at most `most` characters long.
-pub fn clean(
-    text: &str,
-    most: usize,
-    at: (u64, &str),
-    findings: &mut Findings,
-) -> String {
+pub fn clean(text: &str, most: usize, at: (u64, &str), findings: &mut Findings) -> String {
     let text = text.trim();
     // Line ends and tabs are how texts are laid out, others do not belong there.
     let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');

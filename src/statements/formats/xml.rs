@@ -99,7 +99,8 @@ impl<R: BufRead> Xml<R> {
                     } else {
                         match error {
                             quick_xml::Error::Io(error)
-                                if error.kind() == std::io::ErrorKind::InvalidData => {
+                                if error.kind() == std::io::ErrorKind::InvalidData =>
+                            {
                                 (FindingCode::Encoding, "the text is not UTF-8".to_owned())
                             }
                             quick_xml::Error::Io(error) => {
@@ -222,7 +223,8 @@ fn currency_of(start: &BytesStart<'_>) -> String {
 /// The namespace that the root's own name is in.
 fn namespace_of(start: &BytesStart<'_>) -> String {
     let name = start.name().into_inner();
-    let wanted = name.split_once(':').map_or_else(|| "xmlns".to_owned(), |(p, _)| format!("xmlns:{p}"));
+    let wanted =
+        name.split_once(':').map_or_else(|| "xmlns".to_owned(), |(p, _)| format!("xmlns:{p}"));
     for attribute in start.attributes().flatten() {
         if attribute.key.into_inner() == wanted {
             return attribute.value.to_string();

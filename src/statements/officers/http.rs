@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::approvals::propose::ProposeError;
 use crate::people::http::told;
 use crate::people::officer::{Officer, PeopleDoor};
 use crate::people::role::{EVERYTHING, Role};
@@ -27,7 +28,6 @@ use crate::statements::reject::{self, RejectError};
 use crate::statements::status::FileState;
 use crate::statements::store::{self, reads};
 use crate::statements::verdict::Verdict;
-use crate::approvals::propose::ProposeError;
 
 const MOST: i64 = 500;
 const USUAL: i64 = 100;

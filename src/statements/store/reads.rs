@@ -37,7 +37,10 @@ pub struct FileRow {
 }
 
 /// A file by its id.
-pub async fn file_read(conn: &mut PgConnection, file: Uuid) -> Result<Option<FileRow>, sqlx::Error> {
+pub async fn file_read(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Option<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
         "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
@@ -50,7 +53,10 @@ pub async fn file_read(conn: &mut PgConnection, file: Uuid) -> Result<Option<Fil
 }
 
 /// The same, and nobody else steps it meanwhile.
-pub async fn file_lock(conn: &mut PgConnection, file: Uuid) -> Result<Option<FileRow>, sqlx::Error> {
+pub async fn file_lock(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Option<FileRow>, sqlx::Error> {
     sqlx::query_as!(
         FileRow,
         "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
