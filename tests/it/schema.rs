@@ -17,6 +17,10 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
     ("delivery.delivery_id", "the delivery's own"),
+    ("receipt.invoice_id", "with `sequence` it names a step, which is an event"),
+    ("receipt_task.invoice_id", "with `sequence` it names a step, which is an event"),
+    ("receipt_task.receipt_id", "a task goes once it is done"),
+    ("statistic_notice.invoice_id", "with `sequence` it names a step, which is an event"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -47,6 +51,7 @@ const NEVER_CHANGED: &[&str] = &[
     "partner_exchange",
     "register_load",
     "line_paid_over",
+    "receipt_step",
     "refund_batch",
     "reversal",
     "settlement",
