@@ -211,7 +211,8 @@ async fn read_one(
         .await?
         .filter(|i| i.portal == portal)
         .ok_or(Problem::new(ProblemType::NotFound))?;
-    let body = InvoiceView::of(&invoice, doors.doors.public_url()).to_json();
+    let cash = store::reads::cash_of(&mut conn, &[invoice.id.0]).await?;
+    let body = InvoiceView::of(&invoice, doors.doors.public_url()).with_cash(&cash).to_json();
     Ok(answer(StoredAnswer { status: 200, body }))
 }
 
@@ -249,7 +250,10 @@ async fn search_invoices(
             SearchError::Store(error) => error.into(),
         })?;
     let url = doors.doors.public_url();
-    let invoices: Vec<_> = page.invoices.iter().map(|i| InvoiceView::of(i, url)).collect();
+    let ids: Vec<Uuid> = page.invoices.iter().map(|invoice| invoice.id.0).collect();
+    let cash = store::reads::cash_of(&mut conn, &ids).await?;
+    let view = |invoice| InvoiceView::of(invoice, url).with_cash(&cash);
+    let invoices: Vec<_> = page.invoices.iter().map(view).collect();
     let mut response = Json(InvoicePage { invoices }).into_response();
     if let Some(cursor) = page.next {
         link_next(&mut response, request.uri(), url, &cursor);

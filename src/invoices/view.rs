@@ -90,7 +90,8 @@ pub struct InvoiceView<'a> {
     /// What can still be asked back; a refund carries it as its guard.
     #[schema(value_type = MoneySchema)]
     refundable: Money,
-    /// How far the money has come: `reported` by the partner; absent before that.
+    /// How far the money has come: `reported` by the partner, `banked` (seen in the bank), `remitted`
+    /// to the Treasury; absent before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cash: Option<&'static str>,
     /// When it was issued.
@@ -163,6 +164,13 @@ impl<'a> InvoiceView<'a> {
             },
             pay_url,
         }
+    }
+
+    /// The same, with how far its money has come since.
+    #[must_use]
+    pub fn with_cash(self, of: &[(uuid::Uuid, &'static str)]) -> Self {
+        let further = of.iter().find(|(id, _)| *id == self.id).map(|(_, cash)| *cash);
+        Self { cash: further.or(self.cash), ..self }
     }
 
     /// As bytes.

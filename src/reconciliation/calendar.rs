@@ -64,6 +64,9 @@ mod tests {
         assert_eq!(end("2026-11-20", 1), "2026-11-23", "over a weekend");
         assert_eq!(end("2026-04-29", 1), "2026-05-04", "over two holidays and a weekend");
         let never = WorkingDays::new(|_| false);
-        assert_eq!(never.window_end("2026-01-01".parse().expect("a date"), 1).to_string(), "2027-01-02");
+        assert_eq!(
+            never.window_end("2026-01-01".parse().expect("a date"), 1).to_string(),
+            "2027-01-02"
+        );
     }
 }

@@ -32,8 +32,12 @@ pub fn candidates(memo: &str) -> Vec<String> {
 }
 
 /// `9` a digit, `A` a letter, anything else stands in the code and not in the memo.
-const FORMS: [&str; 4] =
-    ["999.99.99.A99-999999-9999", "999.99.99.A99-999999-99999", "A99.999-999999-9999", "A99-999999-9999"];
+const FORMS: [&str; 4] = [
+    "999.99.99.A99-999999-9999",
+    "999.99.99.A99-999999-99999",
+    "A99.999-999999-9999",
+    "A99-999999-9999",
+];
 
 fn punctuated(text: &[u8], form: &str) -> Option<String> {
     let mut rest = text.iter();

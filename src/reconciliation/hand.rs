@@ -60,9 +60,9 @@ impl ByHand {
     fn of(content: &Value) -> Option<Self> {
         let ids = content["settlements"].as_array();
         let target = match ids {
-            Some(ids) => Target::Settlements(
-                ids.iter().filter_map(|id| id.as_str()?.parse().ok()).collect(),
-            ),
+            Some(ids) => {
+                Target::Settlements(ids.iter().filter_map(|id| id.as_str()?.parse().ok()).collect())
+            }
             None => Target::Batch(
                 content["report"].as_str()?.parse().ok()?,
                 content["batch"].as_str()?.to_owned(),
@@ -108,7 +108,11 @@ impl ByHand {
                     }
                 }
                 if sum != line.amount {
-                    let why = format!("{} there, {} here: a line is never off", told(line.amount), told(sum));
+                    let why = format!(
+                        "{} there, {} here: a line is never off",
+                        told(line.amount),
+                        told(sum)
+                    );
                     return Err(OfficerError::WrongState(why));
                 }
                 (sides, json!({ "settlements": ids }))
@@ -245,9 +249,10 @@ impl ApprovalKind for ByHandKind {
             match self.0.by_hand_in(conn, approval, by).await {
                 Ok(()) => Ok(()),
                 Err(OfficerError::NotFound) => Err(ApplyError::Changed),
-                Err(OfficerError::Store(error) | OfficerError::Matching(MatchingError::Store(error))) => {
-                    Err(error.into())
-                }
+                Err(
+                    OfficerError::Store(error)
+                    | OfficerError::Matching(MatchingError::Store(error)),
+                ) => Err(error.into()),
                 Err(error) => Err(ApplyError::Impossible(error.to_string())),
             }
         })

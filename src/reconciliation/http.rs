@@ -82,7 +82,9 @@ impl From<MatchingError> for Problem {
     fn from(error: MatchingError) -> Self {
         match error {
             MatchingError::NotFound => Self::new(ProblemType::NotFound),
-            MatchingError::Overtaken => Self::new(ProblemType::InProgress).detail(error.to_string()),
+            MatchingError::Overtaken => {
+                Self::new(ProblemType::InProgress).detail(error.to_string())
+            }
             MatchingError::Store(error) => error.into(),
         }
     }
@@ -226,12 +228,7 @@ async fn list(
     let mut errors = Vec::new();
     let state = given.state.as_deref();
     one_of("state", state, &["suggested", "confirmed", "undone"], &mut errors);
-    let page = page(
-        given.day.as_deref(),
-        given.cursor.as_deref(),
-        given.limit.as_deref(),
-        errors,
-    )?;
+    let page = page(given.day.as_deref(), given.cursor.as_deref(), given.limit.as_deref(), errors)?;
     let wanted = Listed {
         scopes: &officer.scopes(),
         day: page.day,
@@ -400,12 +397,7 @@ async fn open_lines(
     let mut errors = Vec::new();
     let standing = given.standing.as_deref();
     one_of("standing", standing, &["waiting", "open", "payout", "kept"], &mut errors);
-    let page = page(
-        given.day.as_deref(),
-        given.cursor.as_deref(),
-        given.limit.as_deref(),
-        errors,
-    )?;
+    let page = page(given.day.as_deref(), given.cursor.as_deref(), given.limit.as_deref(), errors)?;
     let mut conn = doors.people.pool.acquire().await?;
     let partner = given.partner.as_deref();
     let places = (page.after, page.limit + 1);

@@ -68,8 +68,7 @@ async fn day_of(
     }
     let next = day.succ_opt().unwrap_or(day);
     let of = (partner, account, source.as_str());
-    let found =
-        reads::settlements_missing(&mut tx, of, (first_id(day), first_id(next))).await?;
+    let found = reads::settlements_missing(&mut tx, of, (first_id(day), first_id(next))).await?;
     let mut cases = Vec::with_capacity(found.len());
     for row in &found {
         let currency: Currency = row.currency.parse().map_err(super::run::defect)?;
@@ -83,7 +82,10 @@ async fn day_of(
             invoice: row.invoice.map(InvoiceId),
             settlement: Some(SettlementId(row.settlement)),
             amount: Money::new(row.amount, currency).map_err(super::run::defect)?,
-            detail: format!("{} was told as paid on {day}, and no statement tells of it", row.transaction_id),
+            detail: format!(
+                "{} was told as paid on {day}, and no statement tells of it",
+                row.transaction_id
+            ),
         });
     }
     breaks::store::breaks_insert(&mut tx, &cases).await?;

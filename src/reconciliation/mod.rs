@@ -23,6 +23,6 @@ pub mod rules;
 pub mod run;
 pub mod store;
 pub mod summary;
+pub mod terms;
 pub mod undo;
 mod views;
-pub mod terms;

@@ -225,7 +225,8 @@ pub fn decide(line: &Line, seen: &Seen, ground: &Ground<'_>, taken: &mut Taken) 
     match &verdict {
         Verdict::Match { with: With::Settlements(of), .. } => taken.extend(of.iter().map(|s| s.0)),
         Verdict::Match {
-            with: With::Refund { id, .. } | With::Reversal(id) | With::TakesBack(id), ..
+            with: With::Refund { id, .. } | With::Reversal(id) | With::TakesBack(id),
+            ..
         } => {
             taken.insert(*id);
         }
@@ -242,13 +243,15 @@ fn batch_key(report: Uuid, batch: &str) -> Uuid {
     let mut key = *report.as_bytes();
     for (place, byte) in batch.bytes().enumerate() {
         let at = place % 16;
-        key[at] = key[at].rotate_left(3) ^ byte.wrapping_add(u8::try_from(place % 251).unwrap_or(0));
+        key[at] =
+            key[at].rotate_left(3) ^ byte.wrapping_add(u8::try_from(place % 251).unwrap_or(0));
     }
     Uuid::from_bytes(key)
 }
 
 fn judge(line: &Line, seen: &Seen, ground: &Ground<'_>, taken: &Taken) -> Verdict {
-    let case = |code, why: &str| Verdict::Case { code, amount: line.amount.abs(), why: why.to_owned() };
+    let case =
+        |code, why: &str| Verdict::Case { code, amount: line.amount.abs(), why: why.to_owned() };
     if line.standing == Standing::Pending {
         return Verdict::Keep { why: "the bank has not booked it" };
     }
@@ -277,12 +280,17 @@ fn judge(line: &Line, seen: &Seen, ground: &Ground<'_>, taken: &Taken) -> Verdic
             let found = back(line, seen, taken);
             match found {
                 Verdict::Match { .. } => found,
-                _ => case(BreakCode::RefundUnmatched, "money went out, and no order of ours is known"),
+                _ => case(
+                    BreakCode::RefundUnmatched,
+                    "money went out, and no order of ours is known",
+                ),
             }
         }
         Nature::Lump => lump(line, seen, ground, taken),
         Nature::Payment | Nature::Other | Nature::Payout => {
-            let named = |batch: &Batch| batch.named && !taken.contains(&batch_key(batch.report, &batch.batch));
+            let named = |batch: &Batch| {
+                batch.named && !taken.contains(&batch_key(batch.report, &batch.batch))
+            };
             if ground.kind == Kind::Account
                 && seen.settlements.is_empty()
                 && seen.batches.iter().any(named)
@@ -301,7 +309,10 @@ fn failed(line: &Line, seen: &Seen) -> Verdict {
         Some(ours) => Verdict::Case {
             code: BreakCode::StatusDiffers,
             amount: ours.amount,
-            why: format!("the report says that {} failed, and it was told as paid", line.transaction_id),
+            why: format!(
+                "the report says that {} failed, and it was told as paid",
+                line.transaction_id
+            ),
         },
         None => Verdict::Keep { why: "failed there, and not paid here" },
     }
@@ -336,7 +347,8 @@ fn one_of(
     ground: &Ground<'_>,
     taken: &Taken,
 ) -> Verdict {
-    let case = |code, amount: Decimal, why: String| Verdict::Case { code, amount: amount.abs(), why };
+    let case =
+        |code, amount: Decimal, why: String| Verdict::Case { code, amount: amount.abs(), why };
     let free = |c: &&&Candidate| !c.taken && !c.reversed && !taken.contains(&c.settlement);
     let equal: Vec<&&Candidate> = of.iter().filter(|c| c.amount == line.amount).collect();
     if equal.is_empty() {
@@ -351,7 +363,11 @@ fn one_of(
             let why = format!("settlement {} was taken back", back.settlement);
             return case(BreakCode::StatusDiffers, line.amount, why);
         }
-        return case(BreakCode::Duplicate, line.amount, "another line tells of the same".to_owned());
+        return case(
+            BreakCode::Duplicate,
+            line.amount,
+            "another line tells of the same".to_owned(),
+        );
     }
     // A transaction id is the partner's own word; anything else must also fit the days.
     let fits = |c: &&&Candidate| {
@@ -410,7 +426,10 @@ const fn why(rule: Rule) -> &'static str {
 /// being the only one of its invoice. Otherwise nobody can say.
 fn cart(line: &Line, seen: &Seen, ground: &Ground<'_>, taken: &Taken) -> Verdict {
     let free = |c: &&Candidate| {
-        c.by != Found::Transaction && !c.taken && !c.reversed && !taken.contains(&c.settlement)
+        c.by != Found::Transaction
+            && !c.taken
+            && !c.reversed
+            && !taken.contains(&c.settlement)
             && c.account == ground.account
     };
     let mut of: Vec<(Uuid, Decimal)> = Vec::new();
@@ -467,7 +486,8 @@ fn only(of: &BTreeSet<Uuid>) -> Option<Uuid> {
 }
 
 fn back(line: &Line, seen: &Seen, taken: &Taken) -> Verdict {
-    let case = |code, why: &str| Verdict::Case { code, amount: line.amount.abs(), why: why.to_owned() };
+    let case =
+        |code, why: &str| Verdict::Case { code, amount: line.amount.abs(), why: why.to_owned() };
     let reversal = line.nature == Nature::Reversal;
     let unknown = if reversal { BreakCode::Reversed } else { BreakCode::RefundUnmatched };
     let kind = |b: &&Back| matches!(b.what, Out::Refund { .. }) != reversal;
@@ -531,8 +551,10 @@ fn lump(line: &Line, seen: &Seen, ground: &Ground<'_>, taken: &Taken) -> Verdict
         }
         [one] => {
             let off = line.amount - one.net;
-            let code = if off.is_sign_negative() { BreakCode::FundsShort } else { BreakCode::FundsOver };
-            let why = format!("batch {} comes to {}, the credit is {}", one.batch, one.net, line.amount);
+            let code =
+                if off.is_sign_negative() { BreakCode::FundsShort } else { BreakCode::FundsOver };
+            let why =
+                format!("batch {} comes to {}, the credit is {}", one.batch, one.net, line.amount);
             Verdict::Case { code, amount: off.abs(), why }
         }
         [] => {

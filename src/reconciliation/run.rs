@@ -125,6 +125,8 @@ impl Matching {
         }
         let waits = !read::store::statements_waiting(&mut conn, 1).await?.is_empty();
         drop(conn);
+        // What two people have matched meanwhile.
+        batches::bank_funded(self).await?;
         if waits || all {
             self.run().await?;
         }
@@ -186,7 +188,9 @@ impl Matching {
         let mut came_to = (0, Tally::default());
         match (progress.phase.as_str(), statement.supersedes) {
             ("undoing", Some(old)) => {
-                match undo::statement_piece_in(&mut tx, self, (statement.id, old), progress.upto).await? {
+                match undo::statement_piece_in(&mut tx, self, (statement.id, old), progress.upto)
+                    .await?
+                {
                     Some(upto) => work::matching_undoing(&mut tx, statement.id, upto).await?,
                     None => work::matching_phase(&mut tx, statement.id, "lines", None).await?,
                 }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::batches::write_in;
 use super::chunk::receivable;
 use super::run::{Matching, MatchingError, defect};
+use super::store::matches;
 use super::store::reads::{self, MatchRow, SideRow};
 use super::store::work::{self, OpenLine};
-use super::store::matches;
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::ledger::acts;
 use crate::ledger::entry::Occasion;
@@ -110,8 +110,7 @@ async fn undo_in(
             entry = money_entry;
             if let Some(money) = scene.currency.and_then(|c| Money::new(first.amount, c).ok()) {
                 let from = receivable(&of.0, &of.1, money.currency());
-                let to =
-                    receivable(&row.partner, &row.account, money.currency());
+                let to = receivable(&row.partner, &row.account, money.currency());
                 if from != to {
                     let occasion = occasion(matching, &scene.statement, by.0, reason);
                     let entry = acts::receivable_moves(occasion, from, to, money);
@@ -238,7 +237,10 @@ async fn open_again(
             invoice: None,
             settlement: None,
             amount: Money::new(line.amount.abs(), currency).map_err(defect)?,
-            detail: format!("its match was taken back: {reason}; line {} of {}", line.place, statement.reference),
+            detail: format!(
+                "its match was taken back: {reason}; line {} of {}",
+                line.place, statement.reference
+            ),
         };
         open.push(OpenLine {
             line: line.id,

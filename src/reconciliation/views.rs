@@ -535,7 +535,9 @@ impl TermsRequest {
                 plain && *n >= Decimal::ZERO && *n <= Decimal::from(most) && n.scale() <= scale
             });
             if read.is_none() {
-                let why = format!("must be a number from 0 to {most}, with {scale} digits after the point at most");
+                let why = format!(
+                    "must be a number from 0 to {most}, with {scale} digits after the point at most"
+                );
                 errors.push(FieldError::new(name, why));
             }
             read.unwrap_or_default()

@@ -278,3 +278,36 @@ pub async fn invoices_overdue(
     .await?;
     Ok((row.waiting, row.overdue))
 }
+
+/// How far the money of paid invoices has come, of those that are further than the partner's word:
+/// `banked` when all that paid them was seen in the bank, `remitted` when all their lines went on to the
+/// Treasury as well.
+pub async fn cash_of(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, &'static str)>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query!(
+        r#"select i.invoice_id,
+                  (select count(*) from line_paid_over p where p.invoice_id = i.invoice_id)
+                      >= jsonb_array_length(i.lines) as "remitted!"
+             from unnest($1::uuid[]) k(id)
+            cross join lateral (
+                  select * from invoice i where i.invoice_id = k.id and i.status = 'paid' offset 0) i
+            where not exists (
+                  select from settlement s
+                   where s.invoice_id = i.invoice_id and s.entry_id is not null
+                     and (s.applied_cycle = i.cycle or s.outcome = 'held')
+                     and not exists (select from settlement_banked b
+                                      where b.settlement_id = s.settlement_id)
+                     and not exists (select from reversal r
+                                      where r.settlement_id = s.settlement_id))"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let word = |remitted| if remitted { "remitted" } else { "banked" };
+    Ok(rows.into_iter().map(|row| (row.invoice_id, word(row.remitted))).collect())
+}

@@ -80,11 +80,8 @@ impl Chunk<'_> {
                     }
                     Some(_) => self.moves_to(line, (&row.partner, &row.account))?,
                 }
-                (new.fee, new.difference) = (*fee, if found.rule == Rule::Tolerance {
-                    *difference
-                } else {
-                    Decimal::ZERO
-                });
+                (new.fee, new.difference) =
+                    (*fee, if found.rule == Rule::Tolerance { *difference } else { Decimal::ZERO });
                 self.funded.push(((*report, batch.clone()), new.id, at));
             }
             With::Refund { id, ends } => {
@@ -142,8 +139,7 @@ impl Chunk<'_> {
     /// Money that stood on the account's own receivable pays another's.
     fn moves_to(&mut self, line: &Line, to: (&str, &str)) -> Result<(), MatchingError> {
         let Some(money) = self.money(line.amount) else { return Ok(()) };
-        let (from, to) =
-            (self.receivable(money), books::receivable(to.0, to.1, money.currency()));
+        let (from, to) = (self.receivable(money), books::receivable(to.0, to.1, money.currency()));
         if from != to {
             let occasion = self.occasion("receivable_moves", line);
             let entry = acts::receivable_moves(occasion, from, to, money);
@@ -197,7 +193,9 @@ impl Chunk<'_> {
             let books = &self.matching.accounts;
             finish_in(conn, books, RefundId(id), &end, &by, self.now).await.map_err(|error| {
                 match error {
-                    crate::refunds::finish::FinishError::Store(error) => MatchingError::Store(error),
+                    crate::refunds::finish::FinishError::Store(error) => {
+                        MatchingError::Store(error)
+                    }
                     _ => MatchingError::Overtaken,
                 }
             })?;

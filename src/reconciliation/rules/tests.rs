@@ -136,7 +136,10 @@ fn r0_what_is_not_booked_is_left_out() {
 #[test]
 fn r1_the_transaction_id_and_the_amount() {
     for world in [REPORT, ACCOUNT, OWN] {
-        assert_eq!(world.says(&line(100), &seen(vec![candidate(1, 100, Found::Transaction)])), "R1");
+        assert_eq!(
+            world.says(&line(100), &seen(vec![candidate(1, 100, Found::Transaction)])),
+            "R1"
+        );
     }
     // Of whatever day: the id is the partner's own.
     let old = Candidate { pay_date: date("2026-01-05"), ..candidate(1, 100, Found::Transaction) };
@@ -211,7 +214,10 @@ fn r5_to_r7_a_batch_is_one_credit_to_the_dong() {
     assert_eq!(ACCOUNT.says(&lump(10_001), &of(&[batch(10_000, true)])), "B10 1");
     assert_eq!(ACCOUNT.says(&lump(10_000), &of(&[batch(10_000, false)])), "R6?");
     let other = Batch { report: id(51), ..batch(10_000, false) };
-    assert_eq!(ACCOUNT.says(&lump(10_000), &of(&[batch(10_000, false), other.clone()])), "B08 10000");
+    assert_eq!(
+        ACCOUNT.says(&lump(10_000), &of(&[batch(10_000, false), other.clone()])),
+        "B08 10000"
+    );
     let other = Batch { named: true, ..other };
     assert_eq!(ACCOUNT.says(&lump(10_000), &of(&[batch(10_000, true), other])), "B08 10000");
     let old = Batch { day: date("2026-11-02"), ..batch(10_000, false) };
@@ -251,7 +257,11 @@ fn r8_what_goes_back_needs_its_original() {
     assert_eq!(ACCOUNT.says(&refund, &back(sent.clone(), 100, true)), "B05 100");
     assert_eq!(ACCOUNT.says(&refund, &Seen::default()), "B12 100");
     let ordered = Line { nature: Nature::Payout, ..line(-100) };
-    assert_eq!(ACCOUNT.says(&ordered, &back(sent.clone(), 100, false)), "R8", "a refund by transfer");
+    assert_eq!(
+        ACCOUNT.says(&ordered, &back(sent.clone(), 100, false)),
+        "R8",
+        "a refund by transfer"
+    );
     let reversal = Line { nature: Nature::Reversal, ..line(-100) };
     assert_eq!(ACCOUNT.says(&reversal, &back(Out::Original, 100, false)), "R8");
     assert_eq!(ACCOUNT.says(&reversal, &back(sent, 100, false)), "B13 100", "a refund is none");
@@ -313,9 +323,8 @@ fn a_payment_that_failed_there_is_a_case_only_when_it_is_paid_here() {
 #[test]
 fn the_order_of_lines_does_not_matter() {
     // Three lines contend for two settlements of one invoice; ids and amounts decide, not the file.
-    let of = |n, amount| {
-        Candidate { invoice: Some(id(101)), ..candidate(n, amount, Found::Reference) }
-    };
+    let of =
+        |n, amount| Candidate { invoice: Some(id(101)), ..candidate(n, amount, Found::Reference) };
     let known = seen(vec![of(1, 100), of(2, 70)]);
     let lines = [
         Line { id: 3, place: 3, ..line(100) },
@@ -326,10 +335,8 @@ fn the_order_of_lines_does_not_matter() {
         let mut of: Vec<Line> = order.iter().map(|n| lines[*n].clone()).collect();
         in_order(&mut of);
         let mut taken = Taken::new();
-        let mut said: Vec<(i64, Verdict)> = of
-            .iter()
-            .map(|line| (line.id, REPORT.decide_with(line, &known, &mut taken)))
-            .collect();
+        let mut said: Vec<(i64, Verdict)> =
+            of.iter().map(|line| (line.id, REPORT.decide_with(line, &known, &mut taken))).collect();
         said.sort_by_key(|(id, _)| *id);
         said
     };
@@ -337,5 +344,8 @@ fn the_order_of_lines_does_not_matter() {
     for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         assert_eq!(outcome(order), first, "{order:?}");
     }
-    assert!(matches!(first[0].1, Verdict::Case { code: BreakCode::Duplicate, .. }), "the later day");
+    assert!(
+        matches!(first[0].1, Verdict::Case { code: BreakCode::Duplicate, .. }),
+        "the later day"
+    );
 }

@@ -104,9 +104,10 @@ async fn sides_insert(conn: &mut PgConnection, matches: &[NewMatch]) -> Result<(
     let sides: Vec<(&NewMatch, i16, &NewSide)> = matches
         .iter()
         .flat_map(|m| {
-            m.sides.iter().enumerate().map(move |(place, side)| {
-                (m, i16::try_from(place + 1).unwrap_or(i16::MAX), side)
-            })
+            m.sides
+                .iter()
+                .enumerate()
+                .map(move |(place, side)| (m, i16::try_from(place + 1).unwrap_or(i16::MAX), side))
         })
         .collect();
     let ids: Vec<Uuid> = sides.iter().map(|s| s.0.id).collect();

@@ -301,10 +301,7 @@ pub struct SideRow {
 }
 
 /// The sides of matches.
-pub async fn sides_of(
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<Vec<SideRow>, sqlx::Error> {
+pub async fn sides_of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SideRow>, sqlx::Error> {
     sqlx::query_as!(
         SideRow,
         r#"select s.match_id as of, s.line_id as line, l.statement_id as "statement?",
