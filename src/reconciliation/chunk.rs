@@ -143,10 +143,12 @@ impl Chunk<'_> {
         let transactions = transactions_of(&self.scene.statement, lines);
         let of = (&self.scene.statement, self.scene.source);
         let mut seen = candidates::gather(conn, of, lines, &transactions).await?;
+        let mut taken_apart: BTreeSet<i64> = BTreeSet::new();
         if !before.is_empty() {
             let ids: Vec<i64> = before.keys().copied().collect();
             let apart: BTreeSet<(i64, Uuid)> =
                 work::pairs_taken_apart(conn, &ids).await?.into_iter().collect();
+            taken_apart.extend(apart.iter().map(|(line, _)| *line));
             for (line, seen) in lines.iter().zip(&mut seen) {
                 seen.settlements.retain(|c| !apart.contains(&(line.id, c.settlement)));
             }
@@ -189,6 +191,8 @@ impl Chunk<'_> {
                     let left = (self.today, why.to_owned(), line.amount);
                     self.leave(line, open, seen, ("kept", None), left);
                 }
+                // What people have taken apart waits for people.
+                Verdict::Settle { .. } if taken_apart.contains(&line.id) => {}
                 Verdict::Settle { for_invoice, suggest } => {
                     to_settle.push((n, for_invoice, suggest))
                 }

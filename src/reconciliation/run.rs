@@ -125,6 +125,8 @@ impl Matching {
         }
         let waits = !read::store::statements_waiting(&mut conn, 1).await?.is_empty();
         drop(conn);
+        // What two people have matched meanwhile.
+        batches::bank_funded(self).await?;
         if waits || all {
             self.run().await?;
         }

@@ -120,7 +120,7 @@ impl Town {
             changed_source: false,
             trace: String::new(),
             settlement: Settlement {
-                id: SettlementId::new(at),
+                id: SettlementId::new(self.clock.now()),
                 partner: partner.to_owned(),
                 source,
                 transaction_id: paid.transaction.clone(),
@@ -202,7 +202,6 @@ impl Town {
                 }
                 // B14: collected on another account.
                 (5, 9) => {
-                    planted.missing.push(paid.transaction.clone());
                     list.add(line(paid), "B14 open");
                 }
                 _ => list.add(line(paid), "R1"),
