@@ -110,44 +110,51 @@ create trigger closed_day_lock before insert on ledger.closed_day
 create function ledger.check_lines() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    bad bigint;
+    bad record;
 begin
-    select n.entry_id into bad
-      from (select l.entry_id, sum(l.amount) as total from lines l group by l.entry_id) n
-      left join ledger.entry e on e.entry_id = n.entry_id
-     where n.total <> 0
-        or e.made_by_tx is distinct from pg_current_xact_id()
-        or e.made_at is distinct from transaction_timestamp()
-     limit 1;
-    if found then
-        raise exception 'entry % is unbalanced or sealed', bad using errcode = 'check_violation';
-    end if;
-    select l.entry_id into bad
+    select l.entry_id,
+           sum(l.amount) <> 0
+               or bool_or(e.made_by_tx is distinct from pg_current_xact_id()
+                          or e.made_at is distinct from transaction_timestamp()) as broken
+      into bad
       from lines l
-      join ledger.entry e on e.entry_id = l.entry_id
+      left join ledger.entry e on e.entry_id = l.entry_id
       left join ledger.account a on a.account_id = l.account_id
-     where a.currency is distinct from e.currency
+     group by l.entry_id
+    having sum(l.amount) <> 0
+        or bool_or(e.made_by_tx is distinct from pg_current_xact_id()
+                   or e.made_at is distinct from transaction_timestamp()
+                   or a.currency is distinct from e.currency)
      limit 1;
-    if found then
-        raise exception 'entry % has a line in another currency or on no account', bad
+    if not found then
+        return null;
+    elsif bad.broken then
+        raise exception 'entry % is unbalanced or sealed', bad.entry_id
             using errcode = 'check_violation';
     end if;
-    return null;
+    raise exception 'entry % has a line in another currency or on no account', bad.entry_id
+        using errcode = 'check_violation';
 end $$;
 create trigger lines_ok after insert on ledger.posting
     referencing new table as lines for each statement execute function ledger.check_lines();
 
--- An entry without lines is no entry. With no line of amount 0, a sum of 0 means two at least.
+-- An entry without lines is no entry: the statement that inserts it inserts them as well. With no
+-- line of amount 0, a sum of 0 means two at least.
 create function ledger.has_lines() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    bare bigint;
 begin
-    if not exists (select from ledger.posting p where p.entry_id = new.entry_id) then
-        raise exception 'entry % has no lines', new.entry_id using errcode = 'check_violation';
+    select e.entry_id into bare from entries e
+     where not exists (select from ledger.posting p where p.entry_id = e.entry_id)
+     limit 1;
+    if found then
+        raise exception 'entry % has no lines', bare using errcode = 'check_violation';
     end if;
     return null;
 end $$;
-create constraint trigger entry_has_lines after insert on ledger.entry
-    deferrable initially deferred for each row execute function ledger.has_lines();
+create trigger entry_has_lines after insert on ledger.entry
+    referencing new table as entries for each statement execute function ledger.has_lines();
 
 -- A balance is the newest snapshot and what came after it.
 create view ledger.balance as

@@ -122,10 +122,10 @@ create table settlement (
     constraint settlement_applied check
         ((applied_cycle is not null) = (outcome in ('applied', 'applied_late', 'overpaid')))
 );
--- An invoice is paid once, whatever arrives.
-create unique index settlement_pays_once on settlement (invoice_id, applied_cycle)
-    where applied_cycle is not null;
-create index settlement_invoice_idx on settlement (invoice_id) where invoice_id is not null;
+-- An invoice is paid once, whatever arrives: what did not pay it has no cycle, and is no duplicate
+-- of anything. The settlements of an invoice are looked up by the same index.
+create unique index settlement_pays_once on settlement (invoice_id, applied_cycle) nulls distinct
+    where invoice_id is not null;
 
 -- What stands in place of foreign keys, whose checks would lock rows that others need: a statement
 -- trigger asks once for all rows of a group, and locks nothing.

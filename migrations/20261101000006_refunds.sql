@@ -165,6 +165,14 @@ begin
         if exists (select from public.reversal r where r.settlement_id = new.settlement_id) then
             raise exception 'the settlement was taken back' using errcode = 'check_violation';
         end if;
+        -- What went to the Treasury is the Treasury's to give back.
+        if new.kind = 'paid' and exists (
+                select from public.line_paid_over o
+                 where o.invoice_id = new.invoice_id
+                   and o.line in (select (s.value ->> 'line')::integer
+                                    from jsonb_array_elements(new.shares) s)) then
+            raise exception 'a line of it was paid over' using errcode = 'check_violation';
+        end if;
         -- Nothing leaves refund due before that very settlement has been seen in the bank, and
         -- who has seen it does not release it.
         if new.kind = 'surplus' and not exists (

@@ -24,6 +24,11 @@ use crate::approvals::expire::expire_overdue;
 use crate::approvals::kinds::{Kind, Kinds};
 use crate::approvals::partners::PartnerKind;
 use crate::approvals::people::PersonKind;
+use crate::approvals::roles::change::RolesKind;
+use crate::breaks::care::Caring;
+use crate::breaks::http::BreakDoors;
+use crate::breaks::shared::answer::Answering;
+use crate::breaks::shared::http::SharedDoors;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
@@ -57,6 +62,14 @@ use crate::platform::{
     admission, broker, database, due, http, lease, openapi, outbox, problem_page, sequencer, serve,
     telemetry,
 };
+use crate::receipts::Receipts;
+use crate::receipts::officers::{About as ReceiptAbout, ReceiptKind};
+use crate::receipts::signer::BuiltIn;
+use crate::reconciliation::calendar::WorkingDays;
+use crate::reconciliation::hand::ByHandKind;
+use crate::reconciliation::http::MatchDoors;
+use crate::reconciliation::run::{CHUNK, Matching};
+use crate::reconciliation::terms::TermsKind;
 use crate::refunds::account_approval::RefundAccountKind;
 use crate::refunds::consumer::Refunds;
 use crate::refunds::door::Refunding;
@@ -65,14 +78,18 @@ use crate::refunds::officers::Desk;
 use crate::refunds::officers::http::OfficerDoors;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
+use crate::resolutions::Resolving;
+use crate::resolutions::http::ResolutionDoors;
+use crate::resolutions::kind::ResolutionKind;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
-    operations, people, refunds, settlements,
+    approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
+    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
 };
 
 crate::text_enum! {
@@ -93,6 +110,10 @@ crate::text_enum! {
 
 /// Exchanges with partners are kept so long for disputes.
 const EXCHANGES_KEPT_DAYS: i32 = 400;
+/// So many questions to partners are under way at once; more wait for their turn.
+const ASKED_AT_ONCE: usize = 1000;
+/// Lines whose window is over, and settlements that nobody told of, are looked for so often.
+const ALL_MATCHED_EVERY: Duration = Duration::from_mins(10);
 /// Under this name processes that take calls tell that they live.
 const REPLICAS: &str = "api";
 
@@ -154,6 +175,10 @@ pub struct App {
     pub stop: CancellationToken,
     /// What can be approved.
     pub kinds: Kinds,
+    /// Ways out of cases.
+    pub resolving: Resolving,
+    /// Statements and what they tell of.
+    pub matching: Matching,
     doors: Doors,
     people: PeopleDoor,
     counter_limits: Arc<counter::limits::Limits>,
@@ -243,7 +268,28 @@ impl App {
             hasher: Hasher::default(),
             limits: Arc::default(),
         };
-        let kinds = kinds(&accounts);
+        let resolving = Resolving {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            accounts: Arc::clone(&accounts),
+            orders: refunds::send::Orders {
+                directory: directory.clone(),
+                public_url: settings.http.public_url.clone(),
+            },
+            limits: resolutions::Limits {
+                most: settings.clearing.write_off_most,
+                day: settings.clearing.write_off_day,
+            },
+        };
+        let matching = Matching {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            accounts: Arc::clone(&accounts),
+            directory: directory.clone(),
+            days: WorkingDays::plain(),
+            chunk: CHUNK,
+        };
+        let kinds = kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -257,6 +303,8 @@ impl App {
             partner_doors,
             stop: CancellationToken::new(),
             kinds,
+            resolving,
+            matching,
             doors,
             people,
             counter_limits: Arc::default(),
@@ -276,6 +324,7 @@ impl App {
             .merge(compat::http::routes(compat::http::CompatDoors {
                 doors: self.doors.clone(),
                 pool: self.pool.clone(),
+                receipts: self.receipts(),
                 issuing: self.issuing.clone(),
                 keys: Arc::clone(&self.keys),
                 settings: Arc::new(settings.clearing.clone()),
@@ -293,15 +342,26 @@ impl App {
                     clock: self.clock.clone(),
                     keys: Arc::clone(&self.keys),
                 },
+                receipts: self.receipts(),
                 mailing: self.mailing(),
                 limits: Arc::clone(&self.counter_limits),
                 realm: settings.realm,
                 client_address_header: settings.http.client_address_header.clone(),
             }))
+            .merge(statistics::http::page_routes(self.statistics_doors()))
             .merge(desk::http::routes(self.desk()))
             .merge(problem_page::routes())
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(self.api().merge(pages))
+    }
+
+    /// Can a row be written and committed now? Whoever asks must not wait long.
+    async fn writes(&self) -> bool {
+        let written = async {
+            let mut conn = self.pool.acquire().await?;
+            lease::be_present(&mut conn, "readyz", &self.holder).await
+        };
+        matches!(tokio::time::timeout(Duration::from_secs(2), written).await, Ok(Ok(_)))
     }
 
     /// The officers' pages.
@@ -373,10 +433,12 @@ impl App {
             people: self.people.clone(),
             kinds: self.kinds.clone(),
         });
+        let roles = approvals::roles::http::routes().with_state(self.people.clone());
         let delegations = approvals::delegations_http::routes().with_state(self.people.clone());
         let refunds = refunds::http::routes().with_state(refunds::http::RefundDoors {
             doors: self.doors.clone(),
             refunding: self.refunding(),
+            people: self.people.clone(),
         });
         let desk = refunds::officers::http::routes().with_state(OfficerDoors {
             people: self.people.clone(),
@@ -387,9 +449,33 @@ impl App {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let receipts = receipts::http::routes().with_state(receipts::http::ReceiptDoors {
+            doors: self.doors.clone(),
+            people: self.people.clone(),
+            receipts: self.receipts(),
+        });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
-        let api = api.merge(refunds).merge(desk).merge(delegations);
-        api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
+        let matches = reconciliation::http::routes().with_state(MatchDoors {
+            people: self.people.clone(),
+            matching: self.matching.clone(),
+        });
+        let statistics = statistics::http::routes().with_state(self.statistics_doors());
+        let api = api.merge(receipts).merge(statistics).merge(matches);
+        let cases = breaks::http::routes().with_state(BreakDoors {
+            people: self.people.clone(),
+            caring: Caring { pool: self.pool.clone(), clock: self.clock.clone() },
+        });
+        let shared = breaks::shared::http::routes().with_state(SharedDoors {
+            doors: self.doors.clone(),
+            answering: Answering { pool: self.pool.clone(), clock: self.clock.clone() },
+        });
+        let resolutions = resolutions::http::routes().with_state(ResolutionDoors {
+            people: self.people.clone(),
+            resolving: self.resolving.clone(),
+        });
+        let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
+        let api = api.merge(people).merge(approvals).merge(roles).merge(delegations);
+        api.merge(attempts).merge(operations).into()
     }
 
     /// Starts the work of roles; it goes on until `stop`.
@@ -415,6 +501,11 @@ impl App {
         }
         if roles.contains(&Role::Clock) {
             work.spawn(self.clone().clock_role());
+            let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+            let (directory, stop) = (self.directory.clone(), self.stop.clone());
+            work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
+            work.spawn(self.statistics().run(self.holder.clone(), every, stop));
+            work.spawn(self.clone().match_statements());
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -617,6 +708,31 @@ impl App {
         })
     }
 
+    /// Making receipts, and showing them.
+    pub fn receipts(&self) -> Receipts {
+        Receipts {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            signer: Arc::new(BuiltIn {
+                pool: self.pool.clone(),
+                clock: self.clock.clone(),
+                keys: Arc::clone(&self.keys),
+            }),
+            realm: self.settings.realm,
+            public_url: self.settings.http.public_url.as_str().into(),
+        }
+    }
+
+    /// Counting.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
+    fn statistics_doors(&self) -> statistics::http::StatisticsDoors {
+        let header = &self.settings.http.client_address_header;
+        statistics::http::StatisticsDoors::new(self.doors.clone(), self.statistics(), header)
+    }
+
     /// What portals do with refunds.
     pub fn refunding(&self) -> Refunding {
         let Carrying { pool, clock, accounts, orders, .. } = self.carrying();
@@ -648,8 +764,10 @@ impl App {
     async fn clock_role(self) {
         let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
         let mut pruned = None;
+        // What partners are being asked; left alone at the end, since all of it comes back.
+        let asking = TaskTracker::new();
         while !self.stop.is_cancelled() {
-            match self.sweep(&mut pruned).await {
+            match self.sweep(&asking, &mut pruned).await {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a sweep failed; trying again"),
             }
@@ -660,7 +778,29 @@ impl App {
         }
     }
 
-    async fn sweep(&self, pruned: &mut Option<tokio::time::Instant>) -> Result<(), sqlx::Error> {
+    /// Matches what was staged, by whoever leads, beside the sweeps: a large file takes its time.
+    async fn match_statements(self) {
+        let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
+        let mut all_at: Option<tokio::time::Instant> = None;
+        while !self.stop.is_cancelled() {
+            let due = all_at.is_none_or(|at| at.elapsed() > ALL_MATCHED_EVERY);
+            match self.matching.tick(&self.holder, due).await {
+                Ok(true) => all_at = Some(tokio::time::Instant::now()),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "matching stopped; trying again"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(every.max(Duration::from_millis(500))) => {}
+            }
+        }
+    }
+
+    async fn sweep(
+        &self,
+        asking: &TaskTracker,
+        pruned: &mut Option<tokio::time::Instant>,
+    ) -> Result<(), sqlx::Error> {
         {
             let mut conn = self.pool.acquire().await?;
             if lease::take(&mut conn, "clock", &self.holder).await?.is_none() {
@@ -678,11 +818,16 @@ impl App {
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);
         }
-        if let Err(error) = self.querying().sweep(&self.pool).await {
-            heard("asking partners", &error);
-        }
-        if let Err(error) = self.querying().cancel_sweep(&self.pool).await {
-            heard("taking orders back", &error);
+        if asking.len() < ASKED_AT_ONCE {
+            if let Err(error) = self.querying().sweep(&self.pool, asking).await {
+                heard("asking partners", &error);
+            }
+            if let Err(error) = self.querying().cancel_sweep(&self.pool, asking).await {
+                heard("taking orders back", &error);
+            }
+            if let Err(error) = self.carrying().sweep_queries(asking).await {
+                heard("asking after refunds", &error);
+            }
         }
         if let Err(error) = expire_overdue(&self.pool, &self.kinds, &self.clock).await {
             heard("approvals", &error);
@@ -694,11 +839,11 @@ impl App {
         if let Err(error) = carrying.sweep_reversed().await {
             heard("refunds of what was taken back", &error);
         }
+        if let Err(error) = carrying.sweep_waiting().await {
+            heard("refunds that wait for a yes or no", &error);
+        }
         if let Err(error) = refunds::recover::resend_due(&self.pool, now).await {
             heard("refunds put off", &error);
-        }
-        if let Err(error) = carrying.sweep_queries().await {
-            heard("asking after refunds", &error);
         }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
@@ -744,6 +889,7 @@ impl App {
         if self.settings.realm == Realm::Sandbox {
             return Ok(());
         }
+        gauges::tell_cases(&self.pool, now).await?;
         let mut conn = self.pool.acquire().await?;
         for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
             // Shown, not reckoned with: a gauge has no other form.
@@ -802,9 +948,16 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(notices::http::routes().into_openapi());
     document.merge(people::http::routes().into_openapi());
     document.merge(approvals::http::routes().into_openapi());
+    document.merge(approvals::roles::http::routes().into_openapi());
     document.merge(approvals::delegations_http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(receipts::http::routes().into_openapi());
+    document.merge(statistics::http::routes().into_openapi());
+    document.merge(breaks::http::routes().into_openapi());
+    document.merge(breaks::shared::http::routes().into_openapi());
+    document.merge(resolutions::http::routes().into_openapi());
+    document.merge(reconciliation::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -812,16 +965,21 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
+        Arc::new(RolesKind),
         Arc::new(EndpointKind),
         Arc::new(DelegationKind),
         Arc::new(PartnerKind),
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
+        Arc::new(ReceiptKind(ReceiptAbout::Cancel)),
+        Arc::new(ReceiptKind(ReceiptAbout::Replace)),
         Arc::new(RefundAccountKind),
+        Arc::new(ByHandKind(Arc::new(matching.clone()))),
+        Arc::new(TermsKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }
@@ -839,8 +997,20 @@ pub const fn policy(mode: Mode) -> Policy {
 /// what still takes invoices.
 async fn ready(app: App, carries: bool) -> impl IntoResponse {
     let told = StatusCode::SERVICE_UNAVAILABLE;
-    if !database::is_writable(&app.pool).await {
+    if !database::is_writable(&app.pool).await || !app.writes().await {
         return (told, "the database cannot be written to\n");
+    }
+    let (disk, least) =
+        (&app.settings.database.disk_path, app.settings.database.disk_free_mebibytes);
+    // A path that cannot be looked at says nothing of the database: it is told in the log.
+    if !disk.is_empty() {
+        match database::disk_free(disk) {
+            Some(free) if free < least => {
+                return (told, "the disk of the database is nearly full\n");
+            }
+            Some(_) => {}
+            None => tracing::warn!(path = disk, "database.disk_path cannot be looked at"),
+        }
     }
     if carries && !broker::answers(&app.settings.broker).await {
         return (told, "the broker does not answer\n");

@@ -26,6 +26,7 @@ pub mod receipts;
 pub mod reconciliation;
 pub mod refunds;
 pub mod registers;
+pub mod resolutions;
 pub mod settlements;
 pub mod statements;
 pub mod statistics;

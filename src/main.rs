@@ -11,6 +11,8 @@ use payclear::operations::sweeps::Sweeping;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
+use payclear::reconciliation::calendar::WorkingDays;
+use payclear::reconciliation::run::{CHUNK, Matching};
 use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
 use payclear::vocabulary::clock::{SharedClock, SystemClock};
@@ -176,12 +178,18 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
         Command::Sweep(args) => {
             let settings = settings_of(realm)?;
             let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
-            let sweeping = Sweeping {
-                pool: database::open(&settings.database.url, 2).await?,
+            let pool = database::open(&settings.database.url, 2).await?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let matching = Matching {
+                pool: pool.clone(),
                 clock: clock.clone(),
-                kinds: app::kinds(&accounts),
-                accounts,
+                accounts: Arc::clone(&accounts),
+                directory: LiveDirectory::load(pool.clone(), keys).await?,
+                days: WorkingDays::plain(),
+                chunk: CHUNK,
             };
+            let kinds = app::kinds(&accounts, &matching);
+            let sweeping = Sweeping { pool, clock: clock.clone(), kinds, accounts };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),

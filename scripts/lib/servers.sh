@@ -49,6 +49,14 @@ require_servers() {
     "newer is needed: install it from https://www.postgresql.org/download/ and run this again."
 }
 
+# Tests read the PDFs that we write with a program that others wrote.
+require_pdf_reader() {
+  command -v pdftotext >/dev/null && return
+  if ((EUID == 0)) && command -v apt-get >/dev/null; then install_packages poppler-utils; fi
+  command -v pdftotext >/dev/null ||
+    die 'pdftotext is needed for the tests: as root run `apt-get install poppler-utils`.'
+}
+
 # install_packages PACKAGE...: without letting Debian start their system services, now or at boot
 install_packages() (
   policy=/usr/sbin/policy-rc.d

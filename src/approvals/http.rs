@@ -68,7 +68,7 @@ struct ListQuery {
 /// A decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DecisionRequest {
+pub struct DecisionRequest {
     /// The `content_hash` of what was looked at.
     #[schema(example = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")]
     content_hash: String,
@@ -171,29 +171,35 @@ impl ApprovalDoors {
         (id, verdict): (&str, Verdict),
         request: Request,
     ) -> Result<Response, Problem> {
-        let (parts, body) = request.into_parts();
-        let body = read_body(body, &parts.headers, BODY).await?;
-        let given: DecisionRequest = read_json(&parts.headers, &body)?;
-        let id = approval_id(id)?;
-        let mut errors = Vec::new();
-        let hash: Option<[u8; 32]> =
-            hex::decode(&given.content_hash).ok().and_then(|bytes| bytes.try_into().ok());
-        if hash.is_none() {
-            errors.push(FieldError::new("/content_hash", "must be 64 digits in hex"));
-        }
-        let reason = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        if reason.is_some_and(|r| r.chars().count() > LONGEST_REASON || r.contains('\0')) {
-            errors.push(FieldError::new("/reason", "has at most 1000 characters"));
-        }
-        let (Some(content_hash), true) = (hash, errors.is_empty()) else {
-            return Err(Problem::invalid(errors));
-        };
-        let reason = reason.map(str::to_owned);
-        let decision = Decision { id, verdict, content_hash, reason };
+        let decision = read_decision(request, (approval_id(id)?, verdict)).await?;
         let with = (&self.kinds, &self.people.clock);
         let done = decide::decide(&self.people.pool, with, officer, &decision).await?;
         Ok(told(&officer.email, StatusCode::OK, &self.view(done, officer)))
     }
+}
+
+/// Reads a decision on an approval; rooms whose things are decided on have doors of their own.
+pub async fn read_decision(
+    request: Request,
+    (id, verdict): (ApprovalId, Verdict),
+) -> Result<Decision, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = read_body(body, &parts.headers, BODY).await?;
+    let given: DecisionRequest = read_json(&parts.headers, &body)?;
+    let mut errors = Vec::new();
+    let hash: Option<[u8; 32]> =
+        hex::decode(&given.content_hash).ok().and_then(|bytes| bytes.try_into().ok());
+    if hash.is_none() {
+        errors.push(FieldError::new("/content_hash", "must be 64 digits in hex"));
+    }
+    let reason = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_some_and(|r| r.chars().count() > LONGEST_REASON || r.contains('\0')) {
+        errors.push(FieldError::new("/reason", "has at most 1000 characters"));
+    }
+    let (Some(content_hash), true) = (hash, errors.is_empty()) else {
+        return Err(Problem::invalid(errors));
+    };
+    Ok(Decision { id, verdict, content_hash, reason: reason.map(str::to_owned) })
 }
 
 /// Approvals of the agencies in the scope of who is signed in, newest first.

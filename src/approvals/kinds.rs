@@ -67,6 +67,12 @@ impl Kinds {
         Self(Arc::new(kinds.into_iter().map(|kind| (kind.name(), kind)).collect()))
     }
 
+    /// With one more.
+    #[must_use]
+    pub fn with(&self, kind: Arc<dyn Kind>) -> Self {
+        Self::new(self.0.values().cloned().chain([kind]))
+    }
+
     /// The kind of a name.
     pub fn get(&self, name: &str) -> Option<&dyn Kind> {
         self.0.get(name).map(AsRef::as_ref)

@@ -23,5 +23,6 @@ pub mod kinds;
 pub mod partners;
 pub mod people;
 pub mod propose;
+pub mod roles;
 pub mod status;
 pub mod store;

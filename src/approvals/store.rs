@@ -111,6 +111,22 @@ pub async fn approval_lock(
     row.map(Approval::try_from).transpose()
 }
 
+/// The one open question of a kind about something.
+pub async fn pending_of(
+    conn: &mut PgConnection,
+    kind: &str,
+    subject: &str,
+) -> Result<Option<ApprovalId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select approval_id as "approval_id: ApprovalId" from approval
+            where kind = $1 and subject = $2 and status = 'pending'"#,
+        kind,
+        subject
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Which approvals.
 #[derive(Debug)]
 pub struct Wanted<'a> {

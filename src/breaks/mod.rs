@@ -1,48 +1,40 @@
-//! Breaks (chênh lệch): anything that does not match is a case with a code, an amount and an age.
+//! Breaks (chênh lệch): anything that does not match is a case with a code, an amount, an owner and
+//! an age.
 //!
 //! The room opens cases for others, in their transaction, and decides nothing: what does not match
 //! is known where it is found. A case that is only to be known of closes by itself; every other one
-//! stays open until an officer has found its way out.
+//! stays open until its cause is gone or two people have taken one of its ways out.
+//!
+//! ```text
+//! open ─▶ assigned ⇄ waiting ─▶ resolved (two people) | auto_closed (its cause is gone)
+//!   ▲                                   └──── its cause is back ────┘
+//! ```
+//!
+//! Cases are the sub-ledger of suspense, part payments held and refund due: whoever books there says
+//! in the same transaction which case holds the money ([`holding`]), and no case closes while it
+//! holds any. What to do about a case ([`ways`]) is carried out by the room of resolutions, above
+//! those that book.
 
+pub mod ageing;
+pub mod care;
+pub mod case;
+pub mod code;
+pub mod evidence;
+pub mod holding;
+pub mod http;
+pub mod shared;
+pub mod status;
 pub mod store;
+pub mod view;
+pub mod ways;
 
 use chrono::{DateTime, Utc};
 
-use crate::text_enum;
+pub use code::BreakCode;
+pub use status::BreakState;
+
 use crate::vocabulary::ids::{BreakId, InvoiceId, SettlementId};
 use crate::vocabulary::money::Money;
-
-text_enum! {
-    /// What does not match. The codes are those officers use; more come with reconciliation.
-    pub enum BreakCode ("break code") {
-        /// Another amount than is owed.
-        AmountDiffers = "B03",
-        /// We say one thing of an order, the partner another.
-        StatusDiffers = "B04",
-        /// One invoice paid twice, or one transaction told twice.
-        Duplicate = "B05",
-        /// Paid after expiry or cancellation.
-        Late = "B06",
-        /// Money without a reference that is known.
-        Unknown = "B07",
-        /// Two invoices could be meant.
-        Ambiguous = "B08",
-        /// A refund that nobody can vouch for.
-        RefundUnmatched = "B12",
-        /// Money taken back by the bank.
-        Reversed = "B13",
-    }
-}
-
-text_enum! {
-    /// Where a case stands.
-    pub enum BreakState ("break state") {
-        /// Nobody has it.
-        Open = "open",
-        /// Closed by the system: nothing is left to do.
-        AutoClosed = "auto_closed",
-    }
-}
 
 /// A case to be opened.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use super::keys::{Making, waits};
 use crate::approvals::people::{self, Drawing, EnterError, Entered};
+use crate::approvals::roles::{self, change::RolesError};
 use crate::people::add::PersonError;
 use crate::people::password::Hasher;
 use crate::people::role::Grant;
@@ -22,6 +23,8 @@ pub enum Officer {
     List(List),
     /// Disables a person at once.
     Disable(Disable),
+    /// Gives a person other roles, good once another admin approves.
+    Roles(Roles),
     /// Draws a new password and secret for a person, good once an admin approves.
     Reset(Reset),
 }
@@ -60,6 +63,19 @@ pub struct Disable {
     email: String,
 }
 
+/// The person and their roles from then on.
+#[derive(Debug, clap::Args)]
+pub struct Roles {
+    /// Their address.
+    email: String,
+    /// All roles that they have from then on: `--role officer:G01 --role viewer`.
+    #[arg(long = "role", value_name = "ROLE[:AGENCY]", required = true)]
+    roles: Vec<Grant>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 /// The person to reset.
 #[derive(Debug, clap::Args)]
 pub struct Reset {
@@ -78,6 +94,9 @@ pub enum OfficerError {
     /// Entering or resetting.
     #[error(transparent)]
     Enter(#[from] EnterError),
+    /// Other roles.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
     /// Disabling.
     #[error(transparent)]
     Person(#[from] PersonError),
@@ -106,6 +125,14 @@ pub async fn run(
         Officer::Reset(args) => {
             let maker = args.making.maker(by);
             show(&people::reset(pool, drawing, maker, &args.email).await?, args.json);
+        }
+        Officer::Roles(args) => {
+            let approval = roles::change::propose(pool, by, &args.email, &args.roles).await?;
+            if args.json {
+                println!("{}", json!({ "email": args.email, "approval": approval }));
+            } else {
+                waits(Some(approval));
+            }
         }
         Officer::Disable(args) => {
             let done = disable::disable(pool, by, &args.email).await?;

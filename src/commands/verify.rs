@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use sqlx::{PgConnection, PgPool};
 
+use crate::breaks::store::holds::{Difference, differences};
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
 use crate::platform::sequencer::{self, Chain, LastBatch};
+use crate::receipts;
+use crate::receipts::gaps::ReceiptReport;
 
 /// What to print.
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,11 @@ pub struct Report {
     pub paid_without_settlement: i64,
     /// Settlements that are booked with another amount than they say.
     pub misbooked: i64,
+    /// Receipts.
+    pub receipts: ReceiptReport,
+    /// Accounts of suspense, part payments held and refund due whose balance is not what their open
+    /// cases hold.
+    pub differing: Vec<Difference>,
     /// Does everything hold?
     pub holds: bool,
 }
@@ -72,15 +80,22 @@ pub async fn verify(pool: &PgPool) -> Result<Report, sqlx::Error> {
               and s.amount is distinct from (
                   select sum(p.amount) from ledger.posting p
                     join ledger.account a on a.account_id = p.account_id
-                   where p.entry_id = s.entry_id and a.kind = 'partner_receivable')"#
+                   where p.entry_id = s.entry_id
+                     and a.kind = case when exists (select from placement l
+                                                     where l.settlement_id = s.settlement_id)
+                                       then 'suspense' else 'partner_receivable' end)"#
     )
     .fetch_one(&mut *tx)
     .await?;
+    let receipts = receipts::gaps::verify(&mut tx).await?;
+    let differing = differences(&mut tx).await?;
     let holds = ledger.holds()
+        && differing.is_empty()
         && chain.broken_at.is_none()
         && paid_without_settlement == 0
-        && misbooked == 0;
-    Ok(Report { ledger, chain, paid_without_settlement, misbooked, holds })
+        && misbooked == 0
+        && receipts.holds();
+    Ok(Report { ledger, chain, paid_without_settlement, misbooked, receipts, differing, holds })
 }
 
 async fn chain(conn: &mut PgConnection) -> Result<ChainReport, sqlx::Error> {
@@ -177,6 +192,17 @@ pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Erro
             "invoices: paid without exactly one settlement {}; settlements misbooked {}",
             report.paid_without_settlement, report.misbooked
         );
+        let r = &report.receipts;
+        println!(
+            "receipts: payments passed over {}, receipts of no payment {}, numbers missing at {} places",
+            r.payments_without, r.without_payment, r.gaps
+        );
+        for d in &report.differing {
+            println!(
+                "cases: {} of {} stands at {} {}, its open cases hold {}",
+                d.held_in, d.partner, d.balance, d.currency, d.cases
+            );
+        }
         println!("verify: {}", if report.holds { "everything holds" } else { "NOT IN ORDER" });
     }
     Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -22,6 +22,7 @@ use crate::platform::http::{BODY, read_body};
 use crate::platform::problem::Problem;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;
+use crate::receipts::Receipts;
 
 /// Messages in a second that name a MaDoiTac, before anything is known of their sender: far above
 /// what a portal may send, so that nobody can use it up for another.
@@ -36,6 +37,8 @@ pub struct CompatDoors {
     pub pool: PgPool,
     /// The issuing writer.
     pub issuing: Writer<Issuing>,
+    /// Receipts.
+    pub receipts: Receipts,
     /// Keys to seal with.
     pub keys: Arc<MasterKeys>,
     /// Defaults of invoices.

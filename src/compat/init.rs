@@ -16,8 +16,8 @@ use crate::invoices::request::{Checker, IssueRequest};
 use crate::invoices::store::invoice_read;
 use crate::partners::dialects::json::Object;
 use crate::platform::admission::{Admission, Nonce, StoredAnswer, fingerprint};
+use crate::platform::due;
 use crate::platform::problem::Problem;
-use crate::platform::{due, outbox};
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::ids::InvoiceId;
 
@@ -70,7 +70,6 @@ impl CompatDoors {
         };
         let request = issue::Request { admission, rows: vec![Ok(draft)], form: Form::Single };
         let issued = self.issuing.submit(request).await?;
-        outbox::WRITTEN.notify_one();
         let view = match issued {
             Issued::Answer(answer) => match read(&answer) {
                 Ok(view) => view,

@@ -219,6 +219,7 @@ impl LiveAttempt {
 
 impl Language {
     /// The other one.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Vi => Self::En,
@@ -239,26 +240,40 @@ fn web_link(address: &str) -> Option<&str> {
 }
 
 /// What every page has around its content.
-pub(super) struct Frame<'a> {
-    pub(super) words: &'static Words,
-    pub(super) language: Language,
-    pub(super) title: String,
-    pub(super) switch: Option<String>,
-    pub(super) help_code: Option<&'a str>,
+#[derive(Debug)]
+pub struct Frame<'a> {
+    /// Every text.
+    pub words: &'static Words,
+    /// The reader's language.
+    pub language: Language,
+    /// The title of the tab.
+    pub title: String,
+    /// The same page in the other language.
+    pub switch: Option<String>,
+    /// What to quote when help is needed.
+    pub help_code: Option<&'a str>,
     /// Where the look-up is; none on its own page.
-    pub(super) lookup: Option<String>,
-    pub(super) look_again: Option<u32>,
-    pub(super) refresh: Option<u32>,
-    pub(super) state: String,
+    pub lookup: Option<String>,
+    /// Seconds until the script looks again.
+    pub look_again: Option<u32>,
+    /// Seconds until a browser without scripts does.
+    pub refresh: Option<u32>,
+    /// What the script compares.
+    pub state: String,
 }
 
 impl Frame<'_> {
     /// Of a page that belongs to no invoice.
-    pub(super) fn plain(language: Language, title: Text) -> Self {
+    pub fn plain(language: Language, title: Text) -> Self {
+        Self::of(language, title.to_string())
+    }
+
+    /// The same with a title of its own.
+    pub fn of(language: Language, title: String) -> Self {
         Self {
             words: language.words(),
             language,
-            title: title.to_string(),
+            title,
             switch: None,
             help_code: None,
             lookup: Some(match language {
@@ -294,6 +309,14 @@ struct PlainTemplate<'a> {
 pub fn not_found(language: Language) -> Result<String, askama::Error> {
     let w = language.words();
     let paragraphs = vec![w.not_found_body.to_string(), w.not_found_next.to_string()];
+    let frame = Frame::plain(language, w.title_not_found);
+    PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
+}
+
+/// No receipt has this code.
+pub fn no_receipt(language: Language) -> Result<String, askama::Error> {
+    let w = language.words();
+    let paragraphs = vec![w.receipt_not_found.to_string(), w.not_found_body.to_string()];
     let frame = Frame::plain(language, w.title_not_found);
     PlainTemplate { frame, heading: w.title_not_found, paragraphs }.render()
 }

@@ -15,16 +15,19 @@ use subtle::ConstantTimeEq;
 use super::limits::Limits;
 use super::view::{Asked, Known, page_of};
 use super::words::Language;
-use super::{assets, drawing, headers, lookup_http, wishes};
+use super::{assets, drawing, headers, lookup_http, receipt_http, wishes};
 use crate::callers::doors::Doors;
 use crate::dispatch::start::{StartError, Starting};
 use crate::invoices::attempt::{Asker, Attempt};
 use crate::invoices::invoice::Invoice;
-use crate::invoices::status::AttemptStatus;
+use crate::invoices::status::{AttemptStatus, Status};
 use crate::invoices::store;
 use crate::mail::Mailing;
 use crate::partners::dialects::Channel;
 use crate::platform::problem::Problem;
+use crate::receipts::Receipts;
+use crate::receipts::status::ReceiptStatus;
+use crate::receipts::store::reads::receipt_of_invoice;
 use crate::refunds;
 use crate::refunds::name_account::{self, Naming};
 use crate::registers::directory::Directory;
@@ -50,6 +53,8 @@ pub struct Counter {
     pub starting: Starting,
     /// Accounts for refunds.
     pub naming: Naming,
+    /// Receipts.
+    pub receipts: Receipts,
     /// Confirmations by mail; none without a server.
     pub mailing: Option<Mailing>,
     /// How often strangers may ask.
@@ -67,6 +72,8 @@ pub fn routes(counter: Counter) -> Router {
         .route("/pay/{token}/mail", post(wishes::leave_mail))
         .route("/pay/{token}/refund-account", post(wishes::name_account))
         .route("/lookup", get(lookup_http::show).post(lookup_http::ask))
+        .route("/receipts/{code}", get(receipt_http::show))
+        .route("/receipts/{code}/pdf", get(receipt_http::download))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .with_state(counter)
         .merge(assets::routes())
@@ -137,7 +144,14 @@ impl Counter {
             name_account::standing(&mut conn, invoice.id, zero).await?
         };
         let has_mail = self.mailing.is_some();
-        Ok(Some(Known { invoice, attempts, refunds, account, has_mail }))
+        let receipt_path = match invoice.status {
+            Status::Paid => receipt_of_invoice(&mut conn, invoice.id).await?,
+            _ => None,
+        }
+        // One that was cancelled is of an earlier payment, or is told on its own page.
+        .filter(|receipt| receipt.status == ReceiptStatus::Valid)
+        .map(|receipt| receipt.check_path());
+        Ok(Some(Known { invoice, attempts, refunds, account, has_mail, receipt_path }))
     }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! Beside paying, a payer leaves there an address for the confirmation and an account for a refund
 //! ([`wishes`], [`forms`]), and asks at `/lookup` where a payment is that left their account
-//! ([`mod@lookup`]).
+//! ([`mod@lookup`]). Whoever holds a receipt learns at `/receipts/{code}` whether it holds
+//! ([`receipt_page`]).
 //!
 //! - [`view`] from what is known to the view models in [`page`] and [`lookup_page`]; [`drawing`] how
 //!   they become HTML (`web/templates/`)
@@ -33,6 +34,8 @@ pub mod lookup_http;
 pub mod lookup_page;
 pub mod page;
 pub mod qr;
+pub mod receipt_http;
+pub mod receipt_page;
 pub mod store;
 pub mod times;
 pub mod view;

@@ -55,6 +55,8 @@ pub struct Known {
     pub account: AccountStanding,
     /// Can a confirmation be sent?
     pub has_mail: bool,
+    /// Where the receipt of the payment is checked, once there is one.
+    pub receipt_path: Option<String>,
 }
 
 /// The names of the registers, in the reader's language.
@@ -178,7 +180,7 @@ pub fn page_of(
         still: asked.still.is_some(),
         return_url: invoice.terms.return_url.clone(),
         token_path: invoice.pay_path(),
-        receipt_path: None,
+        receipt_path: known.receipt_path.clone(),
         flash: if account_kept { Some(Flash::AccountKept) } else { flash },
     }
 }

@@ -171,7 +171,7 @@ words! {
     paid_amount: "Số tiền đã nộp" | "Amount paid";
     paid_at: "Thời điểm" | "Paid at";
     paid_via: "Thanh toán qua" | "Paid through";
-    receipt: "Tải biên lai (PDF)" | "Download the receipt (PDF)";
+    receipt: "Xem và tải biên lai điện tử" | "See and download the electronic receipt";
     keep_code: "Hãy giữ mã thanh toán, hoặc lưu lại trang này, để tra cứu khi cần."
         | "Keep the payment code, or save this page, in case you need it later.";
     back_to_portal: "Quay lại cổng dịch vụ công" | "Return to the service portal";
@@ -332,6 +332,37 @@ words! {
     for_bank_memo: "nội dung chuyển khoản, có mã thanh toán" | "the message of the transfer, with the payment code";
     for_bank_ask: "câu hỏi: tiền đã được ghi có cho người nhận chưa, hay sẽ hoàn lại cho bạn?"
         | "the question: was it credited to the receiver, or will it be returned to you?";
+
+    // The check of a receipt.
+    receipt_title_valid: "Biên lai có hiệu lực" | "This receipt is valid";
+    receipt_title_waiting: "Biên lai đang chờ ký số" | "This receipt waits for its signature";
+    receipt_title_cancelled: "Biên lai đã bị huỷ" | "This receipt was cancelled";
+    receipt_title_replaced: "Biên lai đã bị thay thế" | "This receipt was replaced";
+    receipt_title_forged: "Chữ ký số không khớp" | "The signature does not match";
+    receipt_valid_body: "Biên lai do hệ thống này lập, chữ ký số khớp với nội dung dưới đây."
+        | "The receipt was issued here, and its signature matches what is shown below.";
+    receipt_waiting_body: "Biên lai đã có số và sẽ được ký trong ít phút. Hãy tải lại trang này."
+        | "The receipt has its number and will be signed within minutes. Load this page again.";
+    receipt_cancelled_body: "Biên lai này không còn giá trị từ {}." | "It does not hold any more since {}.";
+    receipt_replaced_body: "Biên lai này không còn giá trị từ {}; biên lai khác đã thay thế nó."
+        | "It does not hold any more since {}; another receipt stands in its place.";
+    receipt_forged_body: "Xin đừng dùng biên lai này. Hãy báo cho cơ quan thu."
+        | "Do not rely on this receipt. Please tell the agency.";
+    receipt_compare: "Hãy so từng dòng với biên lai bạn có trong tay." | "Compare every line with the receipt in your hand.";
+    receipt_form: "Mẫu số" | "Form";
+    receipt_symbol: "Ký hiệu" | "Symbol";
+    receipt_number: "Số" | "Number";
+    receipt_day: "Ngày lập" | "Date of issue";
+    receipt_tax_code: "Mã số thuế" | "Tax code";
+    receipt_delegate: "Đơn vị được uỷ quyền lập" | "Issued on their behalf by";
+    receipt_in_words: "Bằng chữ" | "In words";
+    receipt_signed_at: "Thời điểm ký số" | "Signed at";
+    receipt_replaces: "Thay thế cho biên lai" | "Stands in place of receipt";
+    receipt_pdf: "Tải bản tra cứu (PDF)" | "Download the public copy (PDF)";
+    receipt_pdf_hint: "Tên người nộp được che bớt. Bản đầy đủ có trong hồ sơ của bạn trên cổng dịch vụ công."
+        | "The payer's name is masked. The full receipt is with your dossier on the service portal.";
+    receipt_not_found: "Không có biên lai nào với mã này. Nếu mã in trên một biên lai, biên lai đó không do hệ thống này lập."
+        | "There is no receipt with this code. If a receipt bears it, that receipt was not issued here.";
 
     // Too often.
     title_too_many: "Bạn đã hỏi quá nhiều lần" | "Too many requests";

@@ -4,6 +4,7 @@
 
 use chrono::Duration;
 use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
 
 use super::consumer::DispatchError;
 use super::query::Querying;
@@ -19,26 +20,31 @@ const SWEEP: i64 = 100;
 const PAUSES: [i64; 6] = [5, 30, 120, 600, 3600, 21_600];
 
 impl Querying {
-    /// Takes back the orders that are due to be; returns how many were looked at.
-    pub async fn cancel_sweep(&self, pool: &PgPool) -> Result<usize, DispatchError> {
+    /// Begins to take back the orders that are due to be; returns how many. Nobody waits for the
+    /// answers, as when asking.
+    pub async fn cancel_sweep(
+        &self,
+        pool: &PgPool,
+        asking: &TaskTracker,
+    ) -> Result<usize, DispatchError> {
         let now = self.dispatching.clock.now();
         let due = due::take(pool, due::CANCEL, now, SWEEP).await?;
-        let mut cancelling = tokio::task::JoinSet::new();
         for id in &due {
             let (this, id) = (self.clone(), AttemptId(*id));
-            cancelling.spawn(async move {
-                match this.dispatching.finder.find(id).await? {
-                    Some((attempt, invoice)) => this.cancel(&attempt, &invoice).await,
-                    None => Ok(()),
+            asking.spawn(async move {
+                if let Err(error) = this.take_back(id).await {
+                    tracing::warn!(attempt.id = %id, %error, "an order could not be taken back");
                 }
             });
         }
-        while let Some(done) = cancelling.join_next().await {
-            if let Ok(Err(error)) = done {
-                tracing::warn!(%error, "an order could not be taken back");
-            }
-        }
         Ok(due.len())
+    }
+
+    async fn take_back(&self, id: AttemptId) -> Result<(), DispatchError> {
+        match self.dispatching.finder.find(id).await? {
+            Some((attempt, invoice)) => self.cancel(&attempt, &invoice).await,
+            None => Ok(()),
+        }
     }
 
     async fn cancel(&self, attempt: &Attempt, invoice: &Invoice) -> Result<(), DispatchError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
 
 use super::consumer::{Answer, DispatchError, Dispatching};
 use crate::breaks::{self, Break, BreakCode, BreakState};
@@ -42,27 +43,29 @@ pub struct Querying {
 }
 
 impl Querying {
-    /// Asks after all attempts that are due; returns how many.
-    pub async fn sweep(&self, pool: &PgPool) -> Result<usize, DispatchError> {
+    /// Begins to ask after all attempts that are due; returns how many. Nobody waits for the answers:
+    /// a partner that hangs must not hold up those after it. Who dies meanwhile asks again, since
+    /// what was taken comes back.
+    pub async fn sweep(&self, pool: &PgPool, asking: &TaskTracker) -> Result<usize, DispatchError> {
         let now = self.dispatching.clock.now();
         let due = due::take(pool, due::QUERY, now, SWEEP).await?;
-        let mut asking = tokio::task::JoinSet::new();
         for id in &due {
             let this = self.clone();
             let id = AttemptId(*id);
             asking.spawn(async move {
-                let Some((attempt, invoice)) = this.dispatching.finder.find(id).await? else {
-                    return Ok(());
-                };
-                this.ask(&attempt, &invoice).await
+                if let Err(error) = this.ask_after(id).await {
+                    tracing::warn!(attempt.id = %id, %error, "an attempt could not be asked after");
+                }
             });
         }
-        while let Some(asked) = asking.join_next().await {
-            if let Ok(Err(error)) = asked {
-                tracing::warn!(%error, "an attempt could not be asked after");
-            }
-        }
         Ok(due.len())
+    }
+
+    async fn ask_after(&self, id: AttemptId) -> Result<(), DispatchError> {
+        match self.dispatching.finder.find(id).await? {
+            Some((attempt, invoice)) => self.ask(&attempt, &invoice).await,
+            None => Ok(()),
+        }
     }
 
     /// Asks after one attempt and takes the step that the answer calls for.

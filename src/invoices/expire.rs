@@ -14,6 +14,7 @@ use super::invoice::Invoice;
 use super::status::{AttemptStatus, Status, Step};
 use super::store::reads::{self, Overdue};
 use super::store::{self, AttemptChange};
+use crate::breaks;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
 use crate::ledger::entry::Occasion;
@@ -162,6 +163,8 @@ pub(super) async fn close_in(
     let closed: Vec<&Invoice> = invoices.iter().map(|i| &**i).collect();
     claim::claims_delete(conn, &closed).await?;
     store::invoices_update(conn, &closed).await?;
+    let ended: Vec<InvoiceId> = closed.iter().map(|invoice| invoice.id).collect();
+    breaks::store::holds::parts_give_up(conn, &ended, now).await?;
     end_attempts(conn, &closed, now).await?;
     event::record_in(conn, &events).await?;
     outbox::record_in(conn, &messages, now).await

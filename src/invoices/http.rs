@@ -24,7 +24,6 @@ use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::group::Writer;
 use crate::platform::http::{BATCH_BODY, BODY, CallerName, link_next, query, read_json};
-use crate::platform::outbox;
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;
@@ -113,7 +112,6 @@ impl InvoiceDoors {
             Form::Single => self.issuing.submit(request).await?,
             Form::Batch => self.issuing.submit_alone(request).await?,
         };
-        outbox::WRITTEN.notify_one();
         match issued {
             Issued::Answer(stored) => {
                 let mut response = answer(stored);
@@ -211,7 +209,8 @@ async fn read_one(
         .await?
         .filter(|i| i.portal == portal)
         .ok_or(Problem::new(ProblemType::NotFound))?;
-    let body = InvoiceView::of(&invoice, doors.doors.public_url()).to_json();
+    let cash = store::reads::cash_of(&mut conn, &[invoice.id.0]).await?;
+    let body = InvoiceView::of(&invoice, doors.doors.public_url()).cash(&cash).to_json();
     Ok(answer(StoredAnswer { status: 200, body }))
 }
 
@@ -249,7 +248,10 @@ async fn search_invoices(
             SearchError::Store(error) => error.into(),
         })?;
     let url = doors.doors.public_url();
-    let invoices: Vec<_> = page.invoices.iter().map(|i| InvoiceView::of(i, url)).collect();
+    let ids: Vec<Uuid> = page.invoices.iter().map(|invoice| invoice.id.0).collect();
+    let cash = store::reads::cash_of(&mut conn, &ids).await?;
+    let invoices: Vec<_> =
+        page.invoices.iter().map(|i| InvoiceView::of(i, url).cash(&cash)).collect();
     let mut response = Json(InvoicePage { invoices }).into_response();
     if let Some(cursor) = page.next {
         link_next(&mut response, request.uri(), url, &cursor);

@@ -113,6 +113,10 @@ impl Work for Issuing {
         metrics::counter!("payclear_invoices_issued_total").increment(writes.invoices.len() as u64);
         Ok(outcomes.into_iter().map(|(outcome, _)| outcome).collect())
     }
+
+    fn committed(&self) {
+        outbox::WRITTEN.notify_one();
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

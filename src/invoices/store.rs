@@ -19,20 +19,24 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Locks attempts, in the order of their ids, and nothing else.
-pub async fn attempts_lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+/// Locks attempts, in the order of their ids, and nothing else; as they stand once they are locked.
+pub async fn attempts_lock(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Attempt>, sqlx::Error> {
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query!(
-        r#"select count(*) as "locked!"
-             from (select from attempt where attempt_id = any($1)
-                    order by attempt_id for no key update) l"#,
+    let rows = sqlx::query_as!(
+        AttemptRow,
+        r#"select attempt_id, invoice_id, partner, reference, amount, currency, payer_ip, language,
+                  created_at, expires_at, status, instruction::text, last_code
+             from attempt where attempt_id = any($1) order by attempt_id for no key update"#,
         ids
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    rows.into_iter().map(Attempt::try_from).collect()
 }
 
 /// Ends the orders that stood at banks from the start, of invoices that were paid another way;
@@ -129,8 +133,8 @@ pub async fn invoices_insert(
     Ok(())
 }
 
-/// Locks invoices, in the order of their ids, and nothing else; then reads them. What depends on
-/// them is read in later statements still: a lock refreshes only the row that it locks.
+/// Locks invoices, in the order of their ids, and nothing else; as they stand once they are locked.
+/// What depends on them is read in later statements: a lock refreshes only the row that it locks.
 pub async fn invoices_lock(
     conn: &mut PgConnection,
     ids: &[Uuid],
@@ -138,15 +142,46 @@ pub async fn invoices_lock(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query!(
-        r#"select count(*) as "locked!"
-             from (select from invoice where invoice_id = any($1)
-                    order by invoice_id for no key update) l"#,
+    let rows = sqlx::query_as!(
+        InvoiceRow,
+        r#"select invoice_id, code, portal, agency, procedure, fee, dossier, amount, currency,
+                  payer::text as "payer!", payer_id_sealed, lines::text as "lines!",
+                  terms::text as "terms!", issued_at, expires_at, status, status_since, sequence,
+                  cycle, held, parts::text as "parts!", refunded, refunding, paid_at,
+                  paid_via
+             from invoice where invoice_id = any($1) order by invoice_id for no key update"#,
         ids
     )
-    .fetch_one(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    invoices_read(conn, ids).await
+    rows.into_iter().map(Invoice::try_from).collect()
+}
+
+/// The same in a group, whose plans go by keys: of invoices that are known by id or by code.
+pub async fn invoices_lock_named(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    codes: &[InvoiceCode],
+) -> Result<Vec<Invoice>, sqlx::Error> {
+    if ids.is_empty() && codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let codes: Vec<String> = codes.iter().map(|c| c.as_str().to_owned()).collect();
+    let rows = sqlx::query_as!(
+        InvoiceRow,
+        r#"select invoice_id, code, portal, agency, procedure, fee, dossier, amount, currency,
+                  payer::text as "payer!", payer_id_sealed, lines::text as "lines!",
+                  terms::text as "terms!", issued_at, expires_at, status, status_since, sequence,
+                  cycle, held, parts::text as "parts!", refunded, refunding, paid_at,
+                  paid_via
+             from invoice where invoice_id = any($1) or code = any($2)
+            order by invoice_id for no key update"#,
+        ids,
+        &codes
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Invoice::try_from).collect()
 }
 
 /// Reads invoices; the newest issued first.
@@ -340,26 +375,38 @@ pub async fn attempts_of_invoice(
     Ok(attempts)
 }
 
+/// The attempts that partners name by these references, and their invoices: what never changes of
+/// them.
+pub async fn attempt_ids_of_references(
+    conn: &mut PgConnection,
+    partners: &[String],
+    references: &[String],
+) -> Result<Vec<(AttemptId, InvoiceId)>, sqlx::Error> {
+    if references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query!(
+        "select a.attempt_id, a.invoice_id
+           from unnest($1::text[], $2::text[]) r(partner, reference)
+          cross join lateral (
+                select attempt_id, invoice_id from attempt a
+                 where a.partner = r.partner and a.reference = r.reference offset 0) a",
+        partners,
+        references
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|r| (AttemptId(r.attempt_id), InvoiceId(r.invoice_id))).collect())
+}
+
 /// The attempts that partners name by these references.
 pub async fn attempts_of_references(
     conn: &mut PgConnection,
     partners: &[String],
     references: &[String],
 ) -> Result<Vec<Attempt>, sqlx::Error> {
-    if references.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = sqlx::query_scalar!(
-        "select a.attempt_id
-           from unnest($1::text[], $2::text[]) r(partner, reference)
-          cross join lateral (
-                select attempt_id from attempt a
-                 where a.partner = r.partner and a.reference = r.reference offset 0) a",
-        partners,
-        references
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+    let ids = attempt_ids_of_references(&mut *conn, partners, references).await?;
+    let ids: Vec<Uuid> = ids.into_iter().map(|(attempt, _)| attempt.0).collect();
     attempts_read(conn, &ids).await
 }
 

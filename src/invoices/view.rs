@@ -52,6 +52,9 @@ pub struct Links {
     /// Its refunds; POST here to ask for one, while something can be asked back.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<String>,
+    /// Its receipt, once it is paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// What one dossier owes for one fee.
@@ -90,7 +93,8 @@ pub struct InvoiceView<'a> {
     /// What can still be asked back; a refund carries it as its guard.
     #[schema(value_type = MoneySchema)]
     refundable: Money,
-    /// How far the money has come: `reported` by the partner; absent before that.
+    /// How far the money has come: `reported` by the partner, `banked` (seen in the bank), `remitted`
+    /// (paid over to the Treasury), the least advanced part of it; absent before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cash: Option<&'static str>,
     /// When it was issued.
@@ -159,10 +163,20 @@ impl<'a> InvoiceView<'a> {
                 pay: invoice.status.is_open().then(|| pay_url.clone()),
                 cancel: can(Step::Cancel).then(|| format!("{this}/cancel")),
                 refunds: (!invoice.refundable().is_zero()).then(|| format!("{this}/refunds")),
+                receipt: (invoice.status == Status::Paid).then(|| format!("{this}/receipt")),
                 this,
             },
             pay_url,
         }
+    }
+
+    /// With how far its money has come, as [`super::store::reads::cash_of`] found.
+    #[must_use]
+    pub fn cash(mut self, found: &[(uuid::Uuid, bool)]) -> Self {
+        if let Some((_, remitted)) = found.iter().find(|(id, _)| *id == self.id) {
+            self.cash = Some(if *remitted { "remitted" } else { "banked" });
+        }
+        self
     }
 
     /// As bytes.

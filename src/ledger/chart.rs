@@ -24,6 +24,8 @@ text_enum! {
         Suspense = "suspense",
         /// Refunds approved and not yet confirmed. Owner: partner.
         RefundsInTransit = "refunds_in_transit",
+        /// Small differences that two people gave up; a debit is a loss. Owner: partner.
+        WriteOff = "write_off",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every statement on the ledger's tables.
 
+pub mod days;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
@@ -65,7 +67,8 @@ pub async fn entry_numbers(conn: &mut PgConnection, count: usize) -> Result<Vec<
     .await
 }
 
-/// Writes entries under their numbers: all entries in one statement, all lines in another.
+/// Writes entries under their numbers with their lines, all in one statement: at its end the
+/// database looks whether they are whole.
 pub async fn entries_insert(
     conn: &mut PgConnection,
     entries: &[(i64, &Entry)],
@@ -85,25 +88,6 @@ pub async fn entries_insert(
     let reverses: Vec<Option<i64>> = entries.iter().map(|(_, e)| e.occasion().reverses).collect();
     let actors: Vec<String> = entries.iter().map(|(_, e)| e.occasion().actor.clone()).collect();
     let reasons: Vec<String> = entries.iter().map(|(_, e)| e.occasion().reason.clone()).collect();
-    // The stamps are the trigger's; what is sent for them counts for nothing.
-    sqlx::query!(
-        "insert into ledger.entry (entry_id, act, business_day, value_date, currency, source,
-                                   reverses, actor, reason, made_by_tx, made_at)
-         select e.*, pg_current_xact_id(), transaction_timestamp()
-           from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::text[], $6::text[],
-                       $7::bigint[], $8::text[], $9::text[]) e",
-        &ids,
-        &acts,
-        &days,
-        &values,
-        &currencies,
-        &sources,
-        &reverses as &[Option<i64>],
-        &actors,
-        &reasons,
-    )
-    .execute(&mut *conn)
-    .await?;
     let mut entry_ids = Vec::new();
     let mut lines: Vec<i16> = Vec::new();
     let mut account_ids = Vec::new();
@@ -116,9 +100,25 @@ pub async fn entries_insert(
             amounts.push(line.signed());
         }
     }
+    // The stamps are the trigger's; what is sent for them counts for nothing.
     sqlx::query!(
-        "insert into ledger.posting (entry_id, line, account_id, amount)
-         select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::numeric[])",
+        "with entered as (
+             insert into ledger.entry (entry_id, act, business_day, value_date, currency, source,
+                                       reverses, actor, reason, made_by_tx, made_at)
+             select e.*, pg_current_xact_id(), transaction_timestamp()
+               from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::text[], $6::text[],
+                           $7::bigint[], $8::text[], $9::text[]) e)
+         insert into ledger.posting (entry_id, line, account_id, amount)
+         select * from unnest($10::bigint[], $11::smallint[], $12::bigint[], $13::numeric[])",
+        &ids,
+        &acts,
+        &days,
+        &values,
+        &currencies,
+        &sources,
+        &reverses as &[Option<i64>],
+        &actors,
+        &reasons,
         &entry_ids,
         &lines,
         &account_ids,
@@ -151,6 +151,36 @@ pub async fn entry_lines(conn: &mut PgConnection, entry: i64) -> Result<Vec<Line
             Ok(Line { account, side, amount })
         })
         .collect()
+}
+
+/// An entry as it was booked.
+#[derive(Debug, Clone)]
+pub struct BookedEntry {
+    /// Its number.
+    pub id: i64,
+    /// The business act.
+    pub act: String,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// What this very transaction has booked so far, in order.
+pub async fn entries_of_this_transaction(
+    conn: &mut PgConnection,
+) -> Result<Vec<BookedEntry>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select entry_id, act from ledger.entry
+          where made_by_tx = pg_current_xact_id() and made_at = transaction_timestamp()
+          order by entry_id"
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let lines = entry_lines(conn, row.entry_id).await?;
+        entries.push(BookedEntry { id: row.entry_id, act: row.act, lines });
+    }
+    Ok(entries)
 }
 
 /// A line of the trial balance.
@@ -217,4 +247,17 @@ pub async fn snapshot_balances(conn: &mut PgConnection) -> Result<u64, sqlx::Err
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Which of these days are closed.
+pub async fn days_closed(
+    conn: &mut PgConnection,
+    days: &[chrono::NaiveDate],
+) -> Result<Vec<chrono::NaiveDate>, sqlx::Error> {
+    if days.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!("select day from ledger.closed_day where day = any($1)", days)
+        .fetch_all(conn)
+        .await
 }

@@ -29,7 +29,7 @@ impl Header for AutoSubmitted {
 /// The confirmation of a paid invoice.
 pub fn confirmation(
     invoice: &Invoice,
-    paid_at: DateTime<Utc>,
+    (paid_at, receipt_path): (DateTime<Utc>, Option<&str>),
     public_url: &str,
     (from, to): (Mailbox, lettre::Address),
     id: uuid::Uuid,
@@ -44,10 +44,30 @@ pub fn confirmation(
         .date(paid_at.into())
         .header(AutoSubmitted)
         .header(ContentType::TEXT_PLAIN)
-        .body(text(invoice, paid_at, public_url))
+        .body(text(invoice, paid_at, receipt_path, public_url))
 }
 
-fn text(invoice: &Invoice, paid_at: DateTime<Utc>, public_url: &str) -> String {
+/// Where the receipt is, in both languages; without one yet the page will have it.
+fn receipt_told(path: Option<&str>, public_url: &str) -> (String, String) {
+    match path {
+        Some(path) => (
+            format!("Biên lai điện tử:\n{public_url}{path}"),
+            format!("The electronic receipt:\n{public_url}{path}?lang=en"),
+        ),
+        None => (
+            "Biên lai điện tử có trên trang này trong ít phút.".to_owned(),
+            "The electronic receipt will be on that page within minutes.".to_owned(),
+        ),
+    }
+}
+
+fn text(
+    invoice: &Invoice,
+    paid_at: DateTime<Utc>,
+    receipt_path: Option<&str>,
+    public_url: &str,
+) -> String {
+    let (vietnamese, english) = receipt_told(receipt_path, public_url);
     let (code, amount) = (&invoice.code, invoice.amount.for_people());
     let (page, at) = (invoice.pay_path(), to_local(paid_at).format("%H:%M %d/%m/%Y"));
     format!(
@@ -56,7 +76,8 @@ fn text(invoice: &Invoice, paid_at: DateTime<Utc>, public_url: &str) -> String {
          Số tiền: {amount}\n\
          Thời điểm: {at} (giờ Việt Nam)\n\n\
          Xem xác nhận thanh toán:\n{public_url}{page}\n\n\
-         Đây là xác nhận thanh toán, chưa phải biên lai. Thư được gửi tự động; xin đừng trả lời.\n\
+         {vietnamese}\n\n\
+         Thư này là xác nhận thanh toán, không phải biên lai. Thư được gửi tự động; xin đừng trả lời.\n\
          Chúng tôi không bao giờ hỏi mật khẩu, mã OTP hay số thẻ của bạn.\n\n\
          ----\n\n\
          Your fee has been paid.\n\n\
@@ -64,6 +85,7 @@ fn text(invoice: &Invoice, paid_at: DateTime<Utc>, public_url: &str) -> String {
          Amount: {amount}\n\
          Paid at: {at} (Viet Nam time)\n\n\
          See the payment confirmation:\n{public_url}{page}?lang=en\n\n\
+         {english}\n\n\
          This confirms the payment; it is not a receipt. The message was sent automatically; please \
          do not reply.\n\
          We never ask for your password, one-time code or card number.\n"

@@ -12,6 +12,8 @@ use super::store::{self, DueMail};
 use super::{Mailing, address, context, letter};
 use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
+use crate::receipts::status::ReceiptStatus;
+use crate::receipts::store::reads::receipt_of_invoice;
 
 /// Mails claimed together; each has a connection of its own.
 const AT_ONCE: usize = 8;
@@ -77,7 +79,14 @@ impl Mailing {
         let Some((invoice, paid_at)) = same.and_then(|i| i.paid_at.map(|at| (i, at))) else {
             return self.end(&mail, "failed", Some(NOT_PAID_ANY_MORE)).await;
         };
-        match self.hand_over(&mail, &invoice, paid_at).await {
+        // A second after the payment there may be none yet; the letter says where it will be.
+        let receipt = {
+            let mut conn = self.pool.acquire().await?;
+            receipt_of_invoice(&mut conn, invoice.id).await?
+        };
+        let receipt = receipt.filter(|receipt| receipt.status == ReceiptStatus::Valid);
+        let path = receipt.map(|receipt| receipt.check_path());
+        match self.hand_over(&mail, &invoice, (paid_at, path.as_deref())).await {
             Ok(()) => self.end(&mail, "sent", None).await,
             Err(error) => {
                 // What a server says may hold the address: it is told to the log alone.
@@ -108,7 +117,7 @@ impl Mailing {
         &self,
         mail: &DueMail,
         invoice: &Invoice,
-        paid_at: DateTime<Utc>,
+        paid: (DateTime<Utc>, Option<&str>),
     ) -> Result<(), ServerError> {
         let ours = |why: &dyn std::fmt::Display| ServerError::Settings(why.to_string());
         let opened =
@@ -117,7 +126,7 @@ impl Mailing {
         let to = to.ok_or_else(|| ours(&"the address cannot be read"))?;
         let from: Mailbox = self.settings.from.parse().map_err(|e| ours(&e))?;
         let parties = (from, to);
-        let mail = letter::confirmation(invoice, paid_at, &self.public_url, parties, mail.id)
+        let mail = letter::confirmation(invoice, paid, &self.public_url, parties, mail.id)
             .map_err(|e| ours(&e))?;
         hand_over(&self.settings, mail).await
     }

@@ -1,6 +1,7 @@
 //! What came of tries is written in groups: many notices, one commit.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -58,6 +59,8 @@ impl Work for Record {
     type Item = Vec<Outcome>;
     type Outcome = ();
     const NAME: &'static str = "notices";
+    // The portal has been told: only the broker waits for the acknowledgement.
+    const GATHER: Duration = Duration::from_millis(10);
 
     async fn run(
         &self,

@@ -37,6 +37,8 @@ text_enum! {
         RefundOpen = "refund.open",
         /// Refunds of what a partner took back are looked at.
         RefundReversed = "refund.reversed",
+        /// Refunds that wait long for somebody's yes or no become cases.
+        RefundWaits = "refund.waits",
         /// Invoices end whose time is over.
         InvoiceExpire = "invoice.expire",
         /// Dossier systems are told of results in the platform's words.
@@ -59,6 +61,7 @@ impl Sweep {
             Self::RefundResend => "sends refunds again that could not be sent",
             Self::RefundOpen => "opens refunds of what is due back",
             Self::RefundReversed => "looks at refunds of what a partner took back",
+            Self::RefundWaits => "opens cases of refunds that nobody has approved or refused",
             Self::InvoiceExpire => "ends invoices whose time is over",
             Self::CompatResult => "tells dossier systems of results in the platform's words",
             Self::Delivery => "sends notices again that were not taken",
@@ -150,6 +153,7 @@ impl Sweeping {
             | Sweep::RefundResend
             | Sweep::RefundOpen
             | Sweep::RefundReversed
+            | Sweep::RefundWaits
             | Sweep::CompatResult => due::hasten(&self.pool, sweep.as_str(), now).await?,
         };
         let detail = json!({ "hastened": hastened });
@@ -190,7 +194,7 @@ mod tests {
 
     fn of_refund(status: RefundStatus) -> Option<Sweep> {
         match status {
-            RefundStatus::Requested => Some(Sweep::Approval),
+            RefundStatus::Requested => Some(Sweep::RefundWaits),
             RefundStatus::Approved => Some(Sweep::RefundResend),
             RefundStatus::Sent => Some(Sweep::RefundQuery),
             _ => None,
@@ -230,6 +234,7 @@ mod tests {
             due::CANCEL,
             due::REFUND_OPEN,
             due::REFUND_REVERSED,
+            due::REFUND_WAITS,
             crate::dispatch::consumer::RESEND_DUE,
             crate::refunds::send::RESEND_DUE,
             crate::refunds::finish::QUERY,

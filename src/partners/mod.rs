@@ -98,7 +98,14 @@ text_enum! {
         Api = "api",
         /// The account's statement.
         Statement = "statement",
+        /// Two officers: money in suspense whose invoice they found. No account is settled by it.
+        Officer = "officer",
     }
+}
+
+impl SettlingSource {
+    /// What an account can be settled by.
+    pub const OF_ACCOUNTS: [Self; 3] = [Self::Webhook, Self::Api, Self::Statement];
 }
 
 /// An account that collects, from one day on.

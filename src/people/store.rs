@@ -118,6 +118,29 @@ pub async fn person_role_insert(
     Ok(())
 }
 
+/// Takes all roles of a person away, when they are given others by an approval.
+pub async fn person_role_delete(
+    conn: &mut PgConnection,
+    person: PersonId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from person_role where person_id = $1", person as PersonId)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How many people decide on everybody's keys and people.
+pub async fn admins(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "admins!" from person p
+            where p.approved_at is not null and p.disabled_at is null and p.withdrawn_at is null
+              and exists (select from person_role r
+                           where r.person_id = p.person_id and r.role = 'admin' and r.scope = '*')"#
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Puts new credentials beside those in force.
 pub async fn person_next_put(
     conn: &mut PgConnection,
@@ -446,4 +469,21 @@ pub async fn session_prune(conn: &mut PgConnection, now: DateTime<Utc>) -> Resul
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The roles of somebody who may sign in, as they are written; none of anybody else.
+pub async fn roles_of_email(
+    conn: &mut PgConnection,
+    email: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select r.role || ':' || r.scope as "grant!"
+             from person p join person_role r on r.person_id = p.person_id
+            where p.email = $1 and p.approved_at is not null and p.disabled_at is null
+              and p.withdrawn_at is null
+            order by 1"#,
+        email
+    )
+    .fetch_all(conn)
+    .await
 }

@@ -252,3 +252,10 @@ pub async fn is_writable(pool: &PgPool) -> bool {
     .fetch_one(pool);
     matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
 }
+
+/// How much room is left on the disk of a path of this machine (MiB); none when it cannot be told.
+pub fn disk_free(path: &str) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    // What only root may still use is no room for a database.
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
+}

@@ -1,8 +1,10 @@
 //! The grouping writer: many callers, one commit.
 //!
-//! Whatever waits, up to [`MOST`], becomes one group and one transaction; nobody waits for a group
-//! to fill. One group is in flight per writer, so a group also is the place where copies of one
-//! request meet: the later copy sees what the earlier did.
+//! Whatever waits, up to [`MOST`], becomes one group and one transaction; who waits for an answer
+//! never waits for a group to fill. One group is in flight per writer, so a group also is the place
+//! where copies of one request meet: the later copy sees what the earlier did.
+//!
+//! A writer has a connection of its own, with settings that suit groups and nothing else.
 //!
 //! A group that the database refuses is rolled back and run once more when the refusal may be a
 //! lost race (it now sees the winner), and only then halved down to the one bad item, which alone
@@ -15,7 +17,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::faults;
@@ -25,14 +28,21 @@ pub const MOST: usize = 256;
 /// How long a lost COMMIT is asked after.
 const ASK_AFTER_COMMIT: Duration = Duration::from_secs(20);
 
-/// One round trip: the transaction, its number for the case that COMMIT's answer is lost, and plans
-/// that stay good while tables grow. A group touches rows by their keys alone. Left to its
+/// No server takes longer to let one in, unless it is not there.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// One round trip: the transaction, and its number for the case that COMMIT's answer is lost.
+const BEGIN: &str = "begin; select pg_current_xact_id()::text";
+
+/// Plans that stay good while tables grow. A group touches rows by their keys alone. Left to its
 /// statistics PostgreSQL plans the same statements anew for every group, and keeps for its triggers
 /// whatever was best when a table was small: reading all of the ledger to check a few lines of it.
-const BEGIN: &str = "begin; \
-    select pg_current_xact_id()::text, set_config('plan_cache_mode', 'force_generic_plan', true), \
-           set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
-           set_config('enable_mergejoin', 'off', true)";
+const PLANS_BY_KEY: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// What a group does in its transaction.
 pub trait Work: Send + Sync + 'static {
@@ -42,6 +52,9 @@ pub trait Work: Send + Sync + 'static {
     type Outcome: Send + 'static;
     /// For logs and metrics.
     const NAME: &'static str;
+    /// How long the first item of a group waits for others. Nothing, where somebody waits for the
+    /// answer.
+    const GATHER: Duration = Duration::ZERO;
 
     /// Does the whole group, one outcome for each item in the items' order.
     fn run(
@@ -49,6 +62,9 @@ pub trait Work: Send + Sync + 'static {
         conn: &mut PgConnection,
         items: &[Self::Item],
     ) -> impl Future<Output = Result<Vec<Self::Outcome>, sqlx::Error>> + Send;
+
+    /// Told once for each group that is committed, before its callers are answered.
+    fn committed(&self) {}
 }
 
 /// Why an item got no outcome. Nothing of it was written.
@@ -95,6 +111,7 @@ impl<W: Work> std::fmt::Debug for Writer<W> {
 
 impl<W: Work> Writer<W> {
     /// Starts the writer's task. It ends, after its last group, when the last handle is dropped.
+    /// It writes to the pool's database over a connection of its own.
     pub fn start(pool: PgPool, work: W) -> Self {
         let (jobs, waiting) = mpsc::channel(4 * MOST);
         tokio::spawn(write_groups(pool, work, waiting));
@@ -120,6 +137,7 @@ impl<W: Work> Writer<W> {
 }
 
 async fn write_groups<W: Work>(pool: PgPool, work: W, mut waiting: mpsc::Receiver<Job<W>>) {
+    let mut line = Line::to(pool);
     while let Some((group, alone)) = next_group(&mut waiting).await {
         for jobs in [group, alone.into_iter().collect()] {
             if jobs.is_empty() {
@@ -128,7 +146,7 @@ async fn write_groups<W: Work>(pool: PgPool, work: W, mut waiting: mpsc::Receive
             metrics::histogram!("payclear_group_items", "writer" => W::NAME)
                 .record(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
             let (items, replies) = jobs.into_iter().map(|job| (job.item, job.reply)).unzip();
-            run_and_reply(&pool, &work, items, replies).await;
+            run_and_reply(&mut line, &work, items, replies).await;
         }
     }
 }
@@ -141,6 +159,9 @@ async fn next_group<W: Work>(
     let first = waiting.recv().await?;
     if first.alone {
         return Some((Vec::new(), Some(first)));
+    }
+    if !W::GATHER.is_zero() {
+        tokio::time::sleep(W::GATHER).await;
     }
     let mut jobs = vec![first];
     while jobs.len() < MOST {
@@ -155,7 +176,7 @@ async fn next_group<W: Work>(
 
 /// Runs a group of single items; halves it where the database refuses, down to the one bad item.
 async fn run_and_reply<W: Work>(
-    pool: &PgPool,
+    line: &mut Line,
     work: &W,
     items: Vec<W::Item>,
     replies: Vec<Reply<W::Outcome>>,
@@ -164,7 +185,7 @@ async fn run_and_reply<W: Work>(
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..items.len()).collect();
     let mut replies: Vec<Option<_>> = replies.into_iter().map(Some).collect();
     while let Some(range) = ranges.pop() {
-        match run_settled(pool, work, &items[range.clone()]).await {
+        match run_settled(line, work, &items[range.clone()]).await {
             Ok(outcomes) => {
                 for (place, outcome) in range.zip(outcomes) {
                     if let Some(reply) = replies[place].take() {
@@ -193,12 +214,12 @@ async fn run_and_reply<W: Work>(
 
 /// Runs a group, and once more after a lost race or a lost connection.
 async fn run_settled<W: Work>(
-    pool: &PgPool,
+    line: &mut Line,
     work: &W,
     items: &[W::Item],
 ) -> Result<Vec<W::Outcome>, GroupError> {
-    match run_once(pool, work, items).await {
-        Err(Failure::Race | Failure::Lost(_)) => match run_once(pool, work, items).await {
+    match run_once(line, work, items).await {
+        Err(Failure::Race | Failure::Lost(_)) => match run_once(line, work, items).await {
             Ok(outcomes) => Ok(outcomes),
             Err(Failure::Race) => Err(GroupError::Busy),
             Err(other) => Err(other.into()),
@@ -263,56 +284,68 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-async fn run_once<W: Work>(
-    pool: &PgPool,
-    work: &W,
-    items: &[W::Item],
-) -> Result<Vec<W::Outcome>, Failure> {
-    let mut conn = pool.acquire().await?;
-    let begun = sqlx::raw_sql(BEGIN).fetch_one(&mut *conn).await;
-    let transaction: String = match begun.and_then(|row| row.try_get(0)) {
-        Ok(number) => number,
-        Err(error) => {
-            drop_connection(conn);
-            return Err(error.into());
+/// A writer's own connection, made when it is needed.
+struct Line {
+    pool: PgPool,
+    options: PgConnectOptions,
+    /// None before the first group, and after anything that leaves a connection in doubt.
+    conn: Option<PgConnection>,
+}
+
+impl Line {
+    fn to(pool: PgPool) -> Self {
+        let options = pool.connect_options().as_ref().clone().options(PLANS_BY_KEY);
+        Self { pool, options, conn: None }
+    }
+
+    /// The connection that stands, or a new one.
+    async fn connected(&mut self) -> Result<PgConnection, Failure> {
+        if let Some(conn) = self.conn.take() {
+            return Ok(conn);
         }
-    };
-    // A panic is a defect of one item: it must not take the writer with it.
-    let worked = AssertUnwindSafe(work.run(&mut conn, items)).catch_unwind().await;
-    let Ok(worked) = worked else {
-        drop_connection(conn);
-        return Err(Failure::Refused("a defect: the writer panicked".to_owned()));
-    };
-    match worked {
-        Ok(outcomes) => {
-            faults::point_of(W::NAME, "before_commit");
-            match sqlx::raw_sql("commit").execute(&mut *conn).await {
-                Ok(_) => {
-                    faults::point_of(W::NAME, "after_commit");
-                    Ok(outcomes)
-                }
-                Err(error @ sqlx::Error::Database(_)) => {
-                    drop_connection(conn);
-                    Err(error.into())
-                }
-                Err(_) => {
-                    drop_connection(conn);
-                    commit_status(pool, &transaction, outcomes).await
-                }
-            }
-        }
-        Err(error) => {
-            if sqlx::raw_sql("rollback").execute(&mut *conn).await.is_err() {
-                drop_connection(conn);
-            }
-            Err(error.into())
+        let connecting = PgConnection::connect_with(&self.options);
+        match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
+            Ok(conn) => Ok(conn?),
+            Err(_) => Err(Failure::Lost("no connection in time".to_owned())),
         }
     }
 }
 
-/// A connection in an unknown state is not given back to the pool.
-fn drop_connection(conn: sqlx::pool::PoolConnection<sqlx::Postgres>) {
-    drop(conn.detach());
+async fn run_once<W: Work>(
+    line: &mut Line,
+    work: &W,
+    items: &[W::Item],
+) -> Result<Vec<W::Outcome>, Failure> {
+    // Kept only where it is known to be outside a transaction; dropped, it is closed.
+    let mut conn = line.connected().await?;
+    let begun = sqlx::raw_sql(BEGIN).fetch_one(&mut conn).await;
+    let transaction: String = begun.and_then(|row| row.try_get(0))?;
+    // A panic is a defect of one item: it must not take the writer with it.
+    let worked = AssertUnwindSafe(work.run(&mut conn, items)).catch_unwind().await;
+    let Ok(worked) = worked else {
+        return Err(Failure::Refused("a defect: the writer panicked".to_owned()));
+    };
+    let outcomes = match worked {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            if sqlx::raw_sql("rollback").execute(&mut conn).await.is_ok() {
+                line.conn = Some(conn);
+            }
+            return Err(error.into());
+        }
+    };
+    faults::point_of(W::NAME, "before_commit");
+    let outcomes = match sqlx::raw_sql("commit").execute(&mut conn).await {
+        Ok(_) => {
+            line.conn = Some(conn);
+            faults::point_of(W::NAME, "after_commit");
+            outcomes
+        }
+        Err(error @ sqlx::Error::Database(_)) => return Err(error.into()),
+        Err(_) => commit_status(&line.pool, &transaction, outcomes).await?,
+    };
+    work.committed();
+    Ok(outcomes)
 }
 
 /// Asks what became of a transaction whose COMMIT was sent and not answered.

@@ -20,6 +20,8 @@ pub mod message_signature;
 mod objects;
 pub mod openapi;
 pub mod outbox;
+pub mod pain001;
+pub mod pdf;
 pub mod problem;
 pub mod problem_page;
 pub mod relay;

@@ -83,8 +83,8 @@ pub struct Row {
     pub trace: String,
 }
 
-/// The oldest rows after one and without some, at most `most`. They are not locked: who reads them twice sends them twice,
-/// and the consumers absorb it.
+/// The oldest rows after one and without some, at most `most`. They are not locked: who reads them
+/// twice sends them twice, and the consumers absorb it.
 pub async fn oldest(
     conn: &mut PgConnection,
     after: i64,
@@ -100,6 +100,27 @@ pub async fn oldest(
         most
     )
     .fetch_all(conn)
+    .await
+}
+
+/// Which transactions run.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    /// All before this one have ended.
+    pub oldest: i64,
+    /// This one, and all after it, have not begun.
+    pub next: i64,
+}
+
+/// Which transactions run now.
+pub async fn running(conn: &mut PgConnection) -> Result<Running, sqlx::Error> {
+    sqlx::query_as!(
+        Running,
+        r#"select pg_snapshot_xmin(s)::text::bigint as "oldest!",
+                  pg_snapshot_xmax(s)::text::bigint as "next!"
+             from pg_current_snapshot() s"#
+    )
+    .fetch_one(conn)
     .await
 }
 

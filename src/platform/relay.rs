@@ -137,32 +137,45 @@ impl Relay {
             }
             let rows = {
                 let mut conn = self.pool.acquire().await?;
-                outbox::oldest(&mut conn, reader.after(now), &aside, ROUND).await?
-            };
-            if rows.is_empty() {
-                if !publisher.is_open() {
-                    return Err(BrokerError::Silent.into());
+                if reader.is_to_look(now) {
+                    let running = outbox::running(&mut conn).await?;
+                    reader.look(now, running);
                 }
+                let rows = outbox::oldest(&mut conn, reader.after(), &aside, ROUND).await?;
+                reader.has_read();
+                rows
+            };
+            if rows.is_empty() && !publisher.is_open() {
+                return Err(BrokerError::Silent.into());
+            }
+            // No more was there than was read: what comes is waited for.
+            let read_all = rows.len() < usize::try_from(ROUND).unwrap_or(0);
+            if !rows.is_empty() {
+                let asked = rows.len();
+                let Published { stored, returned } = publisher.publish(&rows).await?;
+                faults::point("relay.confirmed");
+                if stored.len() + returned.len() < asked {
+                    reader = Reader::default();
+                }
+                let stuck = stored.is_empty() && returned.is_empty();
+                aside.extend(returned);
+                if stuck {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+                let mut conn = self.pool.acquire().await?;
+                outbox::delete(&mut conn, &stored).await?;
+                reader.deleted(&stored);
+                metrics::counter!("payclear_messages_relayed_total")
+                    .increment(u64::try_from(stored.len()).unwrap_or(0));
+            }
+            if read_all {
                 tokio::select! {
                     () = outbox::WRITTEN.notified(), if self.is_woken => {}
                     () = tokio::time::sleep(self.look_every()) => {}
                     () = stop.cancelled() => {}
                 }
-                continue;
             }
-            let Published { stored, returned } = publisher.publish(&rows).await?;
-            faults::point("relay.confirmed");
-            let stuck = stored.is_empty() && returned.is_empty();
-            aside.extend(returned);
-            if stuck {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-            let mut conn = self.pool.acquire().await?;
-            outbox::delete(&mut conn, &stored).await?;
-            reader.deleted(&stored);
-            metrics::counter!("payclear_messages_relayed_total")
-                .increment(u64::try_from(stored.len()).unwrap_or(0));
         }
         if let Ok(mut conn) = self.pool.acquire().await {
             lease::release(&mut conn, LEASE, &self.holder).await?;
@@ -173,34 +186,53 @@ impl Relay {
 }
 
 /// Where reading begins. What was deleted stays in the index until it is vacuumed, and a reader from
-/// the beginning would walk over all of it; but numbers are not committed in their order, so reading
-/// begins a few seconds behind, and from the beginning now and again.
+/// the beginning would walk over all of it; but numbers are not committed in their order. So reading
+/// begins behind a number that was deleted at some instant only when every transaction of that
+/// instant has ended, and what they wrote has been read; and from the beginning now and again.
 #[derive(Debug, Default)]
 struct Reader {
-    /// Everything up to here was deleted some seconds ago.
+    /// Nothing up to here is still to come.
     floor: i64,
+    /// Nothing up to here is still to come once it has been read once more.
+    next_floor: i64,
     /// The highest number deleted so far.
     highest: i64,
-    /// The highest at the last look.
-    last: i64,
+    /// The highest at the last look, and the first transaction that had not begun then.
+    noted: Option<(i64, i64)>,
     looked_at: Option<tokio::time::Instant>,
 }
 
-/// Longer than a transaction lasts.
-const BEHIND: Duration = Duration::from_secs(3);
+/// Looks are rare beside what is read. Also much longer than from drawing a number to having a
+/// transaction, both within one insert.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl Reader {
     fn deleted(&mut self, ids: &[i64]) {
         self.highest = ids.iter().copied().fold(self.highest, i64::max);
     }
 
-    fn after(&mut self, now: tokio::time::Instant) -> i64 {
-        if self.looked_at.is_none_or(|at| now >= at + BEHIND) {
-            self.floor = self.last;
-            self.last = self.highest;
-            self.looked_at = Some(now);
+    fn is_to_look(&self, now: tokio::time::Instant) -> bool {
+        self.looked_at.is_none_or(|at| now >= at + LOOK_AGAIN)
+    }
+
+    /// Takes in which transactions run.
+    fn look(&mut self, now: tokio::time::Instant, running: outbox::Running) {
+        self.looked_at = Some(now);
+        if let Some((highest, before)) = self.noted {
+            if running.oldest < before {
+                return;
+            }
+            self.next_floor = highest;
         }
+        self.noted = Some((self.highest, running.next));
+    }
+
+    fn after(&self) -> i64 {
         self.floor
+    }
+
+    fn has_read(&mut self) {
+        self.floor = self.next_floor;
     }
 }
 
@@ -217,14 +249,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_begins_behind_what_was_deleted_lately() {
+    fn reading_begins_behind_what_no_running_transaction_can_still_write() {
         let (mut reader, began) = (Reader::default(), tokio::time::Instant::now());
-        assert_eq!(reader.after(began), 0);
+        let running = |oldest, next| outbox::Running { oldest, next };
+        let read = |reader: &mut Reader| {
+            let after = reader.after();
+            reader.has_read();
+            after
+        };
+        assert!(reader.is_to_look(began));
+        reader.look(began, running(10, 10));
+        assert!(!reader.is_to_look(began), "looked a moment ago");
+        assert!(reader.is_to_look(began + LOOK_AGAIN));
         reader.deleted(&[7, 3]);
-        assert_eq!(reader.after(began + BEHIND), 0, "7 was deleted a moment ago");
+        reader.look(began, running(10, 12));
+        assert_eq!((read(&mut reader), read(&mut reader)), (0, 0), "10 and 11 may have drawn 5");
         reader.deleted(&[9]);
-        assert_eq!(reader.after(began + BEHIND), 0, "looked at lately");
-        assert_eq!(reader.after(began + 2 * BEHIND), 7);
-        assert_eq!(reader.after(began + 3 * BEHIND), 9);
+        reader.look(began, running(11, 20));
+        assert_eq!((read(&mut reader), read(&mut reader)), (0, 0), "11 still runs");
+        reader.look(began, running(12, 21));
+        assert_eq!(read(&mut reader), 0, "what 11 has committed is still to be read");
+        assert_eq!(read(&mut reader), 7);
+        reader.look(began, running(21, 21));
+        assert_eq!((read(&mut reader), read(&mut reader)), (7, 9));
     }
 }

@@ -65,6 +65,13 @@ pub struct DatabaseSettings {
     /// The most connections of one process.
     #[serde(default = "default_connections")]
     pub connections: u32,
+    /// A path on this machine that lies on the disk of the database's data; empty when the database
+    /// is elsewhere: its own monitoring looks after the disk then.
+    #[serde(default)]
+    pub disk_path: String,
+    /// With less room than this on that disk the doors are not ready (MiB).
+    #[serde(default = "default_disk_free")]
+    pub disk_free_mebibytes: u64,
 }
 
 impl std::fmt::Debug for DatabaseSettings {
@@ -77,6 +84,10 @@ impl std::fmt::Debug for DatabaseSettings {
 
 const fn default_connections() -> u32 {
     24
+}
+
+const fn default_disk_free() -> u64 {
+    1024
 }
 
 /// The broker.
@@ -151,6 +162,9 @@ pub struct ClearingSettings {
     pub attempt_minutes: i64,
     /// Cut-off of the business day, `HH:MM` in Việt Nam; empty: midnight.
     pub cut_off: String,
+    /// Statements and reports of a day are expected by this hour of the next working day, `HH:MM`
+    /// in Việt Nam; by then a transfer to the Treasury is confirmed as well.
+    pub files_by: String,
     /// Which partner holds the account that stands on every invoice from the start; empty: the
     /// first partner, by code, that takes bank transfers for the agency.
     pub standing_partner: String,
@@ -163,6 +177,10 @@ pub struct ClearingSettings {
     pub sweep_milliseconds: u64,
     /// Answers to repeated requests are kept so long (days).
     pub answers_kept_days: i32,
+    /// The largest difference that two people may write off (đồng).
+    pub write_off_most: u64,
+    /// The most that is written off for one partner in a day (đồng).
+    pub write_off_day: u64,
 }
 
 impl Default for ClearingSettings {
@@ -171,11 +189,14 @@ impl Default for ClearingSettings {
             invoice_days: 30,
             attempt_minutes: 15,
             cut_off: String::new(),
+            files_by: "10:00".to_owned(),
             standing_partner: String::new(),
             partner_call_seconds: 30,
             lost_after_seconds: 60,
             sweep_milliseconds: 1000,
             answers_kept_days: 7,
+            write_off_most: 1_000,
+            write_off_day: 10_000,
         }
     }
 }
@@ -416,6 +437,7 @@ impl Settings {
             database: DatabaseSettings {
                 url: self.sandbox.database_url.clone(),
                 connections: self.sandbox.connections,
+                ..self.database.clone()
             },
             broker,
             clearing: ClearingSettings {
@@ -465,6 +487,9 @@ impl Settings {
         if self.cut_off().is_err() {
             return wrong("clearing.cut_off", "must be HH:MM, or empty for midnight");
         }
+        if self.files_by().is_err() {
+            return wrong("clearing.files_by", "must be HH:MM");
+        }
         if self.mode == Mode::Production && self.people.second_factor == SecondFactor::Optional {
             return wrong("people.second_factor", "must be required in production");
         }
@@ -480,6 +505,11 @@ impl Settings {
             return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");
         }
         Ok(())
+    }
+
+    /// The hour by which files of the day before are expected.
+    pub fn files_by(&self) -> Result<chrono::NaiveTime, chrono::ParseError> {
+        chrono::NaiveTime::parse_from_str(&self.clearing.files_by, "%H:%M")
     }
 
     /// The cut-off of the business day; none at midnight.

@@ -69,30 +69,35 @@ pub async fn approve_in(
     Ok(approved)
 }
 
-/// Is there an account to transfer a refund to?
-pub async fn is_known(conn: &mut PgConnection, refund: &Refund) -> Result<bool, sqlx::Error> {
+/// Is there an account to transfer a refund to, at this time?
+pub async fn is_known(
+    conn: &mut PgConnection,
+    refund: &Refund,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     if facts.is_some_and(|facts| facts.counter_account.is_some()) {
         return Ok(true);
     }
-    Ok(reads::approved_account(conn, refund.invoice).await?.is_some())
+    Ok(reads::approved_account(conn, refund.invoice, now).await?.is_some())
 }
 
-/// The account to transfer a refund to. One that the payer named comes first: it was asked for.
+/// The account to transfer a refund to, as it was known when its file was made: a file that is made
+/// again names the same. One that the payer named comes first: it was asked for.
 pub async fn of_refund(
     conn: &mut PgConnection,
     keys: &MasterKeys,
     refund: &Refund,
+    made_at: DateTime<Utc>,
 ) -> Result<Option<CounterAccount>, AccountError> {
-    let named = reads::approved_account(conn, refund.invoice).await?;
+    let named = reads::approved_account(conn, refund.invoice, made_at).await?;
     let (context, sealed) = if let Some((id, sealed)) = named {
         (named_context(id), sealed)
     } else {
         let facts = reads::settlement_facts(conn, refund.settlement).await?;
-        let Some(sealed) = facts.and_then(|facts| facts.counter_account) else {
-            return Ok(None);
-        };
-        (format!("counter-account/{}", refund.settlement), sealed)
+        let sealed = facts.and_then(|facts| Some((facts.sealed_with, facts.counter_account?)));
+        let Some((sealed_with, sealed)) = sealed else { return Ok(None) };
+        (format!("counter-account/{sealed_with}"), sealed)
     };
     let opened = keys
         .open(&context, &sealed)

@@ -7,6 +7,8 @@ use super::refund::{Refund, RefundKind, RefundMethod, Step};
 use super::status::{RefundStep, WrongRefundStep};
 use super::store::{self, reads};
 use super::{accounts, book_in, occasion};
+use crate::breaks::holding::{self, HeldIn};
+use crate::breaks::{Break, BreakCode};
 use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
@@ -40,6 +42,11 @@ pub enum ApproveError {
     /// The bank took the money back.
     #[error("the settlement was taken back")]
     TakenBack,
+    /// It is the Treasury's to pay by now.
+    #[error(
+        "line {0} was paid over to the Treasury since this was asked for: withdraw it and ask again"
+    )]
+    PaidOver(u32),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -83,18 +90,40 @@ pub async fn approve_in(
             Some(_) => {}
         }
     }
-    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund).await? {
+    if refund.kind == RefundKind::Paid {
+        let over = reads::lines_paid_over(conn, refund.invoice).await?;
+        let is_over = |line: u32| i32::try_from(line).is_ok_and(|line| over.contains(&line));
+        if let Some(share) = refund.shares.iter().find(|share| is_over(share.line)) {
+            return Err(ApproveError::PaidOver(share.line));
+        }
+    }
+    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund, now).await? {
         return Err(ApproveError::NoAccount);
     }
     let occasion = occasion(&refund, books, "refund_approved", by, now);
     let entry = acts::refund_approved(occasion, &refund.out_of(), &refund.partner);
     refund.approval_entry = Some(book_in(conn, entry).await?);
+    if refund.kind == RefundKind::Surplus {
+        let held = money_of(&refund, &invoice, now);
+        holding::release_whole_in(conn, HeldIn::RefundDue, &held, "it is given back").await?;
+    }
     refund.approved_by = Some(by.to_owned());
     step_in(conn, &mut refund, &invoice, (from, to), (by, now)).await?;
     if refund.method == RefundMethod::Partner {
         outbox::record_in(conn, &[refund.message()], now).await?;
     }
     Ok((refund, invoice))
+}
+
+/// What a refund gives back of what is due back, as the case that holds it is told of it.
+pub(super) fn money_of(refund: &Refund, invoice: &Invoice, now: DateTime<Utc>) -> Break {
+    holding::unheld(
+        BreakCode::RefundUnmatched,
+        (refund.settlement, Some(refund.invoice)),
+        (&refund.partner, &invoice.agency),
+        refund.amount,
+        (&format!("no case holds what refund {} gives back", refund.id), now),
+    )
 }
 
 /// Refuses a refund that nobody has approved, in the caller's transaction; what it had claimed is

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use super::accounts;
-use super::approve::{ApproveError, approve_in};
-use super::refund::Refund;
+use super::approve::{ApproveError, approve_in, refuse_in};
+use super::officers::kind::About;
+use super::refund::{Refund, RefundKind};
 use super::request::{RequestError, Wanted, request_in};
 use super::send::Orders;
+use super::status::RefundStatus;
 use super::store::{self, reads};
 use super::view::{RefundView, Released};
+use crate::approvals::store::pending_of;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
+use crate::people::officer::Officer;
 use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
 use crate::platform::outbox;
 use crate::platform::problem::{Problem, ProblemType};
@@ -40,6 +45,7 @@ impl From<RequestError> for Problem {
             RequestError::NotPaid { code, .. } => {
                 Self::new(ProblemType::WrongState).detail(told).invoice(code)
             }
+            RequestError::GoingOver(_) => Self::new(ProblemType::WrongState).detail(told),
             RequestError::Stale { .. } => Self::new(ProblemType::RefundableChanged).detail(told),
             RequestError::Invalid(faults) => Self::invalid(faults),
             RequestError::Store(error) => error.into(),
@@ -52,7 +58,7 @@ impl From<ApproveError> for Problem {
         let told = error.to_string();
         match error {
             ApproveError::NotFound => Self::new(ProblemType::NotFound),
-            ApproveError::WrongStep(_) | ApproveError::TakenBack => {
+            ApproveError::WrongStep(_) | ApproveError::TakenBack | ApproveError::PaidOver(_) => {
                 Self::new(ProblemType::WrongState).detail(told)
             }
             ApproveError::SamePerson => Self::new(ProblemType::Forbidden).detail(told),
@@ -68,10 +74,17 @@ impl From<ApproveError> for Problem {
 pub(super) async fn released(
     conn: &mut PgConnection,
     refund: &Refund,
+    now: DateTime<Utc>,
 ) -> Result<Released, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let banked = facts.is_some_and(|facts| facts.banked_by.is_some());
-    Ok(Released { banked, account: accounts::is_known(conn, refund).await? })
+    let waits = refund.status == RefundStatus::Requested && refund.is_asked_by_officer();
+    let approval = if waits {
+        pending_of(conn, About::Approve.as_str(), &refund.id.to_string()).await?
+    } else {
+        None
+    };
+    Ok(Released { banked, account: accounts::is_known(conn, refund, now).await?, approval })
 }
 
 impl Refunding {
@@ -81,7 +94,7 @@ impl Refunding {
         conn: &mut PgConnection,
         refund: &Refund,
     ) -> Result<Vec<u8>, sqlx::Error> {
-        let released = released(conn, refund).await?;
+        let released = released(conn, refund, self.clock.now()).await?;
         Ok(RefundView::of(refund, released, &self.orders.public_url).to_json())
     }
 
@@ -123,7 +136,12 @@ impl Refunding {
             tx.commit().await?;
             return Ok(stored);
         }
-        of_portal(&mut tx, portal, id).await?;
+        let refund = of_portal(&mut tx, portal, id).await?;
+        // Two people of the same side decide: what an officer asked for another officer approves.
+        if refund.is_asked_by_officer() {
+            let detail = "an officer asked for this refund: another officer approves it";
+            return Err(Problem::new(ProblemType::Forbidden).detail(detail));
+        }
         let answer = match approve_in(&mut tx, &self.accounts, id, by, now).await {
             Ok((refund, _)) => {
                 StoredAnswer { status: 200, body: self.rendered(&mut tx, &refund).await? }
@@ -137,10 +155,51 @@ impl Refunding {
         Ok(answer)
     }
 
+    /// Withdraws a refund that waits for its approval; what it had claimed is left again.
+    pub async fn withdraw(
+        &self,
+        portal: &str,
+        id: RefundId,
+        by: &str,
+        admission: &Admission,
+    ) -> Result<StoredAnswer, Problem> {
+        let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
+        let mut tx = self.pool.begin().await?;
+        if let Some(stored) = admitted(&mut tx, admission).await? {
+            tx.commit().await?;
+            return Ok(stored);
+        }
+        let refund = of_portal(&mut tx, portal, id).await?;
+        // What is due back is not the portal's to keep, what an officer asked for not its to stop.
+        if refund.kind == RefundKind::Surplus || refund.is_asked_by_officer() {
+            let why = "only what the portal itself asked for can be withdrawn by it";
+            return Err(Problem::new(ProblemType::Forbidden).detail(why));
+        }
+        let answer = match refuse_in(&mut tx, id, "withdrawn by the portal", by, now).await {
+            Ok(refund) => {
+                StoredAnswer { status: 200, body: self.rendered(&mut tx, &refund).await? }
+            }
+            Err(error) => decided(error.into())?,
+        };
+        admission::store_in(&mut tx, &[(admission, &answer)], now).await?;
+        tx.commit().await?;
+        Ok(answer)
+    }
+
     /// One refund of an invoice of `portal`, as JSON.
     pub async fn read(&self, portal: &str, id: RefundId) -> Result<Vec<u8>, Problem> {
         let mut conn = self.pool.acquire().await?;
         let refund = of_portal(&mut conn, portal, id).await?;
+        Ok(self.rendered(&mut conn, &refund).await?)
+    }
+
+    /// One refund of an agency that an officer sees, as JSON.
+    pub async fn read_as(&self, officer: &Officer, id: RefundId) -> Result<Vec<u8>, Problem> {
+        let none = || Problem::new(ProblemType::NotFound);
+        let mut conn = self.pool.acquire().await?;
+        let refund = store::refund_read(&mut conn, id).await?.ok_or_else(none)?;
+        let invoice = invoice_store::invoice_read(&mut conn, refund.invoice).await?;
+        invoice.filter(|invoice| officer.sees(&invoice.agency)).ok_or_else(none)?;
         Ok(self.rendered(&mut conn, &refund).await?)
     }
 

@@ -9,7 +9,6 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::accounts::{self, AccountError};
-use super::pain001::{self, Debtor, Document, Transfer};
 use super::query::FILE_CASE_AFTER;
 use super::refund::{Refund, RefundMethod};
 use super::send::{CarryError, send_in};
@@ -18,6 +17,7 @@ use super::store::{self, reads};
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::platform::outbox;
+use crate::platform::pain001::{self, Debtor, Document, Transfer, Version};
 use crate::platform::seal::MasterKeys;
 use crate::registers::directory::Directory;
 use crate::vocabulary::clock::SharedClock;
@@ -172,7 +172,8 @@ impl Exporting {
             let debtor =
                 Debtor { number: of.number.clone(), name: of.holder.clone(), bank: of.bin.clone() };
             // Approval asks for the account, and one that is there stays there.
-            let Some(to) = accounts::of_refund(conn, &self.keys, refund).await? else {
+            let Some(to) = accounts::of_refund(conn, &self.keys, refund, batch.made_at).await?
+            else {
                 return Err(ExportError::Store(sqlx::Error::RowNotFound));
             };
             let invoice = invoice_store::invoice_read(conn, refund.invoice).await?;
@@ -188,6 +189,7 @@ impl Exporting {
         }
         let payments: Vec<_> = payments.into_iter().collect();
         Ok(pain001::write(&Document {
+            version: Version::V03,
             id: &batch.id.simple().to_string(),
             made_at: batch.made_at,
             initiator: "payclear",

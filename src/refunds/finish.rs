@@ -4,11 +4,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::approve::{count, lock_in};
+use super::approve::{count, lock_in, money_of};
 use super::refund::{Refund, RefundKind, Step};
 use super::status::{RefundStep, WrongRefundStep};
 use super::store::{self, reads};
 use super::{book_in, defect, occasion};
+use crate::breaks::holding::{self, HeldIn};
 use crate::breaks::{self, BreakCode};
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
@@ -93,6 +94,10 @@ pub async fn finish_in(
     };
     refund.status_since = now;
     let entry = book_in(conn, entry).await?;
+    if refund.kind == RefundKind::Surplus && matches!(end, End::Failed { .. }) {
+        let back = money_of(&refund, &invoice, now);
+        holding::hold_again_in(conn, HeldIn::RefundDue, &back, "the refund failed").await?;
+    }
     invoice.sequence += 1;
     invoice_store::invoices_update(conn, &[&invoice]).await?;
     if !store::refund_step(conn, &refund, from, Some(entry)).await? {

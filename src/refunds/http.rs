@@ -13,8 +13,10 @@ use super::view::RefundView;
 use crate::callers::doors::{Doors, only_portals};
 use crate::invoices::http::answer;
 use crate::invoices::view::MoneySchema;
+use crate::people::officer::PeopleDoor;
+use crate::people::session::{cookie_name, presented};
 use crate::platform::admission::StoredAnswer;
-use crate::platform::http::{BODY, read_json};
+use crate::platform::http::{BODY, CallerName, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::vocabulary::ids::{InvoiceId, RefundId, SettlementId};
 use crate::vocabulary::money::Money;
@@ -26,6 +28,8 @@ pub struct RefundDoors {
     pub doors: Doors,
     /// The use cases.
     pub refunding: Refunding,
+    /// Officers read refunds at the same door.
+    pub people: PeopleDoor,
 }
 
 /// The routes, and what the document says of them.
@@ -34,6 +38,7 @@ pub fn routes() -> OpenApiRouter<RefundDoors> {
         .routes(routes!(ask, list))
         .routes(routes!(read_one))
         .routes(routes!(approve))
+        .routes(routes!(withdraw))
 }
 
 /// So much of one line.
@@ -161,8 +166,9 @@ async fn list(
 
 /// Read a refund
 ///
-/// Strongly consistent.
+/// Strongly consistent. By its portal, signed; or by an officer of its agency who is signed in.
 #[utoipa::path(get, path = "/v1/refunds/{id}", tag = "refunds",
+    security(("signature" = []), ("session" = [])),
     params(("id" = Uuid, Path, description = "The refund")),
     responses(
         (status = 200, description = "The refund as it stands", body = RefundView),
@@ -172,6 +178,15 @@ async fn read_one(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let cookie = cookie_name(&doors.people.public_url);
+    if presented(request.headers(), cookie).is_some() {
+        let (parts, _) = request.into_parts();
+        let officer = doors.people.officer(&parts).await?;
+        let body = doors.refunding.read_as(&officer, RefundId(parse(&id)?)).await?;
+        let mut response = answer(StoredAnswer { status: 200, body });
+        response.extensions_mut().insert(CallerName(officer.email));
+        return Ok(response);
+    }
     let caller = doors.doors.signed_read(&request)?;
     let portal = only_portals(&caller)?;
     let body = doors.refunding.read(portal, RefundId(parse(&id)?)).await?;
@@ -198,4 +213,26 @@ async fn approve(
     let by = format!("key/{}", write.admission.nonce.key_id);
     let id = RefundId(parse(&id)?);
     Ok(answer(doors.refunding.approve(portal, id, &by, &write.admission).await?))
+}
+
+/// Withdraw a refund
+///
+/// Strongly consistent: a refund that waits for its approval is refused, and what it asked for can be
+/// asked for anew. Any key of the portal signs; what is due back to a payer cannot be withdrawn.
+#[utoipa::path(post, path = "/v1/refunds/{id}/withdraw", tag = "refunds",
+    params(("id" = Uuid, Path, description = "The refund"),
+           ("idempotency-key" = String, Header, description = "One fresh key for each request")),
+    responses(
+        (status = 200, description = "Withdrawn: `refused`", body = RefundView),
+        (status = "4XX", description = "Refused; nothing was written", body = ProblemBody, content_type = PROBLEM_JSON)))]
+async fn withdraw(
+    State(doors): State<RefundDoors>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let write = doors.doors.signed_write(request, BODY).await?;
+    let portal = only_portals(&write.caller)?;
+    let by = format!("key/{}", write.admission.nonce.key_id);
+    let id = RefundId(parse(&id)?);
+    Ok(answer(doors.refunding.withdraw(portal, id, &by, &write.admission).await?))
 }

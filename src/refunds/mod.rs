@@ -28,7 +28,6 @@ pub mod name_account;
 pub mod officers;
 pub mod open;
 pub mod paid_over;
-pub mod pain001;
 pub mod query;
 pub mod recover;
 pub mod refund;

@@ -25,12 +25,19 @@ impl Carrying {
         let now = self.clock.now();
         let invoices = due::take(&self.pool, due::REFUND_OPEN, now, SWEEP).await?;
         for invoice in &invoices {
-            let mut tx = self.pool.begin().await?;
-            self.open_in(&mut tx, *invoice, now).await?;
-            due::done_in(&mut tx, due::REFUND_OPEN, &[*invoice]).await?;
-            tx.commit().await?;
+            // One that cannot be opened holds up no other; it comes back.
+            if let Err(error) = self.open_of(*invoice, now).await {
+                tracing::error!(invoice.id = %invoice, %error, "what is due back was not opened");
+            }
         }
         Ok(invoices.len())
+    }
+
+    async fn open_of(&self, invoice: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        self.open_in(&mut tx, invoice, now).await?;
+        due::done_in(&mut tx, due::REFUND_OPEN, &[invoice]).await?;
+        tx.commit().await
     }
 
     async fn open_in(
@@ -76,12 +83,7 @@ impl Carrying {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Refund>, sqlx::Error> {
-        match openable_in(conn, settlement).await? {
-            Some((invoice, source)) => {
-                self.give_back_in(conn, &invoice, &source, by, now).await.map(Some)
-            }
-            None => Ok(None),
-        }
+        self.orders.open_again_in(conn, settlement, by, now).await
     }
 
     /// Looks at the refunds of settlements that were taken back; returns how many settlements.
@@ -89,16 +91,42 @@ impl Carrying {
         let now = self.clock.now();
         let settlements = due::take(&self.pool, due::REFUND_REVERSED, now, SWEEP).await?;
         for settlement in &settlements {
-            let mut tx = self.pool.begin().await?;
-            taken_back_in(&mut tx, SettlementId(*settlement), now).await?;
-            due::done_in(&mut tx, due::REFUND_REVERSED, &[*settlement]).await?;
-            tx.commit().await?;
+            if let Err(error) = self.look_at_reversed(*settlement, now).await {
+                tracing::error!(settlement.id = %settlement, %error,
+                    "the refunds of what was taken back were not looked at");
+            }
         }
         Ok(settlements.len())
+    }
+
+    async fn look_at_reversed(
+        &self,
+        settlement: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        taken_back_in(&mut tx, SettlementId(settlement), now).await?;
+        due::done_in(&mut tx, due::REFUND_REVERSED, &[settlement]).await?;
+        tx.commit().await
     }
 }
 
 impl Orders {
+    /// Opens the refund of what is due back of one settlement once more, after one that was refused
+    /// or did not reach the payer; none when nothing is due back, or one is under way.
+    pub async fn open_again_in(
+        &self,
+        conn: &mut PgConnection,
+        settlement: SettlementId,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Refund>, sqlx::Error> {
+        let Some((invoice, source)) = openable_in(conn, settlement).await? else { return Ok(None) };
+        let refund = self.surplus(conn, &invoice, &source, (by, now)).await?;
+        insert_in(conn, &invoice, &refund).await?;
+        Ok(Some(refund))
+    }
+
     /// A refund of all that is due back of a settlement, not written yet.
     pub(super) async fn surplus(
         &self,

@@ -2,7 +2,8 @@
 //! after a stated age a person gets a case and decides, and the partner is asked all the same.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use tokio_util::task::TaskTracker;
 
 use super::approve::lock_in;
 use super::finish::QUERY;
@@ -11,6 +12,7 @@ use super::send::{CarryError, Carrying};
 use super::status::RefundStatus;
 use super::store;
 use crate::breaks::{self, Break, BreakCode, BreakState};
+use crate::invoices::invoice::Invoice;
 use crate::partners::call::NoAnswer;
 use crate::partners::dialects::Refunding;
 use crate::platform::due;
@@ -26,18 +28,17 @@ pub const CASE_AFTER: Duration = Duration::hours(24);
 pub const FILE_CASE_AFTER: Duration = Duration::days(3);
 
 impl Carrying {
-    /// Asks after all refunds that are due; returns how many.
-    pub async fn sweep_queries(&self) -> Result<usize, sqlx::Error> {
+    /// Begins to ask after all refunds that are due; returns how many. Nobody waits for the answers:
+    /// a partner that hangs must not hold up those after it.
+    pub async fn sweep_queries(&self, asking: &TaskTracker) -> Result<usize, sqlx::Error> {
         let due = due::take(&self.pool, QUERY, self.clock.now(), SWEEP).await?;
-        let mut asking = tokio::task::JoinSet::new();
         for id in &due {
             let (this, id) = (self.clone(), RefundId(*id));
-            asking.spawn(async move { this.ask(id).await });
-        }
-        while let Some(asked) = asking.join_next().await {
-            if let Ok(Err(error)) = asked {
-                tracing::warn!(%error, "a refund could not be asked after");
-            }
+            asking.spawn(async move {
+                if let Err(error) = this.ask(id).await {
+                    tracing::warn!(refund.id = %id, %error, "a refund could not be asked after");
+                }
+            });
         }
         Ok(due.len())
     }
@@ -89,6 +90,32 @@ impl Carrying {
     }
 }
 
+impl Carrying {
+    /// Opens a case for each refund that has waited too long for somebody's yes or no; returns how
+    /// many were looked at.
+    pub async fn sweep_waiting(&self) -> Result<usize, sqlx::Error> {
+        let now = self.clock.now();
+        let waiting = due::take(&self.pool, due::REFUND_WAITS, now, SWEEP).await?;
+        for id in &waiting {
+            let mut tx = self.pool.begin().await?;
+            if let Some((refund, invoice)) = lock_in(&mut tx, RefundId(*id)).await?
+                && refund.status == RefundStatus::Requested
+            {
+                let detail = format!(
+                    "refund {} was asked for by {} on {} and nobody has approved or refused it",
+                    refund.id,
+                    refund.requested_by,
+                    refund.requested_at.format("%F %R UTC"),
+                );
+                case_in(&mut tx, &refund, &invoice, detail, now).await?;
+            }
+            due::done_in(&mut tx, due::REFUND_WAITS, &[*id]).await?;
+            tx.commit().await?;
+        }
+        Ok(waiting.len())
+    }
+}
+
 /// Opens the case of a refund that nobody can vouch for, once it is old enough.
 async fn open_case(
     pool: &PgPool,
@@ -106,8 +133,30 @@ async fn open_case(
         due::put_in(&mut tx, QUERY, refund.id.0, at).await?;
         return tx.commit().await;
     }
+    let detail = format!(
+        "refund {} ({}) was sent on {} and nobody has confirmed it: {}",
+        refund.id,
+        refund.reference,
+        refund.status_since.format("%F %R UTC"),
+        refund.last_code.as_deref().unwrap_or("no word")
+    );
+    case_in(&mut tx, &refund, &invoice, detail, now).await?;
+    if refund.method != RefundMethod::Partner {
+        due::done_in(&mut tx, QUERY, &[refund.id.0]).await?;
+    }
+    tx.commit().await
+}
+
+/// Opens one case for an invoice's refunds.
+async fn case_in(
+    conn: &mut PgConnection,
+    refund: &Refund,
+    invoice: &Invoice,
+    detail: String,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     let code = BreakCode::RefundUnmatched;
-    if !breaks::store::invoice_has_open(&mut tx, code, invoice.id).await? {
+    if !breaks::store::invoice_has_open(&mut *conn, code, invoice.id).await? {
         let case = Break {
             id: BreakId::new(now),
             code,
@@ -118,18 +167,9 @@ async fn open_case(
             invoice: Some(invoice.id),
             settlement: Some(refund.settlement),
             amount: refund.amount,
-            detail: format!(
-                "refund {} ({}) was sent on {} and nobody has confirmed it: {}",
-                refund.id,
-                refund.reference,
-                refund.status_since.format("%F %R UTC"),
-                refund.last_code.as_deref().unwrap_or("no word")
-            ),
+            detail,
         };
-        breaks::store::breaks_insert(&mut tx, &[case]).await?;
+        breaks::store::breaks_insert(&mut *conn, &[case]).await?;
     }
-    if refund.method != RefundMethod::Partner {
-        due::done_in(&mut tx, QUERY, &[refund.id.0]).await?;
-    }
-    tx.commit().await
+    Ok(())
 }

@@ -105,6 +105,11 @@ impl Refund {
         self.kind != RefundKind::Surplus && self.cycle == invoice.cycle && self.status.is_living()
     }
 
+    /// Did an officer ask for it? A portal asks with a key, the clock in our own name.
+    pub fn is_asked_by_officer(&self) -> bool {
+        self.requested_by != OURSELVES && !self.requested_by.starts_with("key/")
+    }
+
     /// The accounts that an approval takes it from, each with its share.
     pub fn out_of(&self) -> Vec<(AccountKey, Money)> {
         let currency = self.amount.currency();

@@ -1,7 +1,7 @@
 //! Asking for a refund of what an invoice was paid: by its portal, or by an officer. Never more than
 //! is left, and only by who has seen what is left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
 
 use super::refund::{Refund, RefundKind, RefundMethod, RefundShare, Source, Step};
@@ -11,10 +11,13 @@ use super::store::{self, reads};
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::Status;
 use crate::invoices::store as invoice_store;
-use crate::platform::event;
 use crate::platform::problem::FieldError;
+use crate::platform::{due, event};
 use crate::vocabulary::ids::{InvoiceId, RefundId, SettlementId};
 use crate::vocabulary::money::Money;
+
+/// What nobody has approved or refused after so long is a case.
+pub const WAITS_FOR: Duration = Duration::days(7);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -64,6 +67,11 @@ pub enum RequestError {
         /// What the asker believes.
         believed: Money,
     },
+    /// A line is being paid over to the Treasury: who gives it back is known when that has ended.
+    #[error(
+        "line {0} is on its way to the Treasury; ask again when the bank has confirmed the transfer"
+    )]
+    GoingOver(u32),
     /// More than is left, or of something that is not there.
     #[error("what is asked for cannot be given back")]
     Invalid(Vec<FieldError>),
@@ -101,6 +109,12 @@ pub async fn request_in(
     if amount > left {
         let most = left.for_people();
         return Err(invalid("/amount", format!("is more than the {most} that is left")));
+    }
+    let going = reads::lines_in_payover(conn, invoice.id).await?;
+    let is_going =
+        |share: &RefundShare| i32::try_from(share.line).is_ok_and(|l| going.contains(&l));
+    if let Some(share) = shares.iter().find(|share| is_going(share)) {
+        return Err(RequestError::GoingOver(share.line));
     }
     let over = reads::lines_paid_over(conn, invoice.id).await?;
     let is_over = |share: &&RefundShare| i32::try_from(share.line).is_ok_and(|l| over.contains(&l));
@@ -142,6 +156,7 @@ pub async fn request_in(
     invoice.sequence += 1;
     invoice_store::invoices_update(conn, &[&invoice]).await?;
     store::refund_insert(conn, &refund).await?;
+    due::put_in(conn, due::REFUND_WAITS, refund.id.0, now + WAITS_FOR).await?;
     let step = refund.event(&invoice, "refund.requested", by, Step::OfInvoice(now));
     event::record_in(conn, &[step]).await?;
     metrics::counter!("payclear_refunds_total",

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod officers;
+pub mod paid_over;
 pub mod reads;
 
 use chrono::{DateTime, Utc};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::refund::{Refund, RefundKind, RefundMethod};
 use super::status::RefundStatus;
 use crate::invoices::view::MoneySchema;
+use crate::vocabulary::ids::ApprovalId;
 use crate::vocabulary::money::Money;
 
 /// What is taken of one line.
@@ -26,9 +27,13 @@ pub struct RefundLinks {
     this: String,
     /// Its invoice.
     invoice: String,
-    /// POST here, signed with an approval key, while it waits for that.
+    /// POST here while it waits for that: signed with an approval key of the portal, or, when an
+    /// officer asked for it, as another officer.
     #[serde(skip_serializing_if = "Option::is_none")]
     approve: Option<String>,
+    /// POST here to take it back, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdraw: Option<String>,
 }
 
 /// One amount that is given back.
@@ -84,6 +89,8 @@ pub struct Released {
     pub banked: bool,
     /// There is an account to transfer to.
     pub account: bool,
+    /// The approval that waits for another officer, when an officer asked for it.
+    pub approval: Option<ApprovalId>,
 }
 
 impl<'a> RefundView<'a> {
@@ -99,6 +106,14 @@ impl<'a> RefundView<'a> {
             Some("account")
         } else {
             None
+        };
+        let ready = waits && waits_for.is_none();
+        // What a portal or the clock asked for, the portal's other key approves; what an officer
+        // asked for, another officer.
+        let approve = if refund.is_asked_by_officer() {
+            released.approval.map(|id| format!("{public_url}/v1/approvals/{id}/approve"))
+        } else {
+            Some(format!("{this}/approve"))
         };
         Self {
             id: refund.id.0,
@@ -123,7 +138,11 @@ impl<'a> RefundView<'a> {
             waits_for,
             links: RefundLinks {
                 invoice: format!("{public_url}/v1/invoices/{}", refund.invoice),
-                approve: (waits && waits_for.is_none()).then(|| format!("{this}/approve")),
+                approve: approve.filter(|_| ready),
+                withdraw: (refund.status == RefundStatus::Requested
+                    && refund.kind != RefundKind::Surplus
+                    && !refund.is_asked_by_officer())
+                .then(|| format!("{this}/withdraw")),
                 this,
             },
         }

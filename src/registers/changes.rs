@@ -8,7 +8,7 @@ use std::hash::Hash;
 use chrono::NaiveDate;
 
 use super::csv_file::{Columns, Mistake};
-use super::entries::Entries;
+use super::entries::{Entries, ReceiptRange};
 use super::rows::{self, Book, Row};
 use super::versions::Dated;
 use crate::partners::{CollectingAccount, PartnerEntry, SettlingSource, register};
@@ -18,6 +18,7 @@ pub fn find(book: Book, now: &Entries, today: NaiveDate) -> Result<Entries, Vec<
     let mut notes = Notes::default();
     references(&book, now, &mut notes);
     accounts(&book, now, &mut notes);
+    let receipt_ranges = receipt_ranges(&book.receipt_ranges, &now.receipt_ranges, &mut notes);
     let changes = Entries {
         agencies: dated(rows::AGENCIES, book.agencies, &now.agencies, today, &mut notes),
         treasury_accounts: dated(
@@ -38,6 +39,8 @@ pub fn find(book: Book, now: &Entries, today: NaiveDate) -> Result<Entries, Vec<
             today,
             &mut notes,
         ),
+        receipt_ranges,
+        holidays: dated(rows::CALENDAR, book.holidays, &now.holidays, today, &mut notes),
     };
     if notes.0.is_empty() { Ok(changes) } else { Err(notes.0) }
 }
@@ -157,11 +160,63 @@ fn references(book: &Book, now: &Entries, notes: &mut Notes) {
             missing(rows::FEE_LINES, *line, "beneficiary", agency, rows::AGENCIES);
         }
     }
+    for Row { line, entry } in &book.receipt_ranges {
+        if !agencies.contains(entry.agency.as_str()) {
+            missing(rows::RECEIPT_RANGES, *line, "agency", &entry.agency, rows::AGENCIES);
+        }
+    }
     for Row { line, entry } in &book.collecting_accounts {
         if let Some(agency) = entry.agency.as_deref().filter(|code| !agencies.contains(code)) {
             missing(rows::COLLECTING_ACCOUNTS, *line, "agency", agency, rows::AGENCIES);
         }
     }
+}
+
+/// What was notified stays: a range may be new or be closed, no number is of two ranges.
+fn receipt_ranges(
+    rows: &[Row<ReceiptRange>],
+    now: &[ReceiptRange],
+    notes: &mut Notes,
+) -> Vec<ReceiptRange> {
+    let known: HashMap<_, &ReceiptRange> = now.iter().map(|range| (range.key(), range)).collect();
+    let mut seen = HashMap::new();
+    let mut runs: HashMap<_, Vec<&ReceiptRange>> = HashMap::new();
+    let run = |range: &ReceiptRange| (range.agency.clone(), range.form, range.symbol.clone());
+    for range in now {
+        runs.entry(run(range)).or_default().push(range);
+    }
+    let mut new = Vec::new();
+    for Row { line, entry } in rows {
+        notes.once(&mut seen, entry.key(), (rows::RECEIPT_RANGES, *line), "first");
+        let mut wrong = |column, what| notes.add(rows::RECEIPT_RANGES, *line, column, what);
+        match known.get(&entry.key()) {
+            Some(old) if *old == entry => continue,
+            Some(old) => {
+                let closed = ReceiptRange { closed: entry.closed, ..(*old).clone() };
+                if closed == *entry && !old.closed {
+                    new.push(entry.clone());
+                } else {
+                    let what =
+                        "the range stands as it was notified; it can only be closed".to_owned();
+                    wrong("first", what);
+                }
+                continue;
+            }
+            None => {}
+        }
+        let others = runs.entry(run(entry)).or_default();
+        if let Some(other) = others.iter().find(|o| o.first <= entry.last && entry.first <= o.last)
+        {
+            let what = format!(
+                "overlaps the range {}-{} of the same unit, form and symbol",
+                other.first, other.last
+            );
+            wrong("first", what);
+        }
+        others.push(entry);
+        new.push(entry.clone());
+    }
+    new
 }
 
 fn codes<'a, T: Dated>(now: &'a [T], rows: &'a [Row<T>]) -> HashSet<&'a str> {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::caller::{Caller, CallerKey};
-use super::entries::{Agency, Entries, FeeLine, Procedure, TreasuryAccount};
+use super::entries::{Agency, Entries, FeeLine, Holiday, Procedure, TreasuryAccount};
 use super::versions::Versions;
 use crate::partners::{CollectingAccount, Partner};
 use crate::portals::Portal;
 use crate::portals::endpoint::Endpoint;
+use crate::vocabulary::calendar::Calendar;
 use crate::vocabulary::day::BusinessDay;
 
 /// The registers, keys and endpoints as they were at one version.
@@ -25,6 +26,7 @@ pub struct Directory {
     portals: HashMap<String, Portal>,
     partners: Vec<Arc<Partner>>,
     collecting_accounts: Versions<CollectingAccount>,
+    holidays: Versions<Holiday>,
     keys: HashMap<String, CallerKey>,
     endpoints: HashMap<String, Vec<Endpoint>>,
 }
@@ -60,6 +62,7 @@ impl Directory {
             portals: portals.collect(),
             partners,
             collecting_accounts: Versions::new(entries.collecting_accounts),
+            holidays: Versions::new(entries.holidays),
             keys: keys.collect(),
             endpoints,
         }
@@ -173,6 +176,19 @@ impl Directory {
         let changed =
             begun.windows(2).rev().find(|two| two[0].settling_source != two[1].settling_source);
         changed.map(|two| two[1].valid_from)
+    }
+
+    /// The working calendar as it is known on a day.
+    pub fn calendar(&self, known_on: BusinessDay) -> Calendar {
+        Calendar::new(self.holidays.all_on(known_on.0).map(|of| (of.day, of.working)))
+    }
+
+    /// The bank account of that number, whoever collects on it, when a bank keeps it.
+    pub fn bank_account(&self, number: &str) -> Option<&CollectingAccount> {
+        self.partners
+            .iter()
+            .filter_map(|partner| self.account_ever(&partner.code, number))
+            .find(|account| !account.bin.is_empty())
     }
 
     /// A living key by the name that a signature gives.

@@ -112,6 +112,61 @@ pub struct FeeLine {
     pub legal_basis: String,
 }
 
+text_enum! {
+    /// The form of an electronic receipt (Circular 91/2026, annex II).
+    pub enum ReceiptForm ("form of receipt") {
+        /// Without a printed amount.
+        Ebl01 = "EBL01",
+        /// With a printed amount.
+        Ebl02 = "EBL02",
+    }
+}
+
+/// A range of receipt numbers (dải số biên lai) that a unit may use, as the tax office was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRange {
+    /// The unit.
+    pub agency: String,
+    /// The form.
+    pub form: ReceiptForm,
+    /// The symbol: the year's last two digits, `T`, two letters.
+    pub symbol: String,
+    /// From this number.
+    pub first: u32,
+    /// To this number.
+    pub last: u32,
+    /// Who issues on the agency's behalf, or empty.
+    pub delegate_name: String,
+    /// Their tax code, or empty.
+    pub delegate_tax_code: String,
+    /// The number and day of the written delegation, or empty.
+    pub delegation: String,
+    /// What is left of it is given up.
+    pub closed: bool,
+}
+
+impl ReceiptRange {
+    /// What tells it from others.
+    pub fn key(&self) -> (&str, ReceiptForm, &str, u32) {
+        (&self.agency, self.form, &self.symbol, self.first)
+    }
+}
+
+/// A day that is not as its weekday says, as it is known from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holiday {
+    /// The day.
+    pub day: NaiveDate,
+    /// First day of this version: when it was announced.
+    pub valid_from: NaiveDate,
+    /// What it is called.
+    pub name: String,
+    /// A weekend that is worked in place of another day; else a day off.
+    pub working: bool,
+    /// Taken back: the day is as its weekday says.
+    pub closed: bool,
+}
+
 /// Everything in the registers, every version, in no order.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -129,6 +184,10 @@ pub struct Entries {
     pub partners: Vec<PartnerEntry>,
     /// Collecting accounts.
     pub collecting_accounts: Vec<CollectingAccount>,
+    /// Ranges of receipt numbers: these have no versions.
+    pub receipt_ranges: Vec<ReceiptRange>,
+    /// Days off and worked weekends.
+    pub holidays: Vec<Holiday>,
 }
 
 impl Entries {
@@ -141,6 +200,8 @@ impl Entries {
             + self.portals.len()
             + self.partners.len()
             + self.collecting_accounts.len()
+            + self.receipt_ranges.len()
+            + self.holidays.len()
     }
 }
 
@@ -210,6 +271,23 @@ impl Dated for CollectingAccount {
     }
     fn item(&self) -> (&str, i16) {
         (&self.number, 0)
+    }
+    fn valid_from(&self) -> NaiveDate {
+        self.valid_from
+    }
+    fn holds(&self, _: NaiveDate) -> bool {
+        !self.closed
+    }
+}
+
+impl Dated for Holiday {
+    fn group(&self) -> &str {
+        ""
+    }
+    fn item(&self) -> (&str, i16) {
+        // The day, counted from 2000: until the year 2089.
+        let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
+        ("", i16::try_from((self.day - first).num_days()).unwrap_or(i16::MAX))
     }
     fn valid_from(&self) -> NaiveDate {
         self.valid_from

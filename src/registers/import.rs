@@ -140,6 +140,9 @@ async fn put_in(
     for rows in new.fee_lines.chunks(ROWS_AT_ONCE) {
         store::fee_line_put(conn, rows, load).await?;
     }
+    for rows in new.holidays.chunks(ROWS_AT_ONCE) {
+        store::holiday_put(conn, rows, load).await?;
+    }
     // Portals, partners and accounts are few: one statement each.
     for portal in &new.portals {
         portals::store::portal_put(conn, portal, load).await?;
@@ -149,6 +152,9 @@ async fn put_in(
     }
     for account in &new.collecting_accounts {
         partners::store::collecting_account_put(conn, account, load).await?;
+    }
+    for rows in new.receipt_ranges.chunks(ROWS_AT_ONCE) {
+        store::receipt_range_put(conn, rows, load).await?;
     }
     Ok(load)
 }
@@ -162,6 +168,8 @@ fn counts(new: &Entries) -> Vec<(&'static str, usize)> {
         (rows::PORTALS, new.portals.len()),
         (rows::PARTNERS, new.partners.len()),
         (rows::COLLECTING_ACCOUNTS, new.collecting_accounts.len()),
+        (rows::RECEIPT_RANGES, new.receipt_ranges.len()),
+        (rows::CALENDAR, new.holidays.len()),
     ];
     counts.into_iter().filter(|(_, n)| *n > 0).map(|(columns, n)| (columns.file, n)).collect()
 }

@@ -2,7 +2,10 @@
 
 use super::cells::{Cells, Form};
 use super::csv_file::{self, Columns, Mistake};
-use super::entries::{Agency, FeeKind, FeeLine, NotifyAt, Procedure, TreasuryAccount};
+use super::entries::{
+    Agency, FeeKind, FeeLine, Holiday, NotifyAt, Procedure, ReceiptForm, ReceiptRange,
+    TreasuryAccount,
+};
 use crate::partners::dialects;
 use crate::partners::{CollectingAccount, PartnerEntry, SettlingSource};
 use crate::portals::Portal;
@@ -33,6 +36,10 @@ pub struct Book {
     pub partners: Vec<Row<PartnerEntry>>,
     /// `collecting_accounts.csv`
     pub collecting_accounts: Vec<Row<CollectingAccount>>,
+    /// `receipt_ranges.csv`
+    pub receipt_ranges: Vec<Row<ReceiptRange>>,
+    /// `calendar.csv`
+    pub holidays: Vec<Row<Holiday>>,
 }
 
 impl Book {
@@ -45,6 +52,8 @@ impl Book {
             + self.portals.len()
             + self.partners.len()
             + self.collecting_accounts.len()
+            + self.receipt_ranges.len()
+            + self.holidays.len()
     }
 }
 
@@ -91,9 +100,32 @@ pub const COLLECTING_ACCOUNTS: Columns = Columns {
     optional: &["agency", "closed"],
 };
 
+/// Ranges of receipt numbers.
+pub const RECEIPT_RANGES: Columns = Columns {
+    file: "receipt_ranges.csv",
+    required: &["agency", "form", "symbol", "first", "last"],
+    optional: &["delegate_name", "delegate_tax_code", "delegation", "closed"],
+};
+
+/// Days off and worked weekends.
+pub const CALENDAR: Columns = Columns {
+    file: "calendar.csv",
+    required: &["day", "valid_from", "name"],
+    optional: &["working", "closed"],
+};
+
 /// Every file there is, in the order in which they are read.
-pub const FILES: [Columns; 7] =
-    [AGENCIES, TREASURY_ACCOUNTS, PROCEDURES, FEE_LINES, PORTALS, PARTNERS, COLLECTING_ACCOUNTS];
+pub const FILES: [Columns; 9] = [
+    AGENCIES,
+    TREASURY_ACCOUNTS,
+    PROCEDURES,
+    FEE_LINES,
+    PORTALS,
+    PARTNERS,
+    COLLECTING_ACCOUNTS,
+    RECEIPT_RANGES,
+    CALENDAR,
+];
 
 /// Reads files, each given by name and bytes. The book holds the rows that could be read; it is
 /// good for use only when there are no mistakes.
@@ -115,6 +147,10 @@ pub fn read(files: &[(&str, Vec<u8>)]) -> (Book, Vec<Mistake>) {
                 book.collecting_accounts =
                     file(COLLECTING_ACCOUNTS, bytes, collecting_account, into);
             }
+            "receipt_ranges.csv" => {
+                book.receipt_ranges = file(RECEIPT_RANGES, bytes, receipt_range, into);
+            }
+            "calendar.csv" => book.holidays = file(CALENDAR, bytes, holiday, into),
             _ => {}
         }
     }
@@ -238,6 +274,21 @@ fn fee_line(cells: &mut Cells<'_>) -> Option<FeeLine> {
     })
 }
 
+fn holiday(cells: &mut Cells<'_>) -> Option<Holiday> {
+    let day = cells.date("day");
+    let valid_from = cells.date("valid_from");
+    let name = cells.text("name");
+    let working = cells.yes("working");
+    let closed = cells.yes("closed");
+    Some(Holiday {
+        day: day?,
+        valid_from: valid_from?,
+        name: name?,
+        working: working?,
+        closed: closed?,
+    })
+}
+
 fn portal(cells: &mut Cells<'_>) -> Option<Portal> {
     let code = cells.code("code", Form::Address);
     let name = cells.text("name");
@@ -290,7 +341,7 @@ fn collecting_account(cells: &mut Cells<'_>) -> Option<CollectingAccount> {
     let bin = cells.code_or_empty("bin", Form::Digits(6));
     let holder = cells.text("holder");
     let agency = cells.code_or_empty("agency", Form::National);
-    let settling_source = cells.one_of("settling_source", SettlingSource::ALL);
+    let settling_source = cells.one_of("settling_source", &SettlingSource::OF_ACCOUNTS);
     let closed = cells.yes("closed");
     Some(CollectingAccount {
         partner: partner?,
@@ -300,6 +351,67 @@ fn collecting_account(cells: &mut Cells<'_>) -> Option<CollectingAccount> {
         holder: holder?,
         agency: Some(agency?).filter(|code| !code.is_empty()),
         settling_source: settling_source?,
+        closed: closed?,
+    })
+}
+
+/// The letters of a receipt's symbol: those of the circular.
+const SYMBOL_LETTERS: &[u8] = b"ABCDEGHKLMNPQRSTUVXY";
+/// A receipt's number has eight digits at most.
+const LAST_NUMBER: u32 = 99_999_999;
+
+fn is_symbol(text: &str) -> bool {
+    match text.as_bytes() {
+        [y1, y2, b'T', a, b] => {
+            y1.is_ascii_digit()
+                && y2.is_ascii_digit()
+                && SYMBOL_LETTERS.contains(a)
+                && SYMBOL_LETTERS.contains(b)
+        }
+        _ => false,
+    }
+}
+
+fn receipt_range(cells: &mut Cells<'_>) -> Option<ReceiptRange> {
+    let agency = cells.code("agency", Form::National);
+    let form = cells.one_of("form", ReceiptForm::ALL);
+    let mut symbol = cells.text("symbol");
+    if let Some(text) = symbol.take_if(|text| !is_symbol(text)) {
+        let what = format!(
+            "{text:?} is no symbol; write the year's last two digits, T and two letters out of \
+             ABCDEGHKLMNPQRSTUVXY, as in 26TAA"
+        );
+        cells.wrong("symbol", what);
+    }
+    let first = cells.number("first", LAST_NUMBER, None);
+    let last = cells.number("last", LAST_NUMBER, None);
+    if let (Some(first), Some(last)) = (first, last)
+        && last < first
+    {
+        cells.wrong("last", "is below first");
+        return None;
+    }
+    let delegate_name = cells.text_or_empty("delegate_name");
+    let delegate_tax_code = cells.code_or_empty("delegate_tax_code", Form::Account);
+    let delegation = cells.text_or_empty("delegation");
+    if let (Some(name), Some(code), Some(paper)) = (&delegate_name, &delegate_tax_code, &delegation)
+        && (name.is_empty() != code.is_empty() || name.is_empty() != paper.is_empty())
+    {
+        let what =
+            "a delegation has delegate_name, delegate_tax_code and delegation, or none of them";
+        cells.wrong("delegation", what);
+        return None;
+    }
+    let closed = cells.yes("closed");
+    Some(ReceiptRange {
+        agency: agency?,
+        form: form?,
+        symbol: symbol?,
+        first: first?,
+        last: last?,
+        delegate_name: delegate_name?,
+        delegate_tax_code: delegate_tax_code?,
+        delegation: delegation?,
         closed: closed?,
     })
 }
@@ -352,6 +464,30 @@ mod tests {
                  spreadsheet dropped a leading 0, format the column as text",
             ]
         );
+    }
+
+    #[test]
+    fn a_range_of_receipt_numbers_has_the_form_of_the_law() {
+        let range = |row: &str| {
+            let head = "agency,form,symbol,first,last,delegate_name,delegate_tax_code,delegation\n";
+            mistakes("receipt_ranges.csv", &format!("{head}{row}\n")).join("\n")
+        };
+        assert_eq!(range("G01,EBL01,26TAA,1,99999999,,,"), "");
+        assert_eq!(range("G01,EBL02,27TXY,5,5,Trung tâm,0100000001,01/UQ ngày 01/11/2026"), "");
+        for (row, column) in [
+            ("G01,01BLP,26TAA,1,2,,,", "form"),
+            ("G01,EBL01,26TAF,1,2,,,", "symbol"),
+            ("G01,EBL01,26KAA,1,2,,,", "symbol"),
+            ("G01,EBL01,2026TAA,1,2,,,", "symbol"),
+            ("G01,EBL01,26TAÁ,1,2,,,", "symbol"),
+            ("G01,EBL01,26TAA,0,2,,,", "first"),
+            ("G01,EBL01,26TAA,1,100000000,,,", "last"),
+            ("G01,EBL01,26TAA,9,8,,,", "last"),
+            ("G01,EBL01,26TAA,1,2,Trung tâm,,", "delegation"),
+        ] {
+            let told = range(row);
+            assert!(told.starts_with(&format!("receipt_ranges.csv:2 {column}: ")), "{row}: {told}");
+        }
     }
 
     #[test]

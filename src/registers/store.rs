@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::caller::{Caller, CallerKind, KeyPurpose};
-use super::entries::{Agency, Entries, FeeLine, Procedure, TreasuryAccount};
+use super::entries::{Agency, Entries, FeeLine, Holiday, Procedure, ReceiptRange, TreasuryAccount};
 use crate::vocabulary::money::{Currency, Money};
 use crate::{partners, portals};
 
@@ -24,6 +24,8 @@ pub async fn entries(conn: &mut PgConnection) -> Result<Entries, sqlx::Error> {
         portals: portals::store::portal_list(conn).await?,
         partners: partners.into_iter().map(|row| row.entry).collect(),
         collecting_accounts: partners::store::collecting_account_list(conn).await?,
+        receipt_ranges: receipt_range_list(conn).await?,
+        holidays: holiday_list(conn).await?,
     })
 }
 
@@ -46,6 +48,12 @@ async fn treasury_account_list(
     )
     .fetch_all(conn)
     .await
+}
+
+async fn holiday_list(conn: &mut PgConnection) -> Result<Vec<Holiday>, sqlx::Error> {
+    sqlx::query_as!(Holiday, "select day, valid_from, name, working, closed from holiday")
+        .fetch_all(conn)
+        .await
 }
 
 async fn procedure_list(conn: &mut PgConnection) -> Result<Vec<Procedure>, sqlx::Error> {
@@ -94,6 +102,62 @@ async fn fee_line_list(conn: &mut PgConnection) -> Result<Vec<FeeLine>, sqlx::Er
             })
         })
         .collect()
+}
+
+async fn receipt_range_list(conn: &mut PgConnection) -> Result<Vec<ReceiptRange>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select agency, form, symbol, first_number, last_number, delegate_name, delegate_tax_code,
+                delegation, closed from receipt_range"
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(ReceiptRange {
+                agency: row.agency,
+                form: row.form.parse().map_err(decode)?,
+                symbol: row.symbol,
+                first: u32::try_from(row.first_number).map_err(decode)?,
+                last: u32::try_from(row.last_number).map_err(decode)?,
+                delegate_name: row.delegate_name,
+                delegate_tax_code: row.delegate_tax_code,
+                delegation: row.delegation,
+                closed: row.closed,
+            })
+        })
+        .collect()
+}
+
+/// Enters ranges of receipt numbers, or closes them.
+pub async fn receipt_range_put(
+    conn: &mut PgConnection,
+    rows: &[ReceiptRange],
+    load: i64,
+) -> Result<(), sqlx::Error> {
+    let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    sqlx::query!(
+        "insert into receipt_range
+             (agency, form, symbol, first_number, last_number, delegate_name, delegate_tax_code,
+              delegation, closed, load_id)
+         select *, $10::bigint from unnest
+             ($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::text[],
+              $7::text[], $8::text[], $9::bool[])
+         on conflict on constraint receipt_range_pkey do update set
+             closed = excluded.closed, load_id = excluded.load_id",
+        &column(rows, |row| row.agency.clone()),
+        &column(rows, |row| row.form.as_str().to_owned()),
+        &column(rows, |row| row.symbol.clone()),
+        &column(rows, |row| number(row.first)),
+        &column(rows, |row| number(row.last)),
+        &column(rows, |row| row.delegate_name.clone()),
+        &column(rows, |row| row.delegate_tax_code.clone()),
+        &column(rows, |row| row.delegation.clone()),
+        &column(rows, |row| row.closed),
+        load,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Opens a load; everything that it enters names it.
@@ -194,6 +258,31 @@ pub async fn procedure_put(
         &column(rows, |row| row.name.clone()),
         &column(rows, |row| row.name_en.clone()),
         &column(rows, |row| row.notify_at.as_str().to_owned()),
+        &column(rows, |row| row.closed),
+        load,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Enters versions of days off, or replaces those that are not in force yet.
+pub async fn holiday_put(
+    conn: &mut PgConnection,
+    rows: &[Holiday],
+    load: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into holiday (day, valid_from, name, working, closed, load_id)
+         select *, $6::bigint from unnest
+             ($1::date[], $2::date[], $3::text[], $4::bool[], $5::bool[])
+         on conflict on constraint holiday_pkey do update set
+             name = excluded.name, working = excluded.working, closed = excluded.closed,
+             load_id = excluded.load_id",
+        &column(rows, |row| row.day),
+        &column(rows, |row| row.valid_from),
+        &column(rows, |row| row.name.clone()),
+        &column(rows, |row| row.working),
         &column(rows, |row| row.closed),
         load,
     )

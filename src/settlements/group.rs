@@ -13,6 +13,7 @@ use super::decide::{Decision, Standing, decide};
 use super::outcome::Outcome;
 use super::settlement::Settlement;
 use super::store;
+use crate::breaks::holding::{HeldIn, Holding};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::claim;
@@ -33,7 +34,7 @@ use crate::platform::outbox::{self, Message, MessageKind};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::{self, BusinessDay};
-use crate::vocabulary::ids::{AttemptId, BreakId, InvoiceId};
+use crate::vocabulary::ids::{AttemptId, BreakId, InvoiceId, SettlementId};
 use crate::vocabulary::money::Money;
 
 /// The writer's work.
@@ -92,6 +93,10 @@ impl Work for Settling {
     type Outcome = Settlements;
     const NAME: &'static str = "settle";
 
+    fn committed(&self) {
+        outbox::WRITTEN.notify_one();
+    }
+
     async fn run(
         &self,
         conn: &mut PgConnection,
@@ -130,6 +135,24 @@ impl Work for Settling {
     }
 }
 
+impl Settling {
+    /// Takes one report in by the word of two officers, in the caller's transaction: decided, booked
+    /// and told as any other.
+    pub async fn settle_in(
+        &self,
+        conn: &mut PgConnection,
+        report: &Reported,
+        word: OfficersWord,
+    ) -> Result<Settled, sqlx::Error> {
+        let now = self.clock.now();
+        let mut group = Group::read(conn, &[report], now, self.accounts.day_of(now)).await?;
+        group.officers = Some(word);
+        let settled = group.take(conn, report).await?;
+        group.write(conn, &self.pool, &self.accounts).await?;
+        Ok(settled)
+    }
+}
+
 type Key = (String, &'static str, String);
 
 fn key_of(settlement: &Settlement) -> Key {
@@ -148,18 +171,33 @@ struct Group {
     settlements: Vec<Settlement>,
     entries: Vec<Entry>,
     steps: BTreeMap<AttemptId, AttemptChange>,
-    cases: Vec<Break>,
-    paid_up: Vec<InvoiceId>,
+    /// Cases, each with the money that it holds.
+    cases: Vec<(Break, Option<Holding>)>,
+    /// Invoices that held parts have completed, each with the settlement that did.
+    paid_up: Vec<(InvoiceId, SettlementId)>,
     paid_another_way: Vec<Uuid>,
     events: Vec<Event>,
     messages: Vec<Message>,
     /// Invoices with money that is due back.
     due_back: BTreeSet<InvoiceId>,
+    /// Who says it, when it is no partner.
+    officers: Option<OfficersWord>,
+}
+
+/// Two officers' word about money that a partner reported before.
+#[derive(Debug, Clone)]
+pub struct OfficersWord {
+    /// Who proposed it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// It stood in suspense.
+    pub from_suspense: bool,
 }
 
 impl Group {
-    /// Reads what cannot change (references, codes), locks the invoices in the order of their ids,
-    /// and only then reads what depends on them: a lock refreshes only the row it locks.
+    /// Reads what cannot change (references), locks the invoices in the order of their ids, and only
+    /// then reads what depends on them: a lock refreshes only the row it locks.
     async fn read(
         conn: &mut PgConnection,
         reports: &[&Reported],
@@ -173,17 +211,15 @@ impl Group {
                 references.push(reference.clone());
             }
         }
-        let attempts = invoice_store::attempts_of_references(conn, &partners, &references).await?;
+        let meant = invoice_store::attempt_ids_of_references(conn, &partners, &references).await?;
         let mut codes: Vec<InvoiceCode> =
             reports.iter().flat_map(|r| r.candidates.iter().cloned()).collect();
         codes.sort();
         codes.dedup();
-        let codes = invoice_store::invoices_of_codes(conn, &codes).await?;
-        let mut ids: Vec<Uuid> =
-            codes.iter().map(|(_, id)| id.0).chain(attempts.iter().map(|a| a.invoice.0)).collect();
+        let mut ids: Vec<Uuid> = meant.iter().map(|(_, invoice)| invoice.0).collect();
         ids.sort_unstable();
         ids.dedup();
-        let invoices = invoice_store::invoices_lock(conn, &ids).await?;
+        let invoices = invoice_store::invoices_lock_named(conn, &ids, &codes).await?;
         let keys: Vec<Key> = reports.iter().map(|r| key_of(&r.settlement)).collect();
         let known = store::settlements_of_keys(
             conn,
@@ -192,10 +228,8 @@ impl Group {
             &keys.iter().map(|k| k.2.clone()).collect::<Vec<_>>(),
         )
         .await?;
-        // Locked, and read again under the lock: what was read before may have moved on.
-        let attempt_ids: Vec<Uuid> = attempts.iter().map(|a| a.id.0).collect();
-        invoice_store::attempts_lock(conn, &attempt_ids).await?;
-        let attempts = invoice_store::attempts_read(conn, &attempt_ids).await?;
+        let meant: Vec<Uuid> = meant.iter().map(|(attempt, _)| attempt.0).collect();
+        let attempts = invoice_store::attempts_lock(conn, &meant).await?;
         Ok(Self {
             now,
             day,
@@ -204,7 +238,7 @@ impl Group {
                 .into_iter()
                 .map(|a| ((a.partner.clone(), a.reference.clone()), a))
                 .collect(),
-            codes: codes.into_iter().collect(),
+            codes: invoices.iter().map(|i| (i.code.clone(), i.id)).collect(),
             invoices: invoices.into_iter().map(|i| (i.id, i)).collect(),
             changed: HashSet::new(),
             settlements: Vec::new(),
@@ -216,6 +250,7 @@ impl Group {
             events: Vec::new(),
             messages: Vec::new(),
             due_back: BTreeSet::new(),
+            officers: None,
         })
     }
 
@@ -284,13 +319,14 @@ impl Group {
         } else {
             BreakCode::AmountDiffers
         };
-        let told = self.cases.iter().any(|c| c.code == code && c.settlement == Some(first.id));
+        let told = self.cases.iter().any(|(c, _)| c.code == code && c.settlement == Some(first.id));
         if !told && !breaks::store::break_is_open(conn, code, first.id.0).await? {
             let detail = format!(
                 "transaction {} was reported again with other content: {:?} on {}",
                 first.transaction_id, said.amount, said.account
             );
-            self.cases.push(self.case(&first, code, said.amount, BreakState::Open, detail));
+            let case = self.case(&first, code, said.amount, BreakState::Open, detail);
+            self.cases.push((case, None));
         }
         Ok(Settled { verdict: Verdict::OtherContent, settlement: first })
     }
@@ -322,8 +358,22 @@ impl Group {
             value_date: day::to_local(settlement.value_time).date(),
             source: format!("settlement/{}", settlement.id),
             reverses: None,
-            actor: format!("partner/{}", settlement.partner),
-            reason: String::new(),
+            actor: self.actor(settlement),
+            reason: self.officers.as_ref().map(|word| word.reason.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn actor(&self, settlement: &Settlement) -> String {
+        let partner = || format!("partner/{}", settlement.partner);
+        self.officers.as_ref().map_or_else(partner, |word| word.actor.clone())
+    }
+
+    fn collected<'s>(&self, settlement: &'s Settlement) -> Collected<'s> {
+        Collected {
+            partner: &settlement.partner,
+            account: &settlement.account,
+            amount: settlement.amount,
+            from_suspense: self.officers.as_ref().is_some_and(|word| word.from_suspense),
         }
     }
 
@@ -357,10 +407,12 @@ impl Group {
         code: BreakCode,
     ) -> Result<(), sqlx::Error> {
         settlement.outcome = outcome;
-        let entry = acts::suspense(self.occasion(settlement, "suspense"), &collected(settlement));
+        let entry =
+            acts::suspense(self.occasion(settlement, "suspense"), &self.collected(settlement));
         self.entries.push(entry.map_err(defect)?);
         let detail = format!("memo: {}", settlement.memo);
-        self.cases.push(self.case(settlement, code, settlement.amount, BreakState::Open, detail));
+        let case = self.case(settlement, code, settlement.amount, BreakState::Open, detail);
+        self.cases.push((case, Some(Holding::of(HeldIn::Suspense, settlement.amount))));
         self.events.push(Event {
             made_at: self.now,
             kind: "settlement.suspense",
@@ -368,7 +420,7 @@ impl Group {
             agency: None,
             invoice: None,
             sequence: None,
-            actor: format!("partner/{}", settlement.partner),
+            actor: self.actor(settlement),
             body: json!({
                 "settlement": settlement.id, "outcome": outcome, "case": code,
                 "amount": settlement.amount,
@@ -428,7 +480,7 @@ impl Group {
         if decision.outcome.is_applied() {
             settlement.applied_cycle = Some(invoice.cycle);
         }
-        let from = collected(settlement);
+        let from = self.collected(settlement);
         let (entry, kind) = match decision.outcome {
             Outcome::Held => {
                 invoice.held = invoice.held.checked_add(settlement.amount).map_err(defect)?;
@@ -446,7 +498,7 @@ impl Group {
                 let parts: Vec<(String, Money)> =
                     invoice.parts.drain(..).map(|part| (part.partner, part.amount)).collect();
                 if !parts.is_empty() {
-                    self.paid_up.push(invoice.id);
+                    self.paid_up.push((invoice.id, settlement.id));
                 }
                 let occasion = self.occasion(settlement, "settlement");
                 let entry =
@@ -472,12 +524,18 @@ impl Group {
                 BreakState::Open
             };
             let detail = format!("{} of invoice {}", decision.outcome, invoice.code);
-            self.cases.push(self.case(settlement, code, amount, state, detail));
+            let held_in = match decision.outcome {
+                Outcome::Held => Some(HeldIn::PartPaymentsHeld),
+                _ if decision.surplus.is_zero() => None,
+                _ => Some(HeldIn::RefundDue),
+            };
+            let holding = held_in.map(|held_in| Holding::of(held_in, amount));
+            self.cases.push((self.case(settlement, code, amount, state, detail), holding));
         }
         if !decision.surplus.is_zero() {
             self.due_back.insert(invoice.id);
         }
-        let actor = format!("partner/{}", settlement.partner);
+        let actor = self.actor(settlement);
         let more = json!({
             "settlement": settlement.id, "outcome": decision.outcome, "partner": settlement.partner,
             "received": settlement.amount, "surplus": decision.surplus, "held": invoice.held,
@@ -548,14 +606,9 @@ impl Group {
         let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
         ledger::entries_insert(conn, &entries, &numbers).await?;
         store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;
-        breaks::store::breaks_close_of_invoices(
-            conn,
-            BreakCode::AmountDiffers,
-            &self.paid_up,
-            self.now,
-        )
-        .await?;
-        breaks::store::breaks_insert(conn, &self.cases).await?;
+        // A part and the rest may come in one group: the case of the part is there before it is used.
+        breaks::store::holds::breaks_insert_holding(conn, &self.cases).await?;
+        breaks::store::holds::parts_use(conn, &self.paid_up, self.now).await?;
         for invoice in &self.due_back {
             due::put_if_none_in(conn, due::REFUND_OPEN, invoice.0, self.now).await?;
         }
@@ -567,14 +620,6 @@ impl Group {
             .increment(1);
         }
         Ok(())
-    }
-}
-
-fn collected(settlement: &Settlement) -> Collected<'_> {
-    Collected {
-        partner: &settlement.partner,
-        account: &settlement.account,
-        amount: settlement.amount,
     }
 }
 

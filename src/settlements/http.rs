@@ -19,7 +19,7 @@ use crate::partners::dialects::Verdict;
 use crate::platform::group::Writer;
 use crate::platform::http::{BATCH_BODY, BODY, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
-use crate::platform::{outbox, telemetry};
+use crate::platform::telemetry;
 use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::BusinessDay;
@@ -154,7 +154,6 @@ async fn settle(
     } else {
         doors.settling.submit_alone(request).await?
     };
-    outbox::WRITTEN.notify_one();
     let settled = settled.ok_or(Problem::new(ProblemType::Unauthenticated))?;
     if let (true, [one]) = (single, settled.as_slice()) {
         if one.verdict == Verdict::OtherContent {

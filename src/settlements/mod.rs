@@ -12,6 +12,7 @@ pub mod bank;
 pub mod decide;
 pub mod group;
 pub mod http;
+pub mod officers;
 pub mod outcome;
 pub mod partner_http;
 pub mod report_failed;

@@ -29,7 +29,7 @@ use crate::platform::group::Writer;
 use crate::platform::http::{BODY, client_address, read_body};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::platform::seal::MasterKeys;
-use crate::platform::{faults, outbox, telemetry};
+use crate::platform::{faults, telemetry};
 use crate::registers::directory::Directory;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::BusinessDay;
@@ -292,7 +292,6 @@ impl PartnerDoors {
         };
         let request = SettleRequest { nonce: None, reports: vec![reported] };
         let settled = self.settling.submit(request).await?;
-        outbox::WRITTEN.notify_one();
         let verdict = settled.and_then(|mut s| s.pop()).map(|s| s.verdict);
         Ok(verdict.unwrap_or(Verdict::TryLater))
     }

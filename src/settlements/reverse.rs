@@ -25,7 +25,7 @@ use crate::platform::outbox::{self, Message, MessageKind};
 use crate::platform::{due, event, telemetry};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::day;
-use crate::vocabulary::ids::{BreakId, uuid_v7};
+use crate::vocabulary::ids::{BreakId, SettlementId, uuid_v7};
 use crate::vocabulary::money::Money;
 
 /// What reversing needs.
@@ -103,12 +103,12 @@ impl Reversing {
         Ok(reversed)
     }
 
-    async fn reverse_in(
+    /// Takes a settlement back in the caller's transaction.
+    pub async fn reverse_in(
         &self,
         tx: &mut PgConnection,
         reversal: &Reversal,
     ) -> Result<Reversed, sqlx::Error> {
-        let now = self.clock.now();
         let found = store::settlements_of_keys(
             tx,
             std::slice::from_ref(&reversal.partner),
@@ -120,8 +120,14 @@ impl Reversing {
         let Some((settlement, booked)) = found.and_then(|s| s.entry.map(|entry| (s, entry))) else {
             return Ok(Reversed::Unknown);
         };
-        let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
-        let mut invoice = invoice_store::invoices_lock(tx, &ids).await?.pop();
+        // What was placed by officers goes first: its invoice is owed again, and the money stands in
+        // suspense, where it is taken from.
+        let placed = store::placement_of(tx, settlement.id).await?;
+        let ids = [settlement.invoice, placed.as_ref().and_then(|(placed, _)| placed.invoice)];
+        let mut ids: Vec<_> = ids.iter().flatten().map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        invoice_store::invoices_lock(tx, &ids).await?;
         if let Some(by) = store::reversal_of(tx, settlement.id).await? {
             return Ok(if by == reversal.transaction_id {
                 Reversed::Repeat
@@ -129,13 +135,67 @@ impl Reversing {
                 Reversed::OtherTransaction
             });
         }
+        let word = Word {
+            actor: format!("partner/{}", reversal.partner),
+            reason: &reversal.reason,
+            transaction_id: &reversal.transaction_id,
+            tells: true,
+        };
+        if let Some((placed, entry)) = placed
+            && store::reversal_of(tx, placed.id).await?.is_none()
+        {
+            let transaction_id = format!("{}/placed", reversal.transaction_id);
+            let word = Word { transaction_id: &transaction_id, tells: false, ..word.clone() };
+            self.take_back_in(tx, (&placed, entry), settlement.id, &word).await?;
+        }
+        self.take_back_in(tx, (&settlement, booked), settlement.id, &word).await?;
+        Ok(Reversed::Booked)
+    }
+
+    /// Takes a settlement back by the word of two officers: the partner knows nothing of it. `false`
+    /// when it was taken back before, was never booked, or somebody placed it.
+    pub async fn take_back_by_officers_in(
+        &self,
+        tx: &mut PgConnection,
+        id: SettlementId,
+        (actor, reason): (&str, &str),
+        transaction_id: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let Some((settlement, booked)) = store::settlement_to_take_back(tx, id).await? else {
+            return Ok(false);
+        };
+        let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
+        invoice_store::invoices_lock(tx, &ids).await?;
+        if store::reversal_of(tx, id).await?.is_some()
+            || store::placement_of(tx, id).await?.is_some()
+        {
+            return Ok(false);
+        }
+        let of = store::placed_by(tx, id).await?.unwrap_or(id);
+        let word = Word { actor: actor.to_owned(), reason, transaction_id, tells: false };
+        self.take_back_in(tx, (&settlement, booked), of, &word).await?;
+        Ok(true)
+    }
+
+    /// Takes one settlement back. Its invoice is locked. `of` is the settlement whose case holds what
+    /// it leaves: itself, or the one whose money it placed.
+    async fn take_back_in(
+        &self,
+        tx: &mut PgConnection,
+        (settlement, booked): (&Settlement, i64),
+        of: SettlementId,
+        word: &Word<'_>,
+    ) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
+        let mut invoice = invoice_store::invoices_lock(tx, &ids).await?.pop();
         let mut lines = ledger::entry_lines(tx, booked).await?;
         let mut told = None;
         if let Some(invoice) = &mut invoice {
-            if is_used_up(invoice, &settlement) {
+            if is_used_up(invoice, settlement) {
                 lines = with_used_part(lines, invoice);
             }
-            told = reopen(invoice, &settlement, &lines, reversal, now)?;
+            told = reopen(invoice, settlement, &lines, word, now)?;
         }
         let occasion = Occasion {
             act: "reversal",
@@ -143,8 +203,8 @@ impl Reversing {
             value_date: day::to_local(now).date(),
             source: format!("settlement/{}", settlement.id),
             reverses: Some(booked),
-            actor: format!("partner/{}", reversal.partner),
-            reason: reversal.reason.clone(),
+            actor: word.actor.clone(),
+            reason: word.reason.to_owned(),
         };
         let entry = acts::mirror(occasion, lines)
             .map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
@@ -157,26 +217,28 @@ impl Reversing {
         let row = ReversalRow {
             id: uuid_v7(now),
             settlement: settlement.id,
-            partner: &reversal.partner,
-            transaction_id: &reversal.transaction_id,
-            reason: &reversal.reason,
+            partner: &settlement.partner,
+            transaction_id: word.transaction_id,
+            reason: word.reason,
             received_at: now,
             entry: entry_id,
         };
         store::reversal_insert(tx, &row).await?;
+        // What officers do is explained where they do it; it only has to be known.
+        let state = if word.tells { BreakState::Open } else { BreakState::AutoClosed };
         let case = Break {
             id: BreakId::new(now),
             code: BreakCode::Reversed,
-            state: BreakState::Open,
+            state,
             opened_at: now,
-            partner: reversal.partner.clone(),
+            partner: settlement.partner.clone(),
             agency: invoice.as_ref().map(|i| i.agency.clone()).unwrap_or_default(),
             invoice: settlement.invoice,
             settlement: Some(settlement.id),
             amount: settlement.amount,
-            detail: reversal.reason.clone(),
+            detail: word.reason.to_owned(),
         };
-        breaks::store::breaks_insert(tx, &[case]).await?;
+        breaks::holding::take_back_in(tx, (settlement.id, of), entry.lines(), case).await?;
         due::put_in(tx, due::REFUND_REVERSED, settlement.id.0, now).await?;
         if let Some((event, message)) = told {
             event::record_in(tx, &[event]).await?;
@@ -188,8 +250,21 @@ impl Reversing {
                 due::put_in(tx, "invoice.expire", ids[0], at).await?;
             }
         }
-        Ok(Reversed::Booked)
+        Ok(())
     }
+}
+
+/// Whose word it is that a settlement is taken back.
+#[derive(Debug, Clone)]
+struct Word<'a> {
+    /// Who.
+    actor: String,
+    /// Why.
+    reason: &'a str,
+    /// Under which id.
+    transaction_id: &'a str,
+    /// It is a case of its own for officers.
+    tells: bool,
 }
 
 /// Did a unique key refuse it?
@@ -239,7 +314,7 @@ fn reopen(
     invoice: &mut Invoice,
     settlement: &Settlement,
     lines: &[Line],
-    reversal: &Reversal,
+    word: &Word<'_>,
     now: DateTime<Utc>,
 ) -> Result<Told, sqlx::Error> {
     let current = settlement.applied_cycle == Some(invoice.cycle);
@@ -283,11 +358,10 @@ fn reopen(
         .try_fold(zero, |sum, part| sum.checked_add(part.amount))
         .map_err(|e| defect(e.to_string()))?;
     let more = json!({
-        "settlement": settlement.id, "partner": reversal.partner, "reason": reversal.reason,
+        "settlement": settlement.id, "partner": settlement.partner, "reason": word.reason,
         "taken_back": settlement.amount,
     });
-    let actor = format!("partner/{}", reversal.partner);
     // A reversal that leaves the invoice as it stands is no news for the portal.
     let kind = if message.is_some() { "payment.reversed" } else { "settlement.reversed" };
-    Ok(Some((invoice.event(kind, &actor, now, &more), message)))
+    Ok(Some((invoice.event(kind, &word.actor, now, &more), message)))
 }

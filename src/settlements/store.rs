@@ -74,7 +74,8 @@ pub async fn settlements_of_keys(
     sources: &[String],
     transactions: &[String],
 ) -> Result<Vec<Settlement>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        SettlementRow,
         "select s.settlement_id, s.partner, s.source, s.transaction_id, s.account, s.amount,
                 s.currency, s.memo, s.value_time, s.received_at, s.outcome, s.invoice_id,
                 s.attempt_id, s.applied_cycle, s.entry_id
@@ -90,29 +91,150 @@ pub async fn settlements_of_keys(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency: Currency = row.currency.parse().map_err(undecodable)?;
-            Ok(Settlement {
-                id: SettlementId(row.settlement_id),
-                partner: row.partner,
-                source: row.source.parse().map_err(undecodable)?,
-                transaction_id: row.transaction_id,
-                account: row.account,
-                amount: Money::new(row.amount, currency).map_err(undecodable)?,
-                memo: row.memo,
-                value_time: row.value_time,
-                received_at: row.received_at,
-                outcome: row.outcome.parse().map_err(undecodable)?,
-                invoice: row.invoice_id.map(InvoiceId),
-                attempt: row.attempt_id.map(AttemptId),
-                applied_cycle: row.applied_cycle,
-                entry: row.entry_id,
-                raw: Vec::new(),
-                counter_account: None,
-            })
+    rows.into_iter().map(Settlement::try_from).collect()
+}
+
+/// The columns as they are read; the body and the sealed account are not.
+#[derive(Debug)]
+struct SettlementRow {
+    settlement_id: Uuid,
+    partner: String,
+    source: String,
+    transaction_id: String,
+    account: String,
+    amount: Decimal,
+    currency: String,
+    memo: String,
+    value_time: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    outcome: String,
+    invoice_id: Option<Uuid>,
+    attempt_id: Option<Uuid>,
+    applied_cycle: Option<i32>,
+    entry_id: Option<i64>,
+}
+
+impl TryFrom<SettlementRow> for Settlement {
+    type Error = sqlx::Error;
+
+    fn try_from(row: SettlementRow) -> Result<Self, sqlx::Error> {
+        let currency: Currency = row.currency.parse().map_err(undecodable)?;
+        Ok(Self {
+            id: SettlementId(row.settlement_id),
+            partner: row.partner,
+            source: row.source.parse().map_err(undecodable)?,
+            transaction_id: row.transaction_id,
+            account: row.account,
+            amount: Money::new(row.amount, currency).map_err(undecodable)?,
+            memo: row.memo,
+            value_time: row.value_time,
+            received_at: row.received_at,
+            outcome: row.outcome.parse().map_err(undecodable)?,
+            invoice: row.invoice_id.map(InvoiceId),
+            attempt: row.attempt_id.map(AttemptId),
+            applied_cycle: row.applied_cycle,
+            entry: row.entry_id,
+            raw: Vec::new(),
+            counter_account: None,
         })
-        .collect()
+    }
+}
+
+/// One settlement.
+pub async fn settlement_read(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Settlement>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        SettlementRow,
+        "select settlement_id, partner, source, transaction_id, account, amount, currency, memo,
+                value_time, received_at, outcome, invoice_id, attempt_id, applied_cycle, entry_id
+           from settlement where settlement_id = $1",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Settlement::try_from).transpose()
+}
+
+/// A settlement with the entry that books it; none of one that is only noted.
+pub async fn settlement_to_take_back(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(Settlement, i64)>, sqlx::Error> {
+    let found = settlement_read(conn, id).await?;
+    Ok(found.and_then(|settlement| settlement.entry.map(|entry| (settlement, entry))))
+}
+
+/// The settlement by which officers placed the money of another, with its entry.
+pub async fn placement_of(
+    conn: &mut PgConnection,
+    places: SettlementId,
+) -> Result<Option<(Settlement, i64)>, sqlx::Error> {
+    let id = sqlx::query_scalar!("select settlement_id from placement where places = $1", places.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    match id {
+        Some(id) => settlement_to_take_back(conn, SettlementId(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// The settlement whose money this one places.
+pub async fn placed_by(
+    conn: &mut PgConnection,
+    settlement: SettlementId,
+) -> Result<Option<SettlementId>, sqlx::Error> {
+    let places =
+        sqlx::query_scalar!("select places from placement where settlement_id = $1", settlement.0)
+            .fetch_optional(conn)
+            .await?;
+    Ok(places.map(SettlementId))
+}
+
+/// Writes which settlement places the money of which. It is as banked as that.
+pub async fn placement_insert(
+    conn: &mut PgConnection,
+    (settlement, places): (SettlementId, SettlementId),
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into placement (settlement_id, places, placed_by, at) values ($1, $2, $3, $4)",
+        settlement.0,
+        places.0,
+        by,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "insert into settlement_banked (settlement_id, confirmed_by, at, entry_id)
+         select $1, confirmed_by, at, entry_id from settlement_banked where settlement_id = $2",
+        settlement.0,
+        places.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Who saw a settlement in the bank, and on which account.
+pub async fn settlement_banked_on(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query!(
+        "select b.confirmed_by, a.detail
+           from settlement_banked b
+           join ledger.posting p on p.entry_id = b.entry_id
+           join ledger.account a on a.account_id = p.account_id and a.kind = 'bank_account'
+          where b.settlement_id = $1 order by p.line limit 1",
+        id.0
+    )
+    .map(|row| (row.confirmed_by, row.detail))
+    .fetch_optional(conn)
+    .await
 }
 
 /// Has another source reported the same amount on the same account for the same invoice?
@@ -243,6 +365,85 @@ pub async fn settlement_banked_insert(
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// A settlement that was seen in the bank.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Which.
+    pub settlement: Uuid,
+    /// Who or what saw it.
+    pub by: String,
+    /// The entry of its money.
+    pub entry: i64,
+}
+
+/// Writes that settlements were seen in the bank; which of them were not before.
+pub async fn settlements_banked_insert(
+    conn: &mut PgConnection,
+    seen: &[Seen],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if seen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = seen.iter().map(|s| s.settlement).collect();
+    let by: Vec<String> = seen.iter().map(|s| s.by.clone()).collect();
+    let entries: Vec<i64> = seen.iter().map(|s| s.entry).collect();
+    sqlx::query_scalar!(
+        "insert into settlement_banked (settlement_id, confirmed_by, at, entry_id)
+         select k.id, k.by, $3, k.entry from unnest($1::uuid[], $2::text[], $4::bigint[]) k(id, by, entry)
+         on conflict on constraint settlement_banked_pkey do nothing
+         returning settlement_id",
+        &ids,
+        &by,
+        now,
+        &entries
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// How a settlement is named by its partner: its source and its transaction id.
+pub async fn settlement_key(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query!("select source, transaction_id from settlement where settlement_id = $1", id.0)
+        .map(|row| (row.source, row.transaction_id))
+        .fetch_optional(conn)
+        .await
+}
+
+/// The reversal of a settlement.
+pub async fn reversal_id_of(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("select reversal_id from reversal where settlement_id = $1", id.0)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Takes back that settlements were seen in the bank: the match that said so was taken back. What an
+/// officer saw stays, and so does what released a refund. Gives those that are banked no more, each
+/// with the entry of its money.
+pub async fn settlements_banked_delete(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
+    sqlx::query!(
+        "delete from settlement_banked b using unnest($1::uuid[]) k(id)
+          where b.settlement_id = k.id and b.confirmed_by like 'match/%'
+            and not exists (select from refund r
+                             where r.settlement_id = b.settlement_id and r.kind = 'surplus'
+                               and r.status in ('approved', 'sent', 'confirmed'))
+         returning b.settlement_id, b.entry_id",
+        ids
+    )
+    .map(|row| (row.settlement_id, row.entry_id))
+    .fetch_all(conn)
+    .await
 }
 
 /// A partner's word as it was booked.

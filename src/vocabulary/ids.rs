@@ -39,10 +39,16 @@ id!(/// A difference that somebody must explain.
     BreakId);
 id!(/// One amount that is given back.
     RefundId);
+id!(/// One run that pays over to the Treasury.
+    PayoverId);
+id!(/// One transfer of such a run; the bank gives it back as our reference.
+    PayoverLineId);
 id!(/// An address of a portal that is told of results.
     EndpointId);
 id!(/// Somebody who signs in.
     PersonId);
+id!(/// A receipt of a payment.
+    ReceiptId);
 id!(/// A role that is lent for some days.
     DelegationId);
 id!(/// What one person proposes and another decides.

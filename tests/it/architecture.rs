@@ -15,12 +15,15 @@ const FLOORS: &[&[&str]] = &[
     &["operations"],
     &["compat"],
     &["days", "statistics"],
-    &["counter", "notices", "payover", "receipts"],
+    &["counter", "notices", "payover"],
+    &["resolutions"],
     &["reconciliation"],
     &["statements"],
     &["dispatch", "mail", "refunds"],
+    &["receipts"],
     &["settlements"],
-    &["invoices", "breaks"],
+    &["invoices"],
+    &["breaks"],
     &["callers"],
     &["registers"],
     &["approvals"],
@@ -59,15 +62,36 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("portals", &["endpoint", "portal"]),
     ("partners", &["collecting_account", "partner", "partner_exchange"]),
-    ("registers", &["agency", "fee_line", "procedure", "register_load", "treasury_account"]),
+    (
+        "registers",
+        &["agency", "fee_line", "procedure", "receipt_range", "register_load", "treasury_account"],
+    ),
     ("people", &["delegation", "person", "person_role", "session"]),
     ("approvals", &["approval"]),
     ("callers", &["caller_key"]),
     ("invoices", &["attempt", "claim", "invoice"]),
-    ("breaks", &["break_case"]),
-    ("settlements", &["reversal", "settlement", "settlement_banked"]),
+    ("breaks", &["break_case", "break_comment", "break_evidence", "break_step"]),
+    ("resolutions", &["break_resolution"]),
+    ("settlements", &["placement", "reversal", "settlement", "settlement_banked"]),
     ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    (
+        "reconciliation",
+        &[
+            "match",
+            "match_confirmation",
+            "match_side",
+            "matching",
+            "matching_entry",
+            "missing_upto",
+            "open_line",
+            "partner_fee",
+            "report_batch",
+            "unmatch",
+        ],
+    ),
     ("mail", &["mail", "mail_progress"]),
+    ("receipts", &["receipt", "receipt_key", "receipt_progress", "receipt_step", "receipt_task"]),
+    ("statistics", &["statistic_day", "statistic_notice", "statistic_progress"]),
     ("notices", &["delivery"]),
     ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
     ("compat", &["compat_payment", "compat_portal"]),
@@ -86,7 +110,8 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] = &["vocabulary", "ledger", "invoices", "settlements", "refunds"];
+const NO_FLOATS: &[&str] =
+    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -1,6 +1,8 @@
 //! The upstream door: a dossier system that speaks the national platform's messages connects by
 //! configuration alone.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{Duration, Utc};
 use payclear::compat::configure::{ConfigureError, configure};
 use payclear::compat::retell::retell;
@@ -109,8 +111,16 @@ async fn a_dossier_is_paid_and_its_system_told_until_it_says_00() {
 
     let paid = send(&town, &ask("QUERY", "R1")).await;
     assert_eq!((&paid["TrangThaiGD"], &paid["SoTien"]), (&json!("1"), &json!(200_000)));
+    until("the receipt to be made", || async {
+        send(&town, &ask("GET_BILL", "R1")).await["MaLoi"] == "00"
+    })
+    .await;
     let bill = send(&town, &ask("GET_BILL", "R1")).await;
-    assert!(text(&bill, "MoTaLoi").contains("chưa có biên lai"), "{bill}");
+    assert_eq!((text(&bill, "MauBienLai"), text(&bill, "SoBienLai")), ("EBL01", "0000001"));
+    assert_eq!(bill["SoTien"], 200_000);
+    let pdf = STANDARD.decode(text(&bill, "FileBienLai")).expect("base64");
+    assert!(pdf.starts_with(b"%PDF-"));
+    assert_eq!(town.browse(text(&bill, "UrlBienLai")).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

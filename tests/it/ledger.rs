@@ -25,7 +25,7 @@ fn entry(id: i64, lines: &[(i32, i64, &str)]) -> String {
         .iter()
         .map(|(line, account, amount)| format!("({id}, {line}, {account}, {amount})"))
         .collect();
-    format!("{}; {}", head(id), postings(&rows))
+    whole(&head(id), &rows)
 }
 
 fn head(id: i64) -> String {
@@ -40,6 +40,11 @@ fn postings(rows: &[String]) -> String {
         "insert into ledger.posting (entry_id, line, account_id, amount) values {}",
         rows.join(", ")
     )
+}
+
+/// An entry and lines in one statement, as the database wants them.
+fn whole(head: &str, rows: &[String]) -> String {
+    format!("with entered as ({head}) {}", postings(rows))
 }
 
 /// A town whose ledger has one settlement, and the numbers of two of its accounts.
@@ -77,11 +82,18 @@ async fn an_entry_balances_has_two_lines_and_one_currency() {
         ("more than there is", entry(900, &[(1, one, "1e15"), (2, two, "-1e15")])),
         ("no entry", postings(&[format!("(901, 1, {one}, 5)"), format!("(901, 2, {two}, -5)")])),
         (
+            "an entry before its lines",
+            format!(
+                "{}; {}",
+                head(900),
+                postings(&[format!("(900, 1, {one}, 5)"), format!("(900, 2, {two}, -5)")])
+            ),
+        ),
+        (
             "lines in two statements",
             format!(
-                "{}; {}; {}",
-                head(900),
-                postings(&[format!("(900, 1, {one}, 5)")]),
+                "{}; {}",
+                whole(&head(900), &[format!("(900, 1, {one}, 5)")]),
                 postings(&[format!("(900, 2, {two}, -5)")])
             ),
         ),
@@ -108,8 +120,8 @@ async fn an_entry_that_is_committed_gains_no_line() {
         "'test')",
         "'test', (pg_current_xact_id()::text::bigint + 1)::text::xid8, '2020-01-01')",
     );
-    let lines = postings(&[format!("(900, 1, {one}, 5)"), format!("(900, 2, {two}, -5)")]);
-    assert_eq!(refusal(&mut conn, &format!("{forged}; {lines}")).await, None);
+    let forged = whole(&forged, &[format!("(900, 1, {one}, 5)"), format!("(900, 2, {two}, -5)")]);
+    assert_eq!(refusal(&mut conn, &forged).await, None);
     let later = postings(&[format!("(900, 3, {one}, 5)"), format!("(900, 4, {two}, -5)")]);
     assert_eq!(refusal(&mut conn, &later).await.as_deref(), Some(CHECK));
 }

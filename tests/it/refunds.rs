@@ -66,6 +66,11 @@ impl Town {
         approver.post(&format!("/v1/refunds/{}/approve", text(refund, "id")), &json!({})).await
     }
 
+    async fn withdraw(&self, refund: &Value) -> Answer {
+        let path = format!("/v1/refunds/{}/withdraw", text(refund, "id"));
+        self.portal.post(&path, &json!({})).await
+    }
+
     /// An officer approves.
     async fn officer_approves(&self, refund: &Value, by: &str) -> Result<(), ApproveError> {
         let mut tx = self.pool.begin().await.expect("a transaction");
@@ -654,4 +659,70 @@ async fn what_was_paid_over_is_a_claim_on_the_treasury_and_never_sent_by_us() {
     town.books(&[("partner_receivable directbank", 100_000), ("agency_payable G01.A", -100_000)])
         .await;
     assert_eq!(money(&town.read(&invoice).await["refunded"]), 30_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_to_the_treasury_after_it_was_asked_for_is_not_sent_by_us() {
+    let town = Town::doors().await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    let refund = town.ask_back(&invoice, 30_000, 100_000).await.expect(201);
+    let mut tx = town.pool.begin().await.expect("a transaction");
+    let now = town.clock.now();
+    paid_over::mark_in(&mut tx, InvoiceId(id(&invoice)), 1, "officer/a", now).await.expect("kept");
+    tx.commit().await.expect("a commit");
+    let refused = town.officer_approves(&refund, "officer/b").await;
+    assert!(matches!(refused, Err(ApproveError::PaidOver(1))), "{refused:?}");
+    // Nor does the database take it from another program.
+    let forced = sqlx::query(
+        "update refund set status = 'approved', approved_by = 'x', approval_entry = 1
+          where refund_id = $1",
+    )
+    .bind(id(&refund))
+    .execute(&town.pool)
+    .await;
+    assert!(forced.is_err_and(|e| e.to_string().contains("a line of it was paid over")));
+
+    // Withdrawn and asked for anew it is a claim on the Treasury.
+    let withdrawn = town.withdraw(&refund).await.expect(200);
+    assert_eq!(text(&withdrawn, "status"), "refused");
+    let again = town.ask_back(&invoice, 30_000, 100_000).await.expect(201);
+    assert_eq!(text(&again, "kind"), "treasury");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_takes_back_what_it_asked_for_while_it_waits() {
+    let town = Town::doors().await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    let refund = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
+    assert_eq!(money(&town.read(&invoice).await["refundable"]), 0);
+    assert!(refund["links"]["withdraw"].is_string());
+    town.withdraw(&refund).await.expect(200);
+    assert_eq!(money(&town.read(&invoice).await["refundable"]), 100_000);
+    town.withdraw(&refund).await.expect(409);
+
+    // What is due back is the payer's, and what is approved is on its way.
+    assert_eq!(town.settle("T2", 5_000, text(&invoice, "code")).await, "refund_due");
+    town.app.carrying().sweep_due_back().await.expect("a sweep");
+    let surplus = town.refunds(&invoice).await.pop().expect("a refund");
+    town.withdraw(&surplus).await.expect(403);
+    town.named_account(&invoice).await;
+    let second = town.ask_back(&invoice, 40_000, 100_000).await.expect(201);
+    town.officer_approves(&second, "officer/a").await.expect("approved");
+    town.withdraw(&second).await.expect(409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_nobody_decides_on_becomes_a_case() {
+    let town = Town::doors().await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    let refund = town.ask_back(&invoice, 30_000, 100_000).await.expect(201);
+    let carrying = town.app.carrying();
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 0);
+    town.clock.turn(Duration::days(8));
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 1);
+    let told: String = sqlx::query_scalar("select detail from break_case where code = 'B12'")
+        .fetch_one(&town.pool)
+        .await
+        .expect("a case");
+    assert!(told.contains(text(&refund, "id")), "{told}");
 }

@@ -117,11 +117,12 @@ async fn what_was_changed_behind_an_approval_is_not_done_and_what_is_rejected_is
     assert_eq!(town.audited("refund.refused").await, [&*approver.email]);
     an.post(&of(refund, "proposal"), &json!({})).await.problem(409, "wrong-state");
 
-    // What the portal asked for still waits when its approval is rejected, and can be put forward anew.
+    // What the portal asked for is refused as well, and can be asked for anew.
     let portals = town.ask_back(&invoice, 10_000, 100_000).await.expect(201);
     let first = proposes(&an, &of(&portals, "proposal"), &json!({})).await;
     approver.decide(&first, "reject").await.expect(200);
-    assert_eq!(town.status_of(&portals).await, "requested");
+    assert_eq!(town.status_of(&portals).await, "refused");
+    let portals = town.ask_back(&invoice, 10_000, 100_000).await.expect(201);
     let second = proposes(&an, &of(&portals, "proposal"), &json!({})).await;
     town.approve(&second).await;
     assert_eq!(town.status_of(&portals).await, "approved");

@@ -17,6 +17,14 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
     ("delivery.delivery_id", "the delivery's own"),
+    ("match_side.match_id", "hot: a trigger looks at all sides of a statement at once"),
+    ("match_side.settlement_id", "hot: the same trigger compares the amounts"),
+    ("match_side.back_id", "a refund or a reversal; the same trigger compares the amounts"),
+    ("match_side.report_id", "with `batch` it names a batch; the same trigger compares the sums"),
+    ("match_side.payout_id", "a line of the pay-over, whose room stands above"),
+    ("match_side.invoice_id", "a suggestion: invoices are never deleted"),
+    ("open_line.break_id", "written with the case"),
+    ("report_batch.match_id", "written with the match, gone with it"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -37,6 +45,10 @@ const HOT: &[&str] = &[
 /// What is written once and stays.
 const NEVER_CHANGED: &[&str] = &[
     "audit",
+    "break_comment",
+    "break_evidence",
+    "break_resolution",
+    "break_step",
     "event",
     "event_batch",
     "ledger.account",
@@ -45,12 +57,18 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.entry",
     "ledger.posting",
     "partner_exchange",
+    "placement",
     "register_load",
     "line_paid_over",
     "refund_batch",
     "reversal",
     "settlement",
-    "settlement_banked",
+    "match",
+    "match_confirmation",
+    "match_side",
+    "matching_entry",
+    "partner_fee",
+    "unmatch",
 ];
 
 /// The one row each that a query finds, as text; there should be none.

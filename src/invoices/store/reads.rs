@@ -278,3 +278,38 @@ pub async fn invoices_overdue(
     .await?;
     Ok((row.waiting, row.overdue))
 }
+
+/// How far the money of paid invoices has come, where further than reported: `banked` when every
+/// settlement that paid it was seen in the bank, `remitted` when every line was paid over as well.
+/// The least advanced part counts.
+pub async fn cash_of(
+    conn: &mut PgConnection,
+    invoices: &[Uuid],
+) -> Result<Vec<(Uuid, bool)>, sqlx::Error> {
+    sqlx::query!(
+        r#"select i.invoice_id as "invoice!",
+                  not exists (
+                      select from generate_series(1, jsonb_array_length(i.lines)) l(line)
+                       where not exists (select from line_paid_over o
+                                          where o.invoice_id = i.invoice_id and o.line = l.line)
+                          or exists (select from line_in_payover g
+                                      where g.invoice_id = i.invoice_id and g.line = l.line))
+                      as "remitted!"
+             from unnest($1::uuid[]) wanted(id)
+             join lateral (select v.invoice_id, v.lines, v.cycle from invoice v
+                            where v.invoice_id = wanted.id and v.status = 'paid' offset 0) i on true
+            where exists (select from settlement s
+                           where s.invoice_id = i.invoice_id and s.applied_cycle = i.cycle)
+              and not exists (
+                  select from settlement s
+                   where s.invoice_id = i.invoice_id
+                     and (s.applied_cycle = i.cycle or s.outcome = 'held')
+                     and not exists (select from reversal r where r.settlement_id = s.settlement_id)
+                     and not exists (select from settlement_banked b
+                                      where b.settlement_id = s.settlement_id))"#,
+        invoices
+    )
+    .map(|row| (row.invoice, row.remitted))
+    .fetch_all(conn)
+    .await
+}

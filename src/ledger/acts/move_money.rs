@@ -4,7 +4,8 @@ use super::super::chart::{AccountKey, AccountKind};
 use super::super::entry::{Entry, Line, NotAnEntry, Occasion};
 use crate::vocabulary::money::Money;
 
-fn between(
+/// From one account to another: what two people decide about a difference.
+pub fn between(
     occasion: Occasion,
     debit: AccountKey,
     credit: AccountKey,
@@ -43,6 +44,49 @@ pub fn banked(
         at(AccountKind::PartnerReceivable, account),
         amount,
     )
+}
+
+/// A statement's lines as they move a bank account: what came in and what went out of it, each
+/// against the receivable that it pays or that it is owed by.
+pub fn statement(
+    occasion: Occasion,
+    bank: &AccountKey,
+    received: &[(AccountKey, Money)],
+    paid: &[(AccountKey, Money)],
+) -> Result<Entry, NotAnEntry> {
+    let mut lines = Vec::new();
+    for (receivable, amount) in received {
+        lines.push(Line::debit(bank.clone(), *amount));
+        lines.push(Line::credit(receivable.clone(), *amount));
+    }
+    for (receivable, amount) in paid {
+        lines.push(Line::debit(receivable.clone(), *amount));
+        lines.push(Line::credit(bank.clone(), *amount));
+    }
+    Entry::new(occasion, lines)
+}
+
+/// What a partner kept by contract of many payments, by the agencies that owe it.
+pub fn partner_fees(
+    occasion: Occasion,
+    receivable: &AccountKey,
+    by_agency: &[(String, Money)],
+) -> Result<Entry, NotAnEntry> {
+    let lines = by_agency.iter().flat_map(|(agency, amount)| {
+        let claim = AccountKey::of(AccountKind::ClaimOnAgency, agency, amount.currency());
+        [Line::debit(claim, *amount), Line::credit(receivable.clone(), *amount)]
+    });
+    Entry::new(occasion, lines.collect())
+}
+
+/// Money seen before its owner was known moves to the receivable that it pays.
+pub fn receivable_moves(
+    occasion: Occasion,
+    from: AccountKey,
+    to: AccountKey,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    between(occasion, from, to, amount)
 }
 
 /// A partner kept its fee by contract; the agency owes it, pay-over stays gross.

@@ -13,10 +13,15 @@ pub struct Collected<'a> {
     pub account: &'a str,
     /// How much.
     pub amount: Money,
+    /// It came before and stood in suspense until somebody knew what it is for.
+    pub from_suspense: bool,
 }
 
 impl Collected<'_> {
     fn receivable(&self) -> AccountKey {
+        if self.from_suspense {
+            return self.of_partner(AccountKind::Suspense);
+        }
         AccountKey::detailed(
             AccountKind::PartnerReceivable,
             self.partner,

@@ -8,13 +8,14 @@ use super::kind::About;
 use super::{Desk, OfficerError, admit, must_be, put_in, refund_in, subject, unchanged};
 use crate::approvals::approval::Approval;
 use crate::approvals::kinds::ApplyError;
+use crate::approvals::status::ApprovalStatus;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::people::officer::Officer;
 use crate::platform::audit::{self, By};
 use crate::refunds::approve::{ApproveError, approve_in, lock_in, refuse_in};
-use crate::refunds::refund::Refund;
+use crate::refunds::refund::{Refund, RefundKind};
 use crate::refunds::request::{Wanted, request_in};
 use crate::refunds::status::RefundStatus;
 use crate::refunds::store;
@@ -94,8 +95,8 @@ pub(super) async fn apply_in(
     Ok(())
 }
 
-/// What an officer asked for and another did not agree to is refused, and can be asked for anew; what
-/// a portal or the clock asked for still waits.
+/// What another did not agree to is refused, and can be asked for anew, whoever asked for it; what is
+/// due back to a payer still waits: it is theirs.
 pub(super) async fn drop_in(
     conn: &mut PgConnection,
     approval: &Approval,
@@ -103,7 +104,10 @@ pub(super) async fn drop_in(
 ) -> Result<(), ApplyError> {
     let Ok(id) = subject(approval).map(RefundId) else { return Ok(()) };
     let Some(refund) = store::refund_read(conn, id).await? else { return Ok(()) };
-    if refund.requested_by != approval.made_by {
+    // What nobody decided on in time says nothing of what a portal asked for.
+    let undecided = approval.status == ApprovalStatus::Expired;
+    let of_another = refund.requested_by != approval.made_by;
+    if refund.kind == RefundKind::Surplus || (undecided && of_another) {
         return Ok(());
     }
     let why = approval.reason.as_deref().unwrap_or("not approved");
@@ -128,7 +132,9 @@ impl From<ApproveError> for ApplyError {
             ApproveError::NotBanked(_) | ApproveError::BankedBySame | ApproveError::NoAccount => {
                 Self::NotYet(told)
             }
-            ApproveError::WrongStep(_) | ApproveError::TakenBack => Self::Impossible(told),
+            ApproveError::WrongStep(_) | ApproveError::TakenBack | ApproveError::PaidOver(_) => {
+                Self::Impossible(told)
+            }
             ApproveError::Store(error) => Self::Store(error),
         }
     }

@@ -69,7 +69,7 @@ impl Kind for RefundKind {
         })
     }
 
-    /// A refund that an officer asked for goes with its approval; all else waits nowhere but in the
+    /// A refund that was not agreed to is refused with its approval; all else waits nowhere but in the
     /// approval itself, or stays what it was.
     fn drop_in<'a>(
         &'a self,

@@ -13,7 +13,9 @@ use crate::invoices::store as invoice_store;
 use crate::people::officer::Officer;
 use crate::platform::audit::By;
 use crate::refunds::paid_over::mark_in;
-use crate::refunds::store::reads;
+use crate::refunds::refund::{Refund, RefundKind};
+use crate::refunds::status::RefundStatus;
+use crate::refunds::store::{self, reads};
 use crate::vocabulary::ids::{ApprovalId, InvoiceId};
 
 /// What is decided on; none when the invoice has no such line.
@@ -32,8 +34,10 @@ async fn is_marked(
     invoice: InvoiceId,
     line: u32,
 ) -> Result<bool, sqlx::Error> {
+    // One that is in a run to the Treasury is that run's to mark.
+    let going = reads::lines_in_payover(conn, invoice).await?;
     let over = reads::lines_paid_over(conn, invoice).await?;
-    Ok(over.into_iter().any(|marked| u32::try_from(marked) == Ok(line)))
+    Ok(going.into_iter().chain(over).any(|marked| u32::try_from(marked) == Ok(line)))
 }
 
 impl Desk {
@@ -52,7 +56,7 @@ impl Desk {
             return Err(OfficerError::WrongState(why));
         }
         if is_marked(&mut tx, id, line).await? {
-            let why = "the line was paid over, as is known".to_owned();
+            let why = "the line was paid over, or is in a run to the Treasury".to_owned();
             return Err(OfficerError::WrongState(why));
         }
         let by = By { actor: &officer.email, at: self.refunding.clock.now() };
@@ -79,6 +83,16 @@ pub(super) async fn apply_in(
     unchanged(approval, &content(&invoice, line).ok_or(ApplyError::Changed)?)?;
     if is_marked(conn, id, line).await? {
         return Err(ApplyError::Impossible("the line is marked already".to_owned()));
+    }
+    // What is on its way to the payer is not at the Treasury; if it fails it can be paid over.
+    let on_its_way = |refund: &Refund| {
+        matches!(refund.status, RefundStatus::Approved | RefundStatus::Sent)
+            && refund.kind == RefundKind::Paid
+            && refund.shares.iter().any(|share| share.line == line)
+    };
+    if store::refunds_of_invoice(conn, id).await?.iter().any(on_its_way) {
+        let why = "a refund of this line is on its way: wait for its end";
+        return Err(ApplyError::NotYet(why.to_owned()));
     }
     mark_in(conn, id, line, &approval.made_by, by.at).await?;
     Ok(())

@@ -87,8 +87,10 @@ pub struct SettlementFacts {
     pub amount: rust_decimal::Decimal,
     /// The attempt it came through.
     pub attempt: Option<Uuid>,
-    /// The account that paid, sealed.
+    /// The account that paid, sealed; of money that officers placed, the one that came with it.
     pub counter_account: Option<Vec<u8>>,
+    /// The settlement that it is sealed with.
+    pub sealed_with: Uuid,
     /// Who has seen it in the bank.
     pub banked_by: Option<String>,
     /// Was it taken back?
@@ -103,10 +105,18 @@ pub async fn settlement_facts(
     sqlx::query_as!(
         SettlementFacts,
         r#"select s.invoice_id as invoice, s.account, s.transaction_id, s.amount,
-                  s.attempt_id as attempt, s.counter_account, b.confirmed_by as "banked_by?",
+                  s.attempt_id as attempt,
+                  coalesce(s.counter_account, o.counter_account) as counter_account,
+                  case when s.counter_account is null
+                       then coalesce(o.settlement_id, s.settlement_id)
+                       else s.settlement_id end as "sealed_with!",
+                  b.confirmed_by as "banked_by?",
                   exists (select from reversal r where r.settlement_id = s.settlement_id)
                       as "reversed!"
-             from settlement s left join settlement_banked b on b.settlement_id = s.settlement_id
+             from settlement s
+             left join settlement_banked b on b.settlement_id = s.settlement_id
+             left join placement p on p.settlement_id = s.settlement_id
+             left join settlement o on o.settlement_id = p.places
             where s.settlement_id = $1"#,
         settlement.0
     )
@@ -114,16 +124,19 @@ pub async fn settlement_facts(
     .await
 }
 
-/// The newest account of an invoice that a second person approved: its id and what is sealed.
+/// The newest account of an invoice that a second person had approved by a time: its id and what is
+/// sealed.
 pub async fn approved_account(
     conn: &mut PgConnection,
     invoice: InvoiceId,
+    by: DateTime<Utc>,
 ) -> Result<Option<(Uuid, Vec<u8>)>, sqlx::Error> {
     sqlx::query!(
         "select refund_account_id, sealed from refund_account
-          where invoice_id = $1 and approved_by is not null
+          where invoice_id = $1 and approved_at <= $2
           order by refund_account_id desc limit 1",
-        invoice.0
+        invoice.0,
+        by
     )
     .map(|row| (row.refund_account_id, row.sealed))
     .fetch_optional(conn)
@@ -137,6 +150,20 @@ pub async fn lines_paid_over(
 ) -> Result<Vec<i32>, sqlx::Error> {
     sqlx::query_scalar!(
         "select line from line_paid_over where invoice_id = $1 order by line",
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The lines of an invoice that are in a run to the Treasury which is not finished. Asked before
+/// [`lines_paid_over`]: a run that ends in between has marked its lines by then.
+pub async fn lines_in_payover(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select line from line_in_payover where invoice_id = $1 order by line",
         invoice.0
     )
     .fetch_all(conn)

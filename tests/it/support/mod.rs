@@ -10,6 +10,7 @@ pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod simulators;
+pub mod statements;
 pub mod town;
 pub mod wait;
 

@@ -1,0 +1,146 @@
+//! The money of a batch was seen: so was each settlement that the report tells in it, and what the
+//! partner kept of it by contract is owed by the agencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::chunk::receivable;
+use super::fee::Terms;
+use super::run::{Matching, MatchingError, defect};
+use super::store::reads;
+use super::store::work::{self, BatchRow, PairRow};
+use crate::ledger::acts;
+use crate::ledger::entry::{Entry, Occasion};
+use crate::ledger::store as ledger;
+use crate::settlements::store as settlements;
+use crate::statements::read;
+use crate::vocabulary::money::{Currency, Money};
+
+/// Banks what is funded, chunk by chunk, until nothing is left.
+pub(super) async fn bank_funded(matching: &Matching) -> Result<(), MatchingError> {
+    loop {
+        let mut tx = matching.pool.begin().await?;
+        work::plan_by_keys(&mut tx).await?;
+        let Some((report, name)) = work::batch_funded_next(&mut tx).await? else { return Ok(()) };
+        let batch = work::batch_lock(&mut tx, report, &name).await?;
+        let Some(batch) = batch.filter(|batch| batch.state == "funded") else { continue };
+        let most = i32::try_from(matching.chunk).unwrap_or(i32::MAX);
+        let upto = batch.banked_upto.saturating_add(most).min(batch.last_place);
+        bank_in(&mut tx, matching, &batch, (batch.banked_upto, upto)).await?;
+        let all = upto >= batch.last_place;
+        work::batch_banked_upto(&mut tx, (report, &name), upto, all).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Banks one line of a batch that was matched late, when the batch is banked that far.
+pub(super) async fn bank_one_in(
+    conn: &mut PgConnection,
+    matching: &Matching,
+    (report, name): (Uuid, &str),
+    place: i32,
+) -> Result<(), MatchingError> {
+    let Some(batch) = work::batch_lock(conn, report, name).await? else { return Ok(()) };
+    if matches!(batch.state.as_str(), "funded" | "banked") && place <= batch.banked_upto {
+        bank_in(conn, matching, &batch, (place - 1, place)).await?;
+    }
+    Ok(())
+}
+
+async fn bank_in(
+    conn: &mut PgConnection,
+    matching: &Matching,
+    batch: &BatchRow,
+    places: (i32, i32),
+) -> Result<(), MatchingError> {
+    let now = matching.now();
+    let statement = read::store::statement_read(conn, batch.statement).await?;
+    let day = statement.map_or_else(|| now.date_naive(), |statement| statement.day);
+    let terms = reads::terms_of(conn, &batch.partner, day).await?.unwrap_or(Terms::NONE);
+    let (Some(by), Some(entry)) = (batch.by_match, batch.entry) else { return Ok(()) };
+    // The report tells no fees, and the money came without those of the contract.
+    let kept = reads::fee_of_match(conn, by).await?;
+    let with_fees = !batch.fee.is_zero() || !kept.is_zero();
+    let of = (batch.statement, batch.batch.as_str());
+    let pairs = work::pairs_of_batch(conn, of, places, with_fees).await?;
+    let seen: Vec<settlements::Seen> = pairs
+        .iter()
+        .map(|pair| settlements::Seen {
+            settlement: pair.settlement,
+            by: format!("match/{by}"),
+            entry,
+        })
+        .collect();
+    let new = settlements::settlements_banked_insert(conn, &seen, now).await?;
+    if with_fees {
+        let new: BTreeSet<Uuid> = new.into_iter().collect();
+        let new = pairs.iter().filter(|pair| new.contains(&pair.settlement));
+        fees_in(conn, matching, batch, &fees_of(new, &terms, !kept.is_zero())).await?;
+    }
+    Ok(())
+}
+
+/// What the agencies owe: the contract's fee, or what was kept when that is less. What was kept above
+/// it is the partner's to explain.
+fn fees_of<'p>(
+    pairs: impl Iterator<Item = &'p PairRow>,
+    terms: &Terms,
+    by_contract: bool,
+) -> BTreeMap<String, Decimal> {
+    let mut fees: BTreeMap<String, Decimal> = BTreeMap::new();
+    for pair in pairs {
+        let contract = terms.fee_of(pair.amount);
+        let fee = if by_contract { contract } else { contract.min(pair.fee) };
+        if let (Some(agency), false) = (&pair.agency, fee.is_zero()) {
+            *fees.entry(agency.clone()).or_default() += fee;
+        }
+    }
+    fees
+}
+
+async fn fees_in(
+    conn: &mut PgConnection,
+    matching: &Matching,
+    batch: &BatchRow,
+    fees: &BTreeMap<String, Decimal>,
+) -> Result<(), MatchingError> {
+    if fees.is_empty() {
+        return Ok(());
+    }
+    let currency: Currency = batch.currency.parse().map_err(defect)?;
+    let mut by_agency = Vec::with_capacity(fees.len());
+    for (agency, fee) in fees {
+        by_agency.push((agency.clone(), Money::new(*fee, currency).map_err(defect)?));
+    }
+    let today = matching.accounts.day_of(matching.now());
+    let occasion = Occasion {
+        act: "partner_fee",
+        business_day: today,
+        value_date: today.0,
+        source: format!("statement/{}", batch.statement),
+        reverses: None,
+        actor: format!("partner/{}", batch.partner),
+        reason: format!("batch {}", batch.batch),
+    };
+    let from = receivable(&batch.partner, &batch.account, currency);
+    let entry = acts::partner_fees(occasion, &from, &by_agency).map_err(defect)?;
+    write_in(conn, matching, batch.statement, entry).await?;
+    Ok(())
+}
+
+/// Writes an entry that belongs to a statement: it goes back with it.
+pub(super) async fn write_in(
+    conn: &mut PgConnection,
+    matching: &Matching,
+    statement: Uuid,
+    entry: Entry,
+) -> Result<i64, MatchingError> {
+    let numbers = matching.accounts.numbers(&matching.pool, entry.accounts()).await?;
+    let number = ledger::entry_numbers(conn, 1).await?.pop().ok_or(MatchingError::Overtaken)?;
+    ledger::entries_insert(conn, &[(number, &entry)], &numbers).await?;
+    work::matching_entries_insert(conn, statement, &[number]).await?;
+    Ok(number)
+}

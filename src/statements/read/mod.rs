@@ -1,0 +1,105 @@
+//! What was staged, as matching reads it.
+
+pub mod store;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::text_enum;
+
+text_enum! {
+    /// What a list is.
+    pub enum Kind ("kind of statement") {
+        /// Movements of a bank account, between two balances.
+        Account = "account",
+        /// What a partner says that it collected.
+        Report = "report",
+    }
+}
+
+text_enum! {
+    /// What a line is.
+    pub enum Nature ("nature of a line") {
+        /// A payer's money.
+        Payment = "payment",
+        /// Money given back to a payer.
+        Refund = "refund",
+        /// An earlier line taken back.
+        Reversal = "reversal",
+        /// A debit that carries our reference: a transfer that we ordered.
+        Payout = "payout",
+        /// Many payments in one credit.
+        Lump = "lump",
+        /// What the bank or partner takes for itself.
+        Fee = "fee",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+text_enum! {
+    /// How far a line has got.
+    pub enum Standing ("standing of a line") {
+        /// It is so.
+        Booked = "booked",
+        /// Not yet booked, for information, or to come.
+        Pending = "pending",
+        /// The partner says that it failed.
+        Failed = "failed",
+    }
+}
+
+/// One line, as it was staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its number.
+    pub id: i64,
+    /// Its statement.
+    pub statement: Uuid,
+    /// Its place in the statement, from 1.
+    pub place: i32,
+    /// What it is.
+    pub nature: Nature,
+    /// How far it has got.
+    pub standing: Standing,
+    /// With its sign: money in is positive. Gross.
+    pub amount: Decimal,
+    /// What the partner kept of it.
+    pub fee: Decimal,
+    /// When it counts.
+    pub value_date: NaiveDate,
+    /// The sender's own number of it.
+    pub transaction_id: String,
+    /// Our reference, as the sender gives it back.
+    pub order_reference: String,
+    /// The settlement batch that it belongs to, or pays.
+    pub batch: String,
+    /// The text.
+    pub memo: String,
+    /// The other account, masked.
+    pub counterparty: String,
+}
+
+/// One statement or report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is.
+    pub kind: Kind,
+    /// Whose.
+    pub partner: String,
+    /// Of which account.
+    pub account: String,
+    /// Its id in its sender's words.
+    pub reference: String,
+    /// The business day that it is of.
+    pub day: NaiveDate,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many lines it has.
+    pub lines: i64,
+    /// The earlier issue that it stands in for.
+    pub supersedes: Option<Uuid>,
+}
