@@ -21,6 +21,8 @@ crate::text_enum! {
         Csv = "csv",
         /// A workbook.
         Xlsx = "xlsx",
+        /// A printed sheet.
+        Pdf = "pdf",
         /// For programs.
         Json = "json",
     }

@@ -84,7 +84,8 @@ impl Rooms {
     }
 }
 
-async fn read(response: Response) -> Result<Value, Problem> {
+/// What a door answered.
+pub async fn read(response: Response) -> Result<Value, Problem> {
     let bytes = axum::body::to_bytes(response.into_body(), MOST_BYTES).await;
     let bytes = bytes.map_err(|error| Problem::internal(&error))?;
     if bytes.is_empty() {

@@ -124,7 +124,10 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
     }
     if status == "closed" || status == "reopen_requested" {
         page.add(Block::Links(vec![
-            (label("Bản ký (JSON)", "The signed snapshot (JSON)"), format!("{PATH}/{day}/snapshot")),
+            (
+                label("Bản ký (JSON)", "The signed snapshot (JSON)"),
+                format!("{PATH}/{day}/snapshot"),
+            ),
             (label("Tờ ngày (JSON)", "The day sheet (JSON)"), format!("{PATH}/{day}/sheet")),
         ]));
     }
@@ -201,7 +204,8 @@ fn open_cases(reader: &Reader, told: &Value) -> Table {
             },
         ]
     });
-    let caption = reader.say("Chênh lệch chưa xử lý cuối ngày", "Breaks open at the end of the day");
+    let caption =
+        reader.say("Chênh lệch chưa xử lý cuối ngày", "Breaks open at the end of the day");
     Table::new("cases", caption, columns)
         .rows(rows)
         .or(reader.say("Không còn chênh lệch.", "No breaks are open."))
@@ -258,40 +262,50 @@ async fn forms(
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let officer = reader.officer.may(Role::Officer, EVERYTHING);
     let role = || {
-        (!officer)
-            .then(|| label("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies."))
+        (!officer).then(|| {
+            label("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies.")
+        })
     };
     let mut forms = Vec::new();
     if let Some(id) = told["approval"].as_str() {
-        let mut form = approvals::form_of(desk, reader, id).await?;
-        form.action = format!("/desk/approvals/{id}");
-        forms.push(form);
+        forms.push(approvals::form_of(desk, reader, id).await?);
         return Ok(forms);
     }
     match status {
         "closed" => forms.push(
-            Form::post("reopen", format!("{PATH}/{day}/reopen"), label("Trình mở lại", "Ask to reopen it"))
-                .title(label("Mở lại ngày này", "Reopen this day"))
-                .intro(label(
-                    "Bản ký cũ được giữ lại; ngày mở lại là một lần ký mới.",
-                    "The earlier snapshot is kept; the reopened day is a new revision.",
-                ))
-                .field(Field::line("reason", label("Lý do", "Reason")))
-                .weight(Weight::Grave)
-                .shut(role()),
+            Form::post(
+                "reopen",
+                format!("{PATH}/{day}/reopen"),
+                label("Trình mở lại", "Ask to reopen it"),
+            )
+            .title(label("Mở lại ngày này", "Reopen this day"))
+            .intro(label(
+                "Bản ký cũ được giữ lại; ngày mở lại là một lần ký mới.",
+                "The earlier snapshot is kept; the reopened day is a new revision.",
+            ))
+            .field(Field::line("reason", label("Lý do", "Reason")))
+            .weight(Weight::Grave)
+            .shut(role()),
         ),
         "reopen_requested" | "prepared" => {}
         _ => {
             let stands = json::list(told, "against").len();
             let shut = role().or_else(|| {
                 (stands > 0).then(|| {
-                    label("Còn việc phải làm trước, nêu ở đầu trang.", "Something stands against it, told above.")
+                    label(
+                        "Còn việc phải làm trước, nêu ở đầu trang.",
+                        "Something stands against it, told above.",
+                    )
                 })
             });
             forms.push(
-                Form::post("prepare", format!("{PATH}/{day}/prepare"), label("Lập và trình ký", "Prepare it"))
-                    .title(label("Lập bản ký ngày", "Prepare the day for signing"))
-                    .shut(shut),
+                Form::post(
+                    "prepare",
+                    format!("{PATH}/{day}/prepare"),
+                    label("Lập và trình ký", "Prepare it"),
+                )
+                .title(label("Lập bản ký ngày", "Prepare the day for signing"))
+                .shut(shut),
             );
         }
     }
@@ -347,6 +361,9 @@ pub async fn part(
 /// What a day's accounts add up to: expected, reported, banked, difference.
 pub fn total(rows: &[Value], key: &str) -> (i64, Decimal) {
     rows.iter().fold((0, Decimal::ZERO), |(count, amount), row| {
-        (count + row[key]["count"].as_i64().unwrap_or(0), amount + json::decimal(&row[key]["amount"]))
+        (
+            count + row[key]["count"].as_i64().unwrap_or(0),
+            amount + json::decimal(&row[key]["amount"]),
+        )
     })
 }

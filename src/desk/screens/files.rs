@@ -90,9 +90,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             .map(|state| (state.to_owned(), reader.name(Named::File, state))),
     );
     let filter = Form::filters(PATH, reader.say("Lọc", "Filter"))
-        .field(
-            Field::one("state", reader.say("Kết luận", "Verdict"), states).value(value("state")),
-        )
+        .field(Field::one("state", reader.say("Kết luận", "Verdict"), states).value(value("state")))
         .field(Field::line("partner", reader.say("Đối tác", "Partner")).value(value("partner")))
         .field(Field::day("day", reader.say("Của ngày", "Of the day")).value(value("day")));
     let may = reader.officer.may(Role::Officer, EVERYTHING);
@@ -162,7 +160,11 @@ async fn brought(
     let response = desk.rooms.call(&reader.pass, (Method::POST, &path), content).await?;
     let told = crate::desk::rooms::read(response).await?;
     let id = json::text(&told, "file");
-    Ok(if id.is_empty() { format!("{PATH}?told=received") } else { format!("{PATH}/{id}?told=received") })
+    Ok(if id.is_empty() {
+        format!("{PATH}?told=received")
+    } else {
+        format!("{PATH}/{id}?told=received")
+    })
 }
 
 /// `GET /desk/files/{id}`.
@@ -229,15 +231,16 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
         Column::figure("line", reader.say("Dòng", "Line")),
         Column::text("code", reader.say("Mã lỗi", "Code")),
         Column::text("severity", reader.say("Mức", "Severity")),
-        Column::text("what", reader.say("Lỗi", "What is wrong")),
+        Column::text("detail", reader.say("Lỗi", "What is wrong")),
+        Column::text("way_out", reader.say("Cách sửa", "What to do")),
     ];
     let rows = json::list(verdict, "errors").iter().map(|error| {
-        let what = ["what", "detail", "text", "message"].iter().find_map(|key| error[*key].as_str());
         vec![
             json::count(&error["line"]),
-            json::code(&error["code"]),
+            json::code(&error["code"]).note(json::text(error, "case")),
             json::plain(&error["severity"]),
-            Cell::text(what.unwrap_or_default()),
+            json::plain(&error["detail"]).note(json::text(error, "place")),
+            json::plain(&error["way_out"]),
         ]
     });
     let errors = Table::new("errors", reader.say("Lỗi theo dòng", "Errors by line"), columns)
@@ -256,15 +259,24 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
     if standing == "quarantined" {
         let may = reader.officer.may(Role::Officer, EVERYTHING);
         let shut = || {
-            (!may).then(|| label("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies."))
+            (!may).then(|| {
+                label(
+                    "Cần quyền cán bộ trên mọi cơ quan.",
+                    "Needs the role officer for all agencies.",
+                )
+            })
         };
         let reason = || Field::line("reason", reader.say("Lý do", "Reason"));
         page.add(Block::Form(
-            Form::post("accept", format!("{PATH}/{id}/accept"), label("Trình duyệt", "Put it forward"))
-                .title(label("Vẫn dùng tệp này", "Take this file all the same"))
-                .intro(label("Người khác phải duyệt.", "Another person has to approve it."))
-                .field(reason())
-                .shut(shut()),
+            Form::post(
+                "accept",
+                format!("{PATH}/{id}/accept"),
+                label("Trình duyệt", "Put it forward"),
+            )
+            .title(label("Vẫn dùng tệp này", "Take this file all the same"))
+            .intro(label("Người khác phải duyệt.", "Another person has to approve it."))
+            .field(reason())
+            .shut(shut()),
         ));
         page.add(Block::Form(
             Form::post("reject", format!("{PATH}/{id}/reject"), label("Từ chối tệp", "Reject it"))

@@ -72,12 +72,8 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let filter = Form::filters(PATH, reader.say("Xem", "Show"))
         .field(Field::day("day", reader.say("Sao kê của ngày", "Statements of")).value(&*day))
         .field(Field::line("partner", reader.say("Đối tác", "Partner")).value(value("partner")))
-        .field(
-            Field::one("state", reader.say("Trạng thái", "State"), states).value(value("state")),
-        )
-        .field(
-            Field::line("rule", reader.say("Quy tắc (R1…)", "Rule (R1…)")).value(value("rule")),
-        );
+        .field(Field::one("state", reader.say("Trạng thái", "State"), states).value(value("state")))
+        .field(Field::line("rule", reader.say("Quy tắc (R1…)", "Rule (R1…)")).value(value("rule")));
     let mut page = Page::new(reader.say("Đối soát", "Match"), Section::Matches).lead(reader.say(
         "Dòng của tệp và tiền đã ghi; gợi ý chỉ có hiệu lực khi một người xác nhận.",
         "Lines of files and money that was booked; a suggestion counts when a person confirms it.",
@@ -87,33 +83,53 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let suggested = matches.iter().any(|found| found["state"] == "suggested");
     if suggested && may {
         page.add(Block::Form(
-            Form::post("confirm", format!("{PATH}/confirm"), reader.say("Xác nhận các gợi ý đã chọn", "Confirm what is chosen"))
-                .title(reader.say("Xác nhận gợi ý", "Confirm suggestions"))
-                .intro(reader.say("Chọn ở cột đầu của bảng trên.", "Choose in the first column of the table above."))
-                .hidden("day", &*day),
+            Form::post(
+                "confirm",
+                format!("{PATH}/confirm"),
+                reader.say("Xác nhận các gợi ý đã chọn", "Confirm what is chosen"),
+            )
+            .title(reader.say("Xác nhận gợi ý", "Confirm suggestions"))
+            .intro(reader.say(
+                "Chọn ở cột đầu của bảng trên.",
+                "Choose in the first column of the table above.",
+            ))
+            .hidden("day", &*day),
         ));
     }
     page.add(Block::Table(open_lines(reader, json::list(&open, "lines"))));
     page.add(Block::Form(
         Form::post("hand", format!("{PATH}/hand"), reader.say("Trình duyệt", "Put it forward"))
             .title(reader.say("Khớp bằng tay", "Match by hand"))
-            .intro(reader.say("Tổng phải bằng nhau đến từng đồng; người khác duyệt.", "Both sides must be equal to the đồng; another approves."))
+            .intro(reader.say(
+                "Tổng phải bằng nhau đến từng đồng; người khác duyệt.",
+                "Both sides must be equal to the đồng; another approves.",
+            ))
             .hidden("day", &*day)
             .field(Field::digits("line", reader.say("Số dòng", "Line")))
             .field(
-                Field::lines("settlements", reader.say("Mã các khoản đã thu", "Ids of settlements"))
-                    .hint(reader.say("Mỗi mã một dòng.", "One on each line.")),
+                Field::lines(
+                    "settlements",
+                    reader.say("Mã các khoản đã thu", "Ids of settlements"),
+                )
+                .hint(reader.say("Mỗi mã một dòng.", "One on each line.")),
             )
             .field(Field::line("reason", reader.say("Lý do", "Reason")))
             .weight(Weight::Side)
-            .shut((!may).then(|| reader.say("Cần quyền cán bộ.", "Needs the role officer.").to_owned())),
+            .shut(
+                (!may)
+                    .then(|| reader.say("Cần quyền cán bộ.", "Needs the role officer.").to_owned()),
+            ),
     ));
     page.add(Block::Form(
         Form::post("run", format!("{PATH}/run"), reader.say("Chạy lại đối soát", "Match again"))
             .title(reader.say("Chạy lại khi nguyên nhân đã hết", "Again, once the cause is gone"))
             .hidden("day", &*day)
             .weight(Weight::Side)
-            .shut((!may).then(|| reader.say("Cần quyền cán bộ hoặc vận hành.", "Needs the role officer or operator.").to_owned())),
+            .shut((!may).then(|| {
+                reader
+                    .say("Cần quyền cán bộ hoặc vận hành.", "Needs the role officer or operator.")
+                    .to_owned()
+            })),
     ));
     Ok(page)
 }
@@ -161,13 +177,17 @@ fn table(reader: &Reader, matches: &[Value], may: bool) -> Table {
         ]
     });
     let caption = reader.say("Khớp và gợi ý", "Matches and suggestions");
-    let mut table = Table::new("matches", caption, columns)
-        .rows(rows)
-        .or(reader.say("Ngày này chưa có dòng nào được khớp.", "No line of this day is matched yet."));
+    let mut table =
+        Table::new("matches", caption, columns).rows(rows).or(reader
+            .say("Ngày này chưa có dòng nào được khớp.", "No line of this day is matched yet."));
     if may && matches.iter().any(|found| found["state"] == "suggested") {
         let values = matches.iter().map(|found| {
             let id = json::text(found, "id").to_owned();
-            let name = format!("{} {}", reader.say("Chọn gợi ý", "Choose suggestion"), json::text(found, "why"));
+            let name = format!(
+                "{} {}",
+                reader.say("Chọn gợi ý", "Choose suggestion"),
+                json::text(found, "why")
+            );
             (found["state"] == "suggested").then_some((id, name))
         });
         table.chosen = Some(Choice { form: "confirm", field: "id", values: values.collect() });
@@ -189,10 +209,13 @@ fn open_lines(reader: &Reader, lines: &[Value]) -> Table {
         let standing = json::text(line, "standing");
         let name = reader.name(Named::Standing, standing);
         let tone = if standing == "open" { Tone::Alarm } else { Tone::Quiet };
-        let mark = Cell::tag(tone, match line["code"].as_str() {
-            Some(code) => format!("{name} {code}"),
-            None => name,
-        });
+        let mark = Cell::tag(
+            tone,
+            match line["code"].as_str() {
+                Some(code) => format!("{name} {code}"),
+                None => name,
+            },
+        );
         vec![
             json::code(&line["line"]),
             json::plain(&line["partner"]).note(json::text(line, "statement")),
@@ -223,14 +246,20 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let state = json::text(&found, "state").to_owned();
     let mut facts = vec![
-        (label("Quy tắc", "Rule"), Cell::code(format!("{} v{}", json::text(&found, "rule"), found["rule_version"]))),
+        (
+            label("Quy tắc", "Rule"),
+            Cell::code(format!("{} v{}", json::text(&found, "rule"), found["rule_version"])),
+        ),
         (label("Vì sao", "Why"), json::plain(&found["why"])),
         (label("Lớp", "Layer"), json::code(&found["layer"])),
         (label("Đối tác", "Partner"), json::plain(&found["partner"])),
         (label("Tài khoản", "Account"), json::code(&found["account"])),
         (label("Phí", "Fee"), json::money(&found["fee"])),
         (label("Chênh lệch", "Difference"), json::money(&found["difference"])),
-        (label("Tạo bởi", "Made by"), json::plain(&found["made_by"]).note(json::time(&found["made_at"]).shown())),
+        (
+            label("Tạo bởi", "Made by"),
+            json::plain(&found["made_by"]).note(json::time(&found["made_at"]).shown()),
+        ),
         (label("Xác nhận bởi", "Confirmed by"), json::plain(&found["confirmed_by"])),
     ];
     if let Some(by) = found["undone_by"].as_str() {
@@ -299,7 +328,8 @@ async fn acted(desk: &Desk, posted: &Posted, (form, day): (&str, &str)) -> Resul
         "confirm" => {
             let ids = fields.all("id");
             if ids.is_empty() {
-                let text = reader.say("Hãy chọn ít nhất một gợi ý.", "Choose one suggestion at least.");
+                let text =
+                    reader.say("Hãy chọn ít nhất một gợi ý.", "Choose one suggestion at least.");
                 return Err(Stop::Faults(vec![("id".to_owned(), text.to_owned())]));
             }
             let body = json!({ "matches": ids });
@@ -317,9 +347,13 @@ async fn acted(desk: &Desk, posted: &Posted, (form, day): (&str, &str)) -> Resul
             if line.is_none() {
                 check.fault("line", reader.say("Hãy nhập số dòng.", "Give the line's number."));
             }
-            let ids: Vec<&str> = fields.get("settlements").unwrap_or_default().split_whitespace().collect();
+            let ids: Vec<&str> =
+                fields.get("settlements").unwrap_or_default().split_whitespace().collect();
             if ids.is_empty() {
-                check.fault("settlements", reader.say("Hãy nêu ít nhất một khoản.", "Name one at least."));
+                check.fault(
+                    "settlements",
+                    reader.say("Hãy nêu ít nhất một khoản.", "Name one at least."),
+                );
             }
             let reason = check.text(posted, "reason", 1_000);
             check.done()?;

@@ -70,7 +70,11 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let bars = held.iter().filter(|row| json::text(row, "currency") == "VND").map(|row| {
         let net = json::decimal(&row["net"]);
         Bar {
-            label: Cell::text(format!("{} – {}", json::text(row, "partner"), json::text(row, "agency"))),
+            label: Cell::text(format!(
+                "{} – {}",
+                json::text(row, "partner"),
+                json::text(row, "agency")
+            )),
             value: net,
             figure: Cell::amount(net, "VND"),
             tone: if net.is_sign_negative() { Tone::Alarm } else { Tone::Quiet },
@@ -139,7 +143,10 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         .weight(Weight::Side)
         .shut((!may).then(|| {
             reader
-                .say("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies.")
+                .say(
+                    "Cần quyền cán bộ trên mọi cơ quan.",
+                    "Needs the role officer for all agencies.",
+                )
                 .to_owned()
         }));
     Ok(page.with(Block::Table(runs)).with(Block::Form(form)))
@@ -245,7 +252,9 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
     }
     let may = reader.officer.may(Role::Officer, EVERYTHING);
     let shut = || {
-        (!may).then(|| label("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies."))
+        (!may).then(|| {
+            label("Cần quyền cán bộ trên mọi cơ quan.", "Needs the role officer for all agencies.")
+        })
     };
     if let Some(approval) = run["approval"].as_str() {
         page.add(Block::Form(approvals::form_of(desk, reader, approval).await?));
@@ -256,11 +265,15 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
                 .shut(shut()),
         ));
         page.add(Block::Form(
-            Form::post("withdraw", format!("{PATH}/{id}/withdraw"), label("Rút lại", "Withdraw it"))
-                .title(label("Rút lại đợt chuyển", "Withdraw the run"))
-                .field(Field::line("reason", label("Lý do", "Reason")))
-                .weight(Weight::Grave)
-                .shut(shut()),
+            Form::post(
+                "withdraw",
+                format!("{PATH}/{id}/withdraw"),
+                label("Rút lại", "Withdraw it"),
+            )
+            .title(label("Rút lại đợt chuyển", "Withdraw the run"))
+            .field(Field::line("reason", label("Lý do", "Reason")))
+            .weight(Weight::Grave)
+            .shut(shut()),
         ));
     } else if status == "sent" {
         let ends = vec![
@@ -268,17 +281,21 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
             ("failed".to_owned(), label("Ngân hàng không chuyển", "It did not make the transfers")),
         ];
         page.add(Block::Form(
-            Form::post("confirm", format!("{PATH}/{id}/confirm"), label("Trình duyệt", "Put it forward"))
-                .title(label("Ngân hàng đã làm gì?", "What did the bank do?"))
-                .intro(label(
-                    "Chỉ khi sao kê không cho thấy; người khác duyệt.",
-                    "Only where no statement shows it; another agrees.",
-                ))
-                .field(Field::new("as", label("Kết quả", "It ended as"), Takes::Radio(ends)))
-                .field(Field::day("value_date", label("Ngày ghi nợ", "Day of the debit")))
-                .field(Field::line("reason", label("Lý do không chuyển", "Why it did not")))
-                .weight(Weight::Side)
-                .shut(shut()),
+            Form::post(
+                "confirm",
+                format!("{PATH}/{id}/confirm"),
+                label("Trình duyệt", "Put it forward"),
+            )
+            .title(label("Ngân hàng đã làm gì?", "What did the bank do?"))
+            .intro(label(
+                "Chỉ khi sao kê không cho thấy; người khác duyệt.",
+                "Only where no statement shows it; another agrees.",
+            ))
+            .field(Field::new("as", label("Kết quả", "It ended as"), Takes::Radio(ends)))
+            .field(Field::day("value_date", label("Ngày ghi nợ", "Day of the debit")))
+            .field(Field::line("reason", label("Lý do không chuyển", "Why it did not")))
+            .weight(Weight::Side)
+            .shut(shut()),
         ));
     }
     Ok(page)

@@ -87,7 +87,8 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     } else {
         (Tone::Alarm, reader.say("Có khoản thiếu", "Something is missing"))
     };
-    let mut page = Page::new(reader.say("Biên lai", "Receipts"), Section::Receipts).mark(mark, words);
+    let mut page =
+        Page::new(reader.say("Biên lai", "Receipts"), Section::Receipts).mark(mark, words);
     page.add(Block::Form(filter));
     page.add(Block::Table(table));
     for (name, caption) in [
@@ -98,14 +99,17 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         page.add(Block::Table(anything(reader, name, caption, json::list(&gaps, name))));
     }
     let today = to_local(desk.people.clock.now()).date();
-    let form = Form::filters(format!("{PATH}/report"), reader.say("Tải bảng XLSX", "Download as XLSX"))
-        .field(
-            Field::day("day", reader.say("01/TH-BLĐT của ngày", "01/TH-BLĐT of the day"))
-                .value(today.to_string()),
-        )
-        .field(Field::line("agency", reader.say("Mã cơ quan", "Agency's code")));
+    let form =
+        Form::filters(format!("{PATH}/report"), reader.say("Tải bảng XLSX", "Download as XLSX"))
+            .field(
+                Field::day("day", reader.say("01/TH-BLĐT của ngày", "01/TH-BLĐT of the day"))
+                    .value(today.to_string()),
+            )
+            .field(Field::line("agency", reader.say("Mã cơ quan", "Agency's code")));
     let form = Form { name: "report", ..form };
-    page.add(Block::Heading(reader.say("Bảng tổng hợp biên lai trong ngày", "The day's table of receipts").to_owned()));
+    page.add(Block::Heading(
+        reader.say("Bảng tổng hợp biên lai trong ngày", "The day's table of receipts").to_owned(),
+    ));
     page.add(Block::Form(form));
     Ok(page)
 }
@@ -182,20 +186,27 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let status = json::text(receipt, "status").to_owned();
     let mut facts = vec![
-        (label("Số tiền", "Amount"), json::money(&receipt["amount"]).note(json::text(receipt, "in_words"))),
+        (
+            label("Số tiền", "Amount"),
+            json::money(&receipt["amount"]).note(json::text(receipt, "in_words")),
+        ),
         (label("Người nộp", "Payer"), json::plain(&receipt["payer_name"])),
         (label("Cơ quan", "Agency"), json::plain(&receipt["agency"])),
         (label("Ngày", "Day"), json::day(&receipt["day"])),
         (
             label("Khoản thu", "Invoice"),
-            json::code(&receipt["invoice"]).to(format!("/desk/invoices/{}", json::text(receipt, "invoice"))),
+            json::code(&receipt["invoice"])
+                .to(format!("/desk/invoices/{}", json::text(receipt, "invoice"))),
         ),
         (label("Ký lúc", "Signed"), json::time(&receipt["signed_at"])),
         (label("SHA-256", "SHA-256"), json::code(&receipt["sha256"])),
         (label("Trang kiểm tra", "Where it can be checked"), json::code(&receipt["check_url"])),
     ];
     if let Some(other) = receipt["replaces"].as_str() {
-        facts.push((label("Thay cho", "Instead of"), Cell::code(other).to(format!("{PATH}/{other}"))));
+        facts.push((
+            label("Thay cho", "Instead of"),
+            Cell::code(other).to(format!("{PATH}/{other}")),
+        ));
     }
     let columns = vec![
         Column::text("at", reader.say("Lúc", "When")),
@@ -218,29 +229,53 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
         .crumb(reader.say("Biên lai", "Receipts"), PATH)
         .mark(tone(&status), reader.name(Named::Receipt, &status))
         .with(Block::Facts(Facts { title: None, rows: facts }))
-        .with(Block::Links(vec![(label("Tải PDF", "Download the PDF"), format!("{PATH}/{id}/pdf"))]))
+        .with(Block::Links(vec![(
+            label("Tải PDF", "Download the PDF"),
+            format!("{PATH}/{id}/pdf"),
+        )]))
         .with(Block::Table(history));
     if status == "valid" {
         let may = reader.officer.may(Role::Officer, json::text(receipt, "agency"));
-        let shut = || (!may).then(|| label("Cần quyền cán bộ của cơ quan này.", "Needs the role officer for this agency."));
-        page.add(Block::Form(
-            Form::post("replace", format!("{PATH}/{id}/replace"), label("Trình duyệt", "Put it forward"))
-                .title(label("Thay biên lai", "Replace it"))
-                .intro(label("Người khác duyệt; số mới được cấp.", "Another approves; a new number is given."))
-                .field(
-                    Field::line("payer_name", label("Người nộp, viết đúng", "Who paid, as it should be"))
-                        .value(json::text(receipt, "payer_name")),
+        let shut = || {
+            (!may).then(|| {
+                label(
+                    "Cần quyền cán bộ của cơ quan này.",
+                    "Needs the role officer for this agency.",
                 )
-                .field(Field::line("reason", label("Lý do", "Reason")))
-                .weight(Weight::Side)
-                .shut(shut()),
+            })
+        };
+        page.add(Block::Form(
+            Form::post(
+                "replace",
+                format!("{PATH}/{id}/replace"),
+                label("Trình duyệt", "Put it forward"),
+            )
+            .title(label("Thay biên lai", "Replace it"))
+            .intro(label(
+                "Người khác duyệt; số mới được cấp.",
+                "Another approves; a new number is given.",
+            ))
+            .field(
+                Field::line(
+                    "payer_name",
+                    label("Người nộp, viết đúng", "Who paid, as it should be"),
+                )
+                .value(json::text(receipt, "payer_name")),
+            )
+            .field(Field::line("reason", label("Lý do", "Reason")))
+            .weight(Weight::Side)
+            .shut(shut()),
         ));
         page.add(Block::Form(
-            Form::post("cancel", format!("{PATH}/{id}/cancel"), label("Trình huỷ", "Ask to cancel it"))
-                .title(label("Huỷ biên lai", "Cancel it"))
-                .field(Field::line("reason", label("Lý do", "Reason")))
-                .weight(Weight::Grave)
-                .shut(shut()),
+            Form::post(
+                "cancel",
+                format!("{PATH}/{id}/cancel"),
+                label("Trình huỷ", "Ask to cancel it"),
+            )
+            .title(label("Huỷ biên lai", "Cancel it"))
+            .field(Field::line("reason", label("Lý do", "Reason")))
+            .weight(Weight::Grave)
+            .shut(shut()),
         ));
     }
     Ok(page)

@@ -136,8 +136,8 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         .field(Field::one("by", reader.say("Theo", "By"), choices).value(by))
         .field(Field::day("from", reader.say("Nộp từ ngày", "Paid from")).value(from.to_string()))
         .field(Field::day("until", reader.say("đến hết", "until")).value(until.to_string()));
-    let mut page = Page::new(reader.say("Báo cáo thu", "Reports"), Section::Reports)
-        .with(Block::Form(filter));
+    let mut page =
+        Page::new(reader.say("Báo cáo thu", "Reports"), Section::Reports).with(Block::Form(filter));
     if !chart.bars.is_empty() {
         page.add(Block::Chart(chart));
     }
