@@ -30,6 +30,7 @@ fn does(reader: &Reader, sweep: Sweep) -> &'static str {
         Sweep::RefundResend => "gửi lại các khoản hoàn chưa gửi được",
         Sweep::RefundOpen => "mở khoản hoàn cho số tiền phải trả lại",
         Sweep::RefundReversed => "xem lại khoản hoàn của tiền đã bị đối tác lấy lại",
+        Sweep::RefundWaits => "mở chênh lệch cho khoản hoàn chờ quyết định quá lâu",
         Sweep::InvoiceExpire => "kết thúc các khoản thu quá hạn",
         Sweep::CompatResult => "báo kết quả cho hệ thống hồ sơ theo thông điệp của nền tảng",
         Sweep::Delivery => "gửi lại thông báo mà cổng chưa nhận",
