@@ -1,5 +1,6 @@
 //! Cells of what a room tells in JSON.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -37,12 +38,12 @@ pub fn money(value: &Value) -> Cell {
 
 /// A moment.
 pub fn time(value: &Value) -> Cell {
-    Cell::time(value.as_str().and_then(|text| text.parse().ok()))
+    Cell::time(value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok()))
 }
 
 /// A day.
 pub fn day(value: &Value) -> Cell {
-    Cell::day(value.as_str().and_then(|text| text.parse().ok()))
+    Cell::day(value.as_str().and_then(|text| text.parse::<NaiveDate>().ok()))
 }
 
 /// So many.

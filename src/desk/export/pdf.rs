@@ -19,7 +19,8 @@ pub(super) fn write(
     let places = &places[..places.len().min(MOST)];
     let mut rows: Vec<Vec<String>> =
         super::rows(table, places).map(|row| row.iter().map(super::with_note).collect()).collect();
-    let sums = table.foot.as_ref().map(|foot| foot.iter().map(super::with_note).collect());
+    let sums: Option<Vec<String>> =
+        table.foot.as_ref().map(|foot| foot.iter().map(super::with_note).collect());
     let has_sums = sums.is_some();
     rows.extend(sums);
     let mut hash = Sha256::new();
@@ -43,9 +44,12 @@ pub(super) fn write(
         .columns
         .iter()
         .enumerate()
-        .map(|(place, column)| match column.figure {
-            true => Column::number(column.label, share(place)),
-            false => Column::text(column.label, share(place)),
+        .map(|(place, column)| {
+            if column.figure {
+                Column::number(column.label, share(place))
+            } else {
+                Column::text(column.label, share(place))
+            }
         })
         .collect();
     let mut sheet = Sheet::new(about);

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::desk::asked::link;
@@ -145,8 +146,8 @@ fn anything(reader: &Reader, name: &'static str, caption: &str, rows: &[Value]) 
     let has = |key: &str| rows.iter().any(|row| !row[key].is_null());
     let shown: Vec<_> = KNOWN.iter().filter(|(key, _, _)| has(key)).collect();
     let columns = shown.iter().map(|(key, vietnamese, english)| {
-        let label = crate::desk::words::Say(vietnamese, english).to(reader.language);
-        Column::text(key, label)
+        let label = crate::desk::words::Say(*vietnamese, *english).to(reader.language);
+        Column::text(*key, label)
     });
     let cells = rows.iter().map(|row| {
         let cell = |key: &str| match &row[key] {
@@ -155,7 +156,7 @@ fn anything(reader: &Reader, name: &'static str, caption: &str, rows: &[Value]) 
             Value::String(text) if key == "invoice" => {
                 Cell::code(text.as_str()).to(link("/desk/invoices", &[("q", text)]))
             }
-            Value::String(text) => match text.parse() {
+            Value::String(text) => match text.parse::<DateTime<Utc>>() {
                 Ok(at) => Cell::time(Some(at)),
                 Err(_) => Cell::text(text.as_str()),
             },

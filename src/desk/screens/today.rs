@@ -6,7 +6,6 @@ use axum::response::Response;
 use chrono::{Days, NaiveDate, NaiveTime};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use super::days::{roll_forward, tone as day_tone, total};
 use super::files;
@@ -38,14 +37,15 @@ const fn tone(count: i64) -> Tone {
 
 async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let officer = &reader.officer;
-    let mut conn = desk.pool().acquire().await?;
+    // No connection is held while a room is asked, which takes one of its own.
     let breaks = if Section::Breaks.is_open_to(officer) {
+        let mut conn = desk.pool().acquire().await?;
         Some(store::open_breaks(&mut conn, &Section::Breaks.scopes(officer)).await?)
     } else {
         None
     };
     let mut page = Page::new(reader.say("Hôm nay", "Today"), Section::Today);
-    let tiles = tiles(reader, &mut conn, breaks.as_deref()).await?;
+    let tiles = tiles(desk, reader, breaks.as_deref()).await?;
     page.add(Block::Tiles(tiles));
     if Section::Matches.is_open_to(officer) {
         let day = day_of(desk, reader);
@@ -63,7 +63,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             page.add(Block::Table(lights(reader, &text, statements)));
         }
         let scopes = Section::Matches.scopes(officer);
-        page.add(Block::Chart(collected(desk, reader, &mut conn, (&scopes, day)).await?));
+        page.add(Block::Chart(collected(desk, reader, (&scopes, day)).await?));
     }
     if let Some(breaks) = &breaks {
         let today = to_local(desk.people.clock.now()).date();
@@ -98,13 +98,15 @@ fn there(told: Result<Value, Problem>) -> Result<Value, Problem> {
 }
 
 async fn tiles(
+    desk: &Desk,
     reader: &Reader,
-    conn: &mut PgConnection,
     breaks: Option<&[store::OpenBreaks]>,
 ) -> Result<Vec<Tile>, Problem> {
     let officer = &reader.officer;
+    let mut conn = desk.pool().acquire().await?;
     let mut tiles = Vec::new();
-    let (all, others) = store::approvals_waiting(conn, &officer.scopes(), &officer.email).await?;
+    let (all, others) =
+        store::approvals_waiting(&mut conn, &officer.scopes(), &officer.email).await?;
     tiles.push(Tile {
         label: reader.say("Chờ duyệt", "Waiting for approval").to_owned(),
         figure: figures::count(others),
@@ -128,7 +130,7 @@ async fn tiles(
     }
     if Section::Refunds.is_open_to(officer) {
         let scopes = Section::Refunds.scopes(officer);
-        let count = store::refunds_in(conn, &scopes, "requested").await?;
+        let count = store::refunds_in(&mut conn, &scopes, "requested").await?;
         tiles.push(Tile {
             label: reader.say("Khoản chờ hoàn", "Refunds asked for").to_owned(),
             figure: figures::count(count),
@@ -138,7 +140,7 @@ async fn tiles(
         });
     }
     if Section::Deliveries.is_open_to(officer) {
-        let count = store::deliveries_parked(conn).await?;
+        let count = store::deliveries_parked(&mut conn).await?;
         tiles.push(Tile {
             label: reader.say("Thông báo ngừng gửi", "Parked notices").to_owned(),
             figure: figures::count(count),
@@ -226,12 +228,12 @@ fn lights(reader: &Reader, day: &str, statements: &[Value]) -> Table {
 async fn collected(
     desk: &Desk,
     reader: &Reader,
-    conn: &mut PgConnection,
     (scopes, day): (&[String], NaiveDate),
 ) -> Result<Chart, Problem> {
     let begins = |day: NaiveDate| from_local(day.and_time(NaiveTime::MIN));
     let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
-    let found = store::collected(conn, scopes, (begins(day), begins(next))).await?;
+    let mut conn = desk.pool().acquire().await?;
+    let found = store::collected(&mut conn, scopes, (begins(day), begins(next))).await?;
     let registers = desk.registers();
     let bars = found.into_iter().map(|(partner, count, amount)| {
         let name = registers.partner(&partner).map(|known| known.name.clone());
