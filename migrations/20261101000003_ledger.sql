@@ -17,7 +17,8 @@ create table ledger.account (
     constraint account_once unique (kind, owner, detail, currency),
     constraint account_kind check (kind in (
         'partner_receivable', 'agency_payable', 'refund_due', 'part_payments_held', 'suspense',
-        'bank_account', 'claim_on_agency', 'refunds_in_transit', 'claim_on_treasury'))
+        'bank_account', 'claim_on_agency', 'refunds_in_transit', 'claim_on_treasury',
+        'carried_in', 'write_off'))
 );
 
 create sequence ledger.entry_number;

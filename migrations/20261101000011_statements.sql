@@ -5,6 +5,8 @@ create table statement_file (
     file_id uuid primary key,
     -- Of the bytes as they came: the same again is the same file.
     sha256 bytea not null,
+    -- The partner that sent it by the signed API; empty: our own people.
+    sender text not null default '',
     -- Whose file it is; empty while nobody knows.
     partner text not null default '',
     name text not null,
@@ -20,7 +22,6 @@ create table statement_file (
     state_since timestamptz not null,
     -- What was found: the answer its sender got, and gets again.
     verdict jsonb,
-    constraint statement_file_content_once unique (sha256),
     constraint statement_file_sha256_length check (length(sha256) = 32),
     constraint statement_file_size check (size >= 0),
     constraint statement_file_source check (source in ('desk', 'api', 'command', 'folder')),
@@ -29,6 +30,12 @@ create table statement_file (
         ('received', 'staged', 'quarantined', 'rejected', 'booked', 'noted', 'superseded'))
 );
 create index statement_file_received_idx on statement_file (received_at);
+-- What was refused may be sent again once its cause is gone: an account that was not entered yet.
+create unique index statement_file_content_once on statement_file (sha256, sender)
+    where state <> 'rejected';
+create index statement_file_content_idx on statement_file (sha256);
+-- Files whose taking in was broken off.
+create index statement_file_unfinished_idx on statement_file (state_since) where state = 'received';
 
 -- The bytes of a file, in pieces.
 create table statement_file_piece (
@@ -39,10 +46,15 @@ create table statement_file_piece (
     constraint statement_file_piece_file_fkey foreign key (file_id) references statement_file
 );
 
+-- Compressing them again costs more than the room that it saves.
+alter table statement_file_piece alter column bytes set storage external;
+
 -- One statement of one account, or one report of one partner.
 create table statement (
     statement_id uuid primary key,
     file_id uuid not null,
+    -- Its place in the file, from 0.
+    place integer not null,
     -- account: movements of a bank account; report: what a partner says that it collected.
     kind text not null,
     partner text not null,
@@ -54,14 +66,20 @@ create table statement (
     number bigint,
     -- The business day that it is of: the last day that it covers.
     day date not null,
+    -- The first day that it covers, when it is told.
+    from_day date,
     currency text not null,
     -- Balances with their sign, credit positive; a report has none.
     opening numeric,
     closing numeric,
     lines bigint not null,
+    -- Entries of the account, or rows of the report; of some entries there are details.
+    entries bigint not null default 0,
     -- The sum of its booked lines with their sign, credit positive.
     total numeric not null,
-    state text not null default 'staged',
+    -- reading ─▶ staged ─▶ booked ─▶ superseded; reading ─▶ quarantined ─▶ staged | rejected. Nobody
+    -- looks at one that is read: its lines are not all there.
+    state text not null default 'reading',
     state_since timestamptz not null,
     -- The earlier issue of the same statement that it stands in for.
     supersedes uuid,
@@ -69,13 +87,15 @@ create table statement (
     constraint statement_supersedes_fkey foreign key (supersedes) references statement,
     constraint statement_kind check (kind in ('account', 'report')),
     constraint statement_state check (state in
-        ('staged', 'quarantined', 'booked', 'rejected', 'superseded')),
+        ('reading', 'staged', 'quarantined', 'booked', 'rejected', 'superseded')),
+    constraint statement_place_once unique (file_id, place),
     constraint statement_lines_counted check (lines >= 0)
 );
 -- A statement stands once; another issue of it takes its place.
 create unique index statement_stands_once on statement (kind, partner, account, reference)
     where state in ('staged', 'booked');
-create index statement_file_idx on statement (file_id);
+create index statement_waiting_idx on statement (state_since) where state = 'staged';
+create index statement_account_idx on statement (partner, account, day) where kind = 'account';
 create index statement_day_idx on statement (day, partner, account);
 
 -- One line: a movement of the account, or one collected payment of the report. Never updated.
@@ -113,9 +133,39 @@ create table statement_line (
     constraint statement_line_fee check (fee >= 0)
 );
 
-grant select, insert on statement_file, statement_file_piece, statement, statement_line
-    to payclear_app;
+-- How a partner's report is read. A change is a new version; what was read stays as it was read.
+create table report_mapping (
+    partner text not null,
+    name text not null,
+    version integer not null,
+    -- TOML, as it was given.
+    content text not null,
+    made_at timestamptz not null,
+    made_by text not null,
+    constraint report_mapping_pkey primary key (partner, name, version),
+    constraint report_mapping_version check (version > 0)
+);
+
+-- What stood on an account when this installation began; once for an account.
+create table opening_balance (
+    partner text not null,
+    account text not null,
+    currency text not null,
+    -- The evening of the day before its first statement.
+    day date not null,
+    -- Credit positive.
+    amount numeric not null,
+    -- The ledger's entry; none when nothing stood there.
+    entry_id bigint,
+    made_at timestamptz not null,
+    made_by text not null,
+    constraint opening_balance_pkey primary key (partner, account),
+    constraint opening_balance_amount check (abs(amount) < 1000000000000000)
+);
+
+grant select, insert on statement_file, statement_file_piece, statement, statement_line,
+    report_mapping, opening_balance to payclear_app;
 grant update (partner, format, state, state_since, verdict) on statement_file to payclear_app;
-grant update (state, state_since) on statement to payclear_app;
-grant select on statement_file, statement_file_piece, statement, statement_line
-    to payclear_auditor;
+grant update (state, state_since, supersedes) on statement to payclear_app;
+grant select on statement_file, statement_file_piece, statement, statement_line, report_mapping,
+    opening_balance to payclear_auditor;

@@ -501,6 +501,6 @@ grant update (status, status_since, approved_by, sent_by, sent_at) on payover to
 grant update (status, status_since, confirmed_by, value_date, statement_line, entry_id, break_id)
     on payover_line to payclear_app;
 
-grant select on holiday, business_day, day_preparation, day_snapshot, signing_key, missing_file,
-    payover, payover_line, payover_item, line_in_payover, day_position,
-    ledger.reopened_day, ledger.locked_month to payclear_auditor;
+-- Auditors read what came since the first grant as well.
+grant select on all tables in schema public to payclear_auditor;
+grant select on all tables in schema ledger to payclear_auditor;

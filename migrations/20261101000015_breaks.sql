@@ -232,11 +232,40 @@ end $$;
 create trigger placement_is_banked after insert on settlement_banked
     referencing new table as lines for each statement execute function placement_is_banked();
 
--- Small differences that two people gave up, within limits.
-alter table ledger.account drop constraint account_kind;
-alter table ledger.account add constraint account_kind check (kind in (
-    'partner_receivable', 'agency_payable', 'refund_due', 'part_payments_held', 'suspense',
-    'bank_account', 'claim_on_agency', 'refunds_in_transit', 'claim_on_treasury', 'write_off'));
+-- What is no more seen in the bank is not placed as if it were.
+create function placement_is_unbanked() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from public.placement p join lines l on l.settlement_id = p.places) then
+        delete from public.settlement_banked b
+         using public.placement p, lines l
+         where p.places = l.settlement_id and b.settlement_id = p.settlement_id;
+    end if;
+    return null;
+end $$;
+create trigger placement_is_unbanked after delete on settlement_banked
+    referencing old table as lines for each statement execute function placement_is_unbanked();
+
+-- Invoices whose portal is told once the money was seen in the bank are looked at whenever some of
+-- it was, whoever says so. A row that waits is written anew: who looks takes it away first, and so
+-- misses nothing.
+create function banked_is_looked_at() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from public.procedure where notify_at = 'banked') then
+        insert into public.due (kind, subject, due_at)
+            select 'invoice.banked', i.invoice_id, min(l.at)
+              from lines l
+              join public.settlement s on s.settlement_id = l.settlement_id
+              join public.invoice i on i.invoice_id = s.invoice_id
+             where i.terms ->> 'notify_when_banked' = 'true'
+             group by i.invoice_id order by i.invoice_id
+            on conflict on constraint due_pkey do update set due_at = excluded.due_at;
+    end if;
+    return null;
+end $$;
+create trigger banked_is_looked_at after insert on settlement_banked
+    referencing new table as lines for each statement execute function banked_is_looked_at();
 
 -- The roles of an approved person change by an approval, all at once.
 create or replace function person_role_guard() returns trigger

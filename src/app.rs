@@ -32,6 +32,9 @@ use crate::breaks::shared::http::SharedDoors;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
 use crate::compat::results::Results;
+use crate::days::http::DayDoors;
+use crate::days::kind::Closing;
+use crate::days::{Days, Hours};
 use crate::desk::rooms::Rooms;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
@@ -51,6 +54,8 @@ use crate::operations::gauges;
 use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::partners::exchange::exchange_prune;
+use crate::payover::PayingOver;
+use crate::payover::http::PayoverDoors;
 use crate::people::officer::PeopleDoor;
 use crate::people::password::Hasher;
 use crate::people::store::session_prune;
@@ -82,15 +87,21 @@ use crate::registers::live::LiveDirectory;
 use crate::resolutions::Resolving;
 use crate::resolutions::http::ResolutionDoors;
 use crate::resolutions::kind::ResolutionKind;
+use crate::settlements::banked::Telling;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::statements::accept::AcceptKind;
+use crate::statements::folder::Watching;
+use crate::statements::intake::Intake;
+use crate::statements::opening::OpeningKind;
 use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::realm::Realm;
 use crate::{
-    approvals, breaks, callers, compat, counter, desk, dispatch, invoices, ledger, mail, notices,
-    operations, people, receipts, reconciliation, refunds, resolutions, settlements, statistics,
+    approvals, breaks, callers, compat, counter, days, desk, dispatch, invoices, ledger, mail,
+    notices, operations, payover, people, receipts, reconciliation, refunds, resolutions,
+    settlements, statements, statistics,
 };
 
 crate::text_enum! {
@@ -290,7 +301,9 @@ impl App {
             days: WorkingDays::plain(),
             chunk: CHUNK,
         };
-        let kinds = kinds(&accounts, &matching).with(Arc::new(ResolutionKind(resolving.clone())));
+        let closing = closing(&settings, &directory, &keys);
+        let kinds =
+            kinds(&accounts, &matching, &closing).with(Arc::new(ResolutionKind(resolving.clone())));
         Ok(Self {
             settings: Arc::new(settings),
             pool,
@@ -353,6 +366,7 @@ impl App {
             .merge(statistics::http::page_routes(self.statistics_doors()))
             .merge(desk::http::routes(self.desk(api.clone())))
             .merge(problem_page::routes())
+            .merge(days::public::routes(self.pool.clone()))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
         self.dress(api.merge(pages))
     }
@@ -447,11 +461,31 @@ impl App {
             people: self.people.clone(),
             desk: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
         });
+        let statement_settings = Arc::new(settings.statements.clone());
+        let files = statements::http::routes().with_state(statements::http::StatementDoors {
+            doors: self.doors.clone(),
+            intake: self.intake(),
+            settings: Arc::clone(&statement_settings),
+        });
+        let bench = statements::officers::http::routes().with_state(
+            statements::officers::http::FileDoors {
+                people: self.people.clone(),
+                intake: self.intake(),
+                settings: statement_settings,
+            },
+        );
         let attempts = dispatch::http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
+        let payovers = payover::http::routes().with_state(PayoverDoors {
+            people: self.people.clone(),
+            doors: self.doors.clone(),
+            paying: self.paying_over(),
+        });
+        let days = days::http::routes()
+            .with_state(DayDoors { people: self.people.clone(), days: self.days() });
         let receipts = receipts::http::routes().with_state(receipts::http::ReceiptDoors {
             doors: self.doors.clone(),
             people: self.people.clone(),
@@ -463,7 +497,7 @@ impl App {
             matching: self.matching.clone(),
         });
         let statistics = statistics::http::routes().with_state(self.statistics_doors());
-        let api = api.merge(receipts).merge(statistics).merge(matches);
+        let api = api.merge(receipts).merge(statistics).merge(matches).merge(files).merge(bench);
         let cases = breaks::http::routes().with_state(BreakDoors {
             people: self.people.clone(),
             caring: Caring { pool: self.pool.clone(), clock: self.clock.clone() },
@@ -478,6 +512,7 @@ impl App {
         });
         let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
         let api = api.merge(people).merge(approvals).merge(roles).merge(delegations);
+        let api = api.merge(payovers).merge(days);
         api.merge(attempts).merge(operations).into()
     }
 
@@ -509,6 +544,13 @@ impl App {
             work.spawn(self.receipts().run(directory, self.holder.clone(), every, stop.clone()));
             work.spawn(self.statistics().run(self.holder.clone(), every, stop));
             work.spawn(self.clone().match_statements());
+            let watching = Watching {
+                intake: self.intake(),
+                settings: Arc::new(self.settings.statements.clone()),
+                pool: self.pool.clone(),
+                holder: self.holder.clone(),
+            };
+            work.spawn(watching.run(self.stop.clone()));
             work.spawn(sequencer::run(
                 self.pool.clone(),
                 self.clock.clone(),
@@ -700,6 +742,11 @@ impl App {
         }
     }
 
+    /// Telling portals of what was seen in the bank.
+    pub fn telling(&self) -> Telling {
+        Telling { pool: self.pool.clone(), clock: self.clock.clone() }
+    }
+
     /// Writing to payers; none without a server.
     pub fn mailing(&self) -> Option<Mailing> {
         self.settings.mail.is_on().then(|| Mailing {
@@ -818,6 +865,9 @@ impl App {
         if let Err(error) = self.expiring().sweep().await {
             heard("expiry", &error);
         }
+        if let Err(error) = self.telling().sweep().await {
+            heard("what was seen in the bank", &error);
+        }
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);
         }
@@ -874,6 +924,18 @@ impl App {
             if let Err(error) = self.balances().await {
                 heard("balances", &error);
             }
+            if let Err(error) = self.days().sweep().await {
+                heard("days", &error);
+            }
+            let files_by = self.days().hours.files_by;
+            if let Err(error) = self.paying_over().sweep_overdue(files_by).await {
+                heard("transfers to the Treasury", &error);
+            }
+            if self.settings.realm != Realm::Sandbox
+                && let Err(error) = self.days().tell().await
+            {
+                heard("gauges of days", &error);
+            }
         }
         Ok(())
     }
@@ -894,6 +956,11 @@ impl App {
         }
         gauges::tell_cases(&self.pool, now).await?;
         let mut conn = self.pool.acquire().await?;
+        let scopes = [crate::people::role::EVERYTHING.to_owned()];
+        let waiting = receipts::store::reads::payments_waiting(&mut conn, &scopes).await?;
+        let waiting: i64 = waiting.iter().map(|unit| unit.payments).sum();
+        metrics::gauge!("payclear_receipts_waiting")
+            .set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
         for balance in ledger::store::balances_of(&mut conn, AccountKind::Suspense).await? {
             // Shown, not reckoned with: a gauge has no other form.
             let held = f64::try_from(-balance.amount).unwrap_or(f64::NAN);
@@ -904,6 +971,32 @@ impl App {
         Ok(())
     }
 
+    /// Days.
+    pub fn days(&self) -> Days {
+        let Closing { directory, keys, hours } =
+            closing(&self.settings, &self.directory, &self.keys);
+        Days {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory,
+            keys,
+            kinds: self.kinds.clone(),
+            hours,
+        }
+    }
+
+    /// Paying over to the Treasury.
+    pub fn paying_over(&self) -> PayingOver {
+        PayingOver {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            accounts: Arc::clone(&self.accounts),
+            directory: self.directory.clone(),
+            kinds: self.kinds.clone(),
+        }
+    }
+
     /// What waits, and running it now.
     pub fn sweeping(&self) -> Sweeping {
         Sweeping {
@@ -911,6 +1004,15 @@ impl App {
             clock: self.clock.clone(),
             accounts: Arc::clone(&self.accounts),
             kinds: self.kinds.clone(),
+        }
+    }
+
+    /// Taking statements and reports in.
+    pub fn intake(&self) -> Intake {
+        Intake {
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            directory: self.directory.clone(),
         }
     }
 
@@ -961,14 +1063,27 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(breaks::shared::http::routes().into_openapi());
     document.merge(resolutions::http::routes().into_openapi());
     document.merge(reconciliation::http::routes().into_openapi());
+    document.merge(statements::http::routes().into_openapi());
+    document.merge(statements::officers::http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
+    document.merge(payover::http::routes().into_openapi());
+    document.merge(days::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
 }
 
+/// What closing a day needs of an installation.
+pub fn closing(settings: &Settings, directory: &LiveDirectory, keys: &Arc<MasterKeys>) -> Closing {
+    let hours = Hours {
+        cut_off: settings.cut_off().unwrap_or(None),
+        files_by: settings.files_by().unwrap_or_default(),
+    };
+    Closing { directory: directory.clone(), keys: Arc::clone(keys), hours }
+}
+
 /// What can be approved: each room brings its kinds, here they come together.
-pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
+pub fn kinds(books: &Arc<Accounts>, matching: &Matching, closing: &Closing) -> Kinds {
     let plain = [
         Arc::new(PersonKind::Add) as Arc<dyn Kind>,
         Arc::new(PersonKind::Reset),
@@ -983,8 +1098,12 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching) -> Kinds {
         Arc::new(RefundAccountKind),
         Arc::new(ByHandKind(Arc::new(matching.clone()))),
         Arc::new(TermsKind),
+        Arc::new(AcceptKind),
+        Arc::new(OpeningKind),
     ];
-    Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
+    let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books));
+    let kinds = kinds.chain(payover::kind::kinds(books, &closing.directory));
+    Kinds::new(kinds.chain(days::kind::kinds(closing)))
 }
 
 /// Which addresses notices may go to.

@@ -62,11 +62,16 @@ enum Command {
     /// Files of refunds, and what became of them.
     #[command(subcommand)]
     Refunds(commands::refunds::Refunds),
+    /// Takes statements and partners' reports in, or only looks at them.
+    Import(commands::import::Import),
     /// What waits to be looked at again; with a name, has it looked at now.
     Sweep(commands::sweep::SweepArgs),
     /// Signs a request and sends it.
     Request(commands::request::RequestArgs),
-    /// Recomputes ledger and chain, and says what it found.
+    /// Keys that sign closed days.
+    #[command(subcommand)]
+    SigningKey(commands::signing_key::SigningKey),
+    /// Recomputes ledger and chain, or a closed day, and says what it found.
     Verify(commands::verify::Verify),
     /// Checks settings, database and broker, and prints the topology.
     Doctor,
@@ -175,22 +180,41 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
             };
             commands::refunds::run(&command, &pool, &exporting, &*clock, &actor()).await?;
         }
+        Command::Import(args) if args.is_check() => {
+            return Ok(commands::import::check(&args).await?);
+        }
+        Command::Import(args) => {
+            let settings = settings_of(realm)?;
+            let keys = Arc::new(master_keys(&settings)?);
+            let pool = database::open(&settings.database.url, 4).await?;
+            let directory = LiveDirectory::load(pool.clone(), keys).await?;
+            let with = (&settings.statements, &clock);
+            return Ok(commands::import::run(&args, &pool, directory, with, &actor()).await?);
+        }
         Command::Sweep(args) => {
             let settings = settings_of(realm)?;
             let accounts = Arc::new(Accounts::new(settings.cut_off().unwrap_or(None)));
             let pool = database::open(&settings.database.url, 2).await?;
             let keys = Arc::new(master_keys(&settings)?);
+            let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
+            let closing = app::closing(&settings, &directory, &keys);
             let matching = Matching {
                 pool: pool.clone(),
                 clock: clock.clone(),
                 accounts: Arc::clone(&accounts),
-                directory: LiveDirectory::load(pool.clone(), keys).await?,
+                directory,
                 days: WorkingDays::plain(),
                 chunk: CHUNK,
             };
-            let kinds = app::kinds(&accounts, &matching);
+            let kinds = app::kinds(&accounts, &matching, &closing);
             let sweeping = Sweeping { pool, clock: clock.clone(), kinds, accounts };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
+        }
+        Command::SigningKey(command) => {
+            let settings = settings_of(realm)?;
+            let keys = master_keys(&settings)?;
+            let pool = database::open(&settings.database.url, 2).await?;
+            commands::signing_key::run(&command, &pool, &keys, &*clock, &actor()).await?;
         }
         Command::Request(args) => return Ok(commands::request::run(args, &*clock).await?),
         Command::Verify(command) => {

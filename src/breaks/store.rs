@@ -95,7 +95,7 @@ pub async fn break_open_once(conn: &mut PgConnection, case: &Break) -> Result<()
            again as (
                update break_case c
                   set state = 'open', state_since = $4, closed_at = null, changed_at = $4,
-                      changed_by = 'payclear', change = $5
+                      changed_by = 'payclear', change = $5, detail = $5
                  from last l where c.break_id = l.break_id and l.closed_at is not null)
            select break_id from last"#,
         case.invoice.map(|id| id.0),

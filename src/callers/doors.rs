@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderMap, Uri};
 use governor::clock::Clock as _;
@@ -14,7 +15,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::platform::admission::{Admission, Nonce, fingerprint};
 use crate::platform::http::{client_address, read_body};
-use crate::platform::message_signature::{self, BadIdempotencyKey, Presented, SignedRequest};
+use crate::platform::message_signature::{
+    self, BadIdempotencyKey, BodyDigest, Presented, SignedRequest,
+};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::platform::settings::HttpSettings;
 use crate::registers::caller::{Caller, CallerKind, KeyPurpose};
@@ -52,6 +55,23 @@ pub struct SignedWrite {
     pub headers: HeaderMap,
     /// The body as received.
     pub body: Vec<u8>,
+}
+
+/// A write that is signed well, its body still to come.
+#[derive(Debug)]
+pub struct SignedHead {
+    /// Who.
+    pub caller: Caller,
+    /// The nonce, which is not used yet.
+    pub nonce: Nonce,
+    /// What was signed of the body.
+    pub digest: BodyDigest,
+    /// Headers as received.
+    pub headers: HeaderMap,
+    /// The query as received.
+    pub query: String,
+    /// The body.
+    pub body: Body,
 }
 
 impl Doors {
@@ -96,6 +116,31 @@ impl Doors {
         self.signed(request, most, KeyPurpose::Sign).await
     }
 
+    /// Lets a signed write in whose body is too large to be held: whoever reads it must see that
+    /// `digest` covers it before anything is done with it.
+    pub fn signed_head(&self, request: Request) -> Result<SignedHead, Problem> {
+        let path = path_and_query(&request);
+        let address = client_address(&request, &self.client_address_header);
+        let query = request.uri().query().unwrap_or("").to_owned();
+        let (parts, body) = request.into_parts();
+        idempotency_key(&parts.headers)?;
+        let signed = SignedRequest {
+            method: parts.method.as_str(),
+            path_and_query: &path,
+            headers: &parts.headers,
+        };
+        let (caller, presented) = self.authenticate(signed, KeyPurpose::Sign)?;
+        self.expected_from(&caller, &address)?;
+        self.allow(&caller)?;
+        let nonce = Nonce {
+            key_id: presented.key_id.to_owned(),
+            created: presented.created,
+            nonce: presented.nonce.unwrap_or_default().to_owned(),
+        };
+        let digest = presented.digest();
+        Ok(SignedHead { caller, nonce, digest, headers: parts.headers, query, body })
+    }
+
     /// The same for an approval: only a key of that purpose will do.
     pub async fn signed_approval(
         &self,
@@ -114,14 +159,7 @@ impl Doors {
         let path = path_and_query(&request);
         let address = client_address(&request, &self.client_address_header);
         let (parts, body) = request.into_parts();
-        let key = message_signature::idempotency_key(&parts.headers).map_err(|error| {
-            Problem::new(ProblemType::IdempotencyKeyMissing).detail(match error {
-                BadIdempotencyKey::Missing => "the header is missing",
-                BadIdempotencyKey::Malformed => {
-                    "the header is not 1 to 255 visible ASCII characters"
-                }
-            })
-        })?;
+        let key = idempotency_key(&parts.headers)?;
         let signed = SignedRequest {
             method: parts.method.as_str(),
             path_and_query: &path,
@@ -267,6 +305,15 @@ impl Limits {
             Problem::new(ProblemType::TooManyRequests).retry_after(wait.as_secs() + 1)
         })
     }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    message_signature::idempotency_key(headers).map_err(|error| {
+        Problem::new(ProblemType::IdempotencyKeyMissing).detail(match error {
+            BadIdempotencyKey::Missing => "the header is missing",
+            BadIdempotencyKey::Malformed => "the header is not 1 to 255 visible ASCII characters",
+        })
+    })
 }
 
 fn refused(why: &dyn std::fmt::Display) -> Problem {

@@ -7,6 +7,7 @@
 
 mod door;
 mod fees;
+mod files;
 mod floors;
 mod load;
 mod mixed;
@@ -49,13 +50,17 @@ pub struct Bench {
     /// How often everything is measured, in turns; medians are told.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Only some: floors, invoices, door, fees, notified; mixed (fees over all channels at once) is
-    /// measured only when it is named.
+    /// Only some: floors, invoices, door, fees, notified; mixed (fees over all channels at once)
+    /// and files (a large report, beside nothing else) are
+    /// measured only when they are named.
     #[arg(long, value_delimiter = ',')]
     only: Option<Vec<Only>>,
     /// With mixed: measure once more while this partner answers every call two seconds late.
     #[arg(long, value_parser = slow_partner)]
     slow: Option<String>,
+    /// With files: lines of the report.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    lines: u32,
     /// With mixed: the header in which the service trusts a proxy to name the payer's address, so
     /// that thousands of payers are not taken for one.
     #[arg(long, default_value = "x-payer-address")]
@@ -85,6 +90,8 @@ pub enum Only {
     Notified,
     /// Fees over all channels at once.
     Mixed,
+    /// A large report, by itself.
+    Files,
 }
 
 impl Bench {
@@ -96,7 +103,7 @@ impl Bench {
 
 /// A word that is none of those.
 #[derive(Debug, thiserror::Error)]
-#[error("one of floors, invoices, door, fees, notified, mixed")]
+#[error("one of floors, invoices, door, fees, notified, mixed, files")]
 pub struct NotMeasured;
 
 impl std::str::FromStr for Only {
@@ -110,6 +117,7 @@ impl std::str::FromStr for Only {
             "fees" => Ok(Self::Fees),
             "notified" => Ok(Self::Notified),
             "mixed" => Ok(Self::Mixed),
+            "files" => Ok(Self::Files),
             _ => Err(NotMeasured),
         }
     }
@@ -206,6 +214,9 @@ fn needed(name: &'static str) -> Result<String, ClientError> {
 
 /// Runs the command; exit code 0 only without a single error.
 pub async fn run(command: &Bench, clock: &SharedClock) -> Result<ExitCode, BenchError> {
+    if command.only.as_ref().is_some_and(|only| only.contains(&Only::Files)) {
+        return files::run(command, clock).await;
+    }
     let (url, simulators) = (needed("PAYCLEAR_URL")?, needed("SIMULATORS_URL")?);
     let (database_url, amqp_url) = (needed("DATABASE_URL")?, needed("AMQP_URL")?);
     let owner_url = needed("DATABASE_OWNER_URL")?;

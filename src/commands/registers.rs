@@ -1,11 +1,12 @@
 //! `payclear registers import DIR`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::PgPool;
 
 use crate::platform::audit::By;
 use crate::registers::import::{self, ImportError, Loaded};
+use crate::statements::mappings::{self, RegisterError};
 use crate::vocabulary::clock::Clock;
 
 /// So many mistakes are written out; the rest is counted.
@@ -28,16 +29,44 @@ pub struct Import {
     json: bool,
 }
 
+/// Why registers were not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistersError {
+    /// The registers.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A mapping that cannot be opened.
+    #[error("{name}: {source}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A mapping that is none.
+    #[error("{name}: {source}")]
+    Mapping {
+        /// The file.
+        name: String,
+        /// Why not.
+        source: RegisterError,
+    },
+}
+
 /// Runs the sub-command. Mistakes in the files go to standard error, one a line.
 pub async fn run(
     command: &Registers,
     pool: &PgPool,
     clock: &dyn Clock,
     actor: &str,
-) -> Result<(), ImportError> {
+) -> Result<(), RegistersError> {
     let Registers::Import(args) = command;
     let by = By { actor, at: clock.now() };
-    match import::import(pool, by, &args.dir).await {
+    let imported = import::import(pool, by, &args.dir).await;
+    if imported.is_ok() {
+        enter_mappings(pool, by, &args.dir.join("reports")).await?;
+    }
+    match imported {
         Ok(loaded) if args.json => {
             println!(
                 "{}",
@@ -66,9 +95,25 @@ pub async fn run(
                     eprintln!("... and {} more", mistakes.len() - MOST_MISTAKES);
                 }
             }
-            Err(error)
+            Err(error.into())
         }
     }
+}
+
+/// Enters the mappings of partners' reports, when there are any beside the registers.
+async fn enter_mappings(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<(), RegistersError> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    paths.sort();
+    for path in paths {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| RegistersError::Unreadable { name: name.clone(), source })?;
+        let entered = mappings::register(pool, by, &text).await;
+        entered.map_err(|source| RegistersError::Mapping { name, source })?;
+    }
+    Ok(())
 }
 
 fn print(loaded: &Loaded) {

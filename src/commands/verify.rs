@@ -1,11 +1,14 @@
 //! `payclear verify`: recomputes the ledger from its postings and the chain from its events, in one
-//! snapshot, and says what it found.
+//! snapshot, and says what it found. With `--day` it does so for one closed day, against what was
+//! signed.
 
 use std::process::ExitCode;
 
+use chrono::NaiveDate;
 use sqlx::{PgConnection, PgPool};
 
 use crate::breaks::store::holds::{Difference, differences};
+use crate::days::verify::{self as days, DayReport};
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
 use crate::platform::sequencer::{self, Chain, LastBatch};
@@ -21,6 +24,15 @@ pub struct Verify {
     /// Print the trial balance as well: every account, debit positive.
     #[arg(long)]
     accounts: bool,
+    /// A closed day, YYYY-MM-DD: everything that was signed of it is computed anew.
+    #[arg(long)]
+    day: Option<NaiveDate>,
+    /// Of a day that was closed more than once: which revision; the last unless told.
+    #[arg(long, requires = "day")]
+    revision: Option<i32>,
+    /// The public key that was kept outside, in hex: the one kept here is not believed then.
+    #[arg(long, requires = "day")]
+    public_key: Option<String>,
 }
 
 /// What was found in the chain.
@@ -155,8 +167,66 @@ async fn chain(conn: &mut PgConnection) -> Result<ChainReport, sqlx::Error> {
     Ok(report)
 }
 
+/// Verifies a closed day and the chain of events up to what it vouches for; none when it was never
+/// closed.
+pub async fn verify_day(
+    pool: &PgPool,
+    of: (NaiveDate, Option<i32>),
+    trusted: Option<&[u8]>,
+) -> Result<Option<DayReport>, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::raw_sql(
+        "set transaction isolation level repeatable read read only; set local statement_timeout = 0",
+    )
+    .execute(&mut *tx)
+    .await?;
+    let Some(mut report) = days::verify(&mut tx, of, trusted).await? else { return Ok(None) };
+    // Events up to the head that was sealed make its digest; what came after is another day's.
+    if let Some(broken) = chain(&mut tx).await?.broken_at.filter(|at| *at <= report.events_to.1) {
+        let what = format!("batch {broken} of the event chain is not what its events give");
+        if let Some(check) = report.checks.iter_mut().find(|check| check.what == "events") {
+            check.holds = false;
+            check.differs.push(what);
+        }
+        report.holds = false;
+    }
+    Ok(Some(report))
+}
+
+async fn run_day(command: &Verify, pool: &PgPool, day: NaiveDate) -> Result<ExitCode, sqlx::Error> {
+    let trusted = match command.public_key.as_deref().map(hex::decode) {
+        Some(Err(_)) => {
+            eprintln!("--public-key is 64 digits in hex");
+            return Ok(ExitCode::FAILURE);
+        }
+        Some(Ok(bytes)) => Some(bytes),
+        None => None,
+    };
+    let report = verify_day(pool, (day, command.revision), trusted.as_deref()).await?;
+    let Some(report) = report else {
+        eprintln!("{day} was never closed");
+        return Ok(ExitCode::FAILURE);
+    };
+    if command.json {
+        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    } else {
+        println!("day {day}, revision {}; seal {}", report.revision, report.seal);
+        for check in &report.checks {
+            println!("{:<10} {}", check.what, if check.holds { "holds" } else { "DIFFERS" });
+            check.differs.iter().for_each(|what| println!("           {what}"));
+        }
+        let (number, batch) = report.events_to;
+        println!("signed with {}; vouches for events up to {number} (batch {batch})", report.key);
+        println!("verify: {}", if report.holds { "everything holds" } else { "NOT IN ORDER" });
+    }
+    Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Runs the command; exit code 1 when something does not hold.
 pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Error> {
+    if let Some(day) = command.day {
+        return run_day(command, pool, day).await;
+    }
     let report = verify(pool).await?;
     if command.json {
         println!("{}", serde_json::to_string(&report).unwrap_or_default());

@@ -32,6 +32,7 @@ use crate::platform::due;
 use crate::platform::egress::Egress;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::NoticesSettings;
+use crate::settlements::banked::is_banked;
 use crate::vocabulary::clock::SharedClock;
 
 /// The kind of the row that has a payment looked at, or its result told.
@@ -114,7 +115,7 @@ impl Results {
     /// Looks at one payment, and tells its result when there is one.
     async fn look(&self, id: Uuid) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
-        let (payment, invoice, sealed) = {
+        let (payment, invoice, banked, sealed) = {
             let mut conn = self.pool.acquire().await?;
             let payment = store::payment_of_invoice(&mut conn, id).await?;
             let Some(payment) = payment.filter(|payment| payment.state == "open") else {
@@ -124,10 +125,11 @@ impl Results {
                 return due::done_in(&mut conn, RESULT_DUE, &[id]).await;
             };
             let sealed = store::settings_of_portal(&mut conn, &payment.portal).await?;
-            (payment, invoice, sealed)
+            let banked = is_banked(&mut conn, &invoice).await?;
+            (payment, invoice, banked, sealed)
         };
         match invoice.status {
-            Status::Paid if !invoice.terms.notify_when_banked => {}
+            Status::Paid if banked || !invoice.terms.notify_when_banked => {}
             Status::Cancelled => return self.end(&payment, "closed", None, now).await,
             Status::Issued | Status::Pending | Status::Expired | Status::Paid => {
                 if now > invoice.expires_at + WAITED_FOR {

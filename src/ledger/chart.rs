@@ -26,6 +26,9 @@ text_enum! {
         RefundsInTransit = "refunds_in_transit",
         /// Small differences that two people gave up; a debit is a loss. Owner: partner.
         WriteOff = "write_off",
+        /// What stood on a bank account before this installation began: whose it is, is told in no
+        /// book of ours. Owner: partner; detail: account number.
+        CarriedIn = "carried_in",
     }
 }
 

@@ -41,6 +41,8 @@ text_enum! {
         RefundWaits = "refund.waits",
         /// Invoices end whose time is over.
         InvoiceExpire = "invoice.expire",
+        /// Portals are told of what was seen in the bank.
+        InvoiceBanked = "invoice.banked",
         /// Dossier systems are told of results in the platform's words.
         CompatResult = "compat.result",
         /// Notices that were not taken are sent again.
@@ -63,6 +65,7 @@ impl Sweep {
             Self::RefundReversed => "looks at refunds of what a partner took back",
             Self::RefundWaits => "opens cases of refunds that nobody has approved or refused",
             Self::InvoiceExpire => "ends invoices whose time is over",
+            Self::InvoiceBanked => "tells portals of payments that were seen in the bank",
             Self::CompatResult => "tells dossier systems of results in the platform's words",
             Self::Delivery => "sends notices again that were not taken",
             Self::Approval => "expires questions that nobody decided in time",
@@ -154,6 +157,7 @@ impl Sweeping {
             | Sweep::RefundOpen
             | Sweep::RefundReversed
             | Sweep::RefundWaits
+            | Sweep::InvoiceBanked
             | Sweep::CompatResult => due::hasten(&self.pool, sweep.as_str(), now).await?,
         };
         let detail = json!({ "hastened": hastened });
@@ -235,6 +239,7 @@ mod tests {
             due::REFUND_OPEN,
             due::REFUND_REVERSED,
             due::REFUND_WAITS,
+            due::INVOICE_BANKED,
             crate::dispatch::consumer::RESEND_DUE,
             crate::refunds::send::RESEND_DUE,
             crate::refunds::finish::QUERY,

@@ -18,6 +18,9 @@ pub const REFUND_REVERSED: &str = "refund.reversed";
 
 /// The kind of the row that has a refund looked at that waits long for its approval.
 pub const REFUND_WAITS: &str = "refund.waits";
+/// The kind of the row that has a portal told once an invoice's money was seen in the bank; a trigger
+/// on what was seen writes it.
+pub const INVOICE_BANKED: &str = "invoice.banked";
 
 /// How long a taken row stays away: when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;

@@ -157,6 +157,22 @@ pub struct Presented<'a> {
     signature: [u8; 32],
 }
 
+/// What was signed of a body that is read later, in pieces.
+#[derive(Debug, Clone)]
+pub struct BodyDigest(Vec<u8>);
+
+impl BodyDigest {
+    /// Is SHA-512 among the digests, so that it must be computed?
+    pub fn asks_for_sha_512(&self) -> bool {
+        self.0.windows(7).any(|part| part == b"sha-512")
+    }
+
+    /// Whether the body with these hashes is what was signed.
+    pub fn covers(&self, sha_256: &[u8; 32], sha_512: &[u8; 64]) -> Result<(), Refused> {
+        digest::check_hashed(&self.0, sha_256, || *sha_512)
+    }
+}
+
 impl<'a> Presented<'a> {
     /// Reads the signature of a request and checks all that needs neither secret nor body: form,
     /// components, time, nonce.
@@ -204,6 +220,11 @@ impl<'a> Presented<'a> {
             return digest::check(self.content_digest, body);
         }
         if body.is_empty() { Ok(()) } else { Err(Refused::UnsignedBody) }
+    }
+
+    /// What the caller signed of the body, for one that is too large to be held.
+    pub fn digest(&self) -> BodyDigest {
+        BodyDigest(self.content_digest.to_vec())
     }
 
     /// Whether the holder of `secret` signed this request for one of `origins`

@@ -127,6 +127,14 @@ problem_types! {
     TransactionDiffers = "transaction-differs", CONFLICT, "This transaction was reported with other content",
         caller: "Check the transaction id; a correction needs an id of its own.",
         operator: "A break was opened; ask the partner which is right.";
+    /// The same statement stands with other content.
+    StatementDiffers = "statement-differs", CONFLICT, "This statement was sent with other content",
+        caller: "Nothing more if the new one is right: officers decide which stands. Else send no statement id twice.",
+        operator: "Compare the two files: accept the new one by two officers, or reject it.";
+    /// Nothing of the file was taken.
+    StatementRejected = "statement-rejected", UNPROCESSABLE_ENTITY, "The statement was not taken",
+        caller: "Mend what `verdict.errors` names by line and send the whole file again.",
+        operator: "Nothing, unless the sender needs help.";
     /// The body is too large.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         caller: "Send less: one invoice up to 64 KiB, a batch up to 4 MiB.",

@@ -43,6 +43,9 @@ pub struct Settings {
     /// Mail to payers.
     #[serde(default)]
     pub mail: MailSettings,
+    /// Statements and reports.
+    #[serde(default)]
+    pub statements: StatementsSettings,
 }
 
 /// Where this runs.
@@ -62,7 +65,7 @@ pub enum Mode {
 pub struct DatabaseSettings {
     /// The application role's address (`DATABASE_URL`).
     pub url: String,
-    /// The most connections of one process.
+    /// The most connections of a process's pool; its four grouping writers have one each beside.
     #[serde(default = "default_connections")]
     pub connections: u32,
     /// A path on this machine that lies on the disk of the database's data; empty when the database
@@ -201,6 +204,25 @@ impl Default for ClearingSettings {
     }
 }
 
+/// Statements (sao kê) and reports that banks and partners send.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatementsSettings {
+    /// A folder that is watched: files that appear there are taken in, then moved to `done` or
+    /// `refused` below it, each with its verdict beside it. Empty: none is.
+    pub folder: String,
+    /// The largest file that is taken (MiB).
+    pub most_megabytes: u64,
+    /// Where files are kept while they are read; empty: the system's folder for such files.
+    pub spool: String,
+}
+
+impl Default for StatementsSettings {
+    fn default() -> Self {
+        Self { folder: String::new(), most_megabytes: 512, spool: String::new() }
+    }
+}
+
 /// Notices to portals.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -231,7 +253,7 @@ impl Default for NoticesSettings {
 pub struct SandboxSettings {
     /// The sandbox's own database, the application role's address; empty: there is no sandbox.
     pub database_url: String,
-    /// The most connections of one process.
+    /// The most connections of a process's pool; its four grouping writers have one each beside.
     pub connections: u32,
     /// Its own virtual host; empty: that of `broker.url`, every name there with `test_` in front.
     pub broker_url: String,
@@ -444,6 +466,7 @@ impl Settings {
                 standing_partner: self.sandbox.standing_partner.clone(),
                 ..self.clearing.clone()
             },
+            statements: StatementsSettings { folder: String::new(), ..self.statements.clone() },
             sandbox: SandboxSettings::default(),
             realm: Realm::Sandbox,
             ..self.clone()
@@ -500,6 +523,9 @@ impl Settings {
         }
         if let Err((field, why)) = self.mail.check(self.mode) {
             return wrong(field, why);
+        }
+        if !(1..=4096).contains(&self.statements.most_megabytes) {
+            return wrong("statements.most_megabytes", "must be 1 to 4096");
         }
         if self.clearing.invoice_days < 1 || self.clearing.attempt_minutes < 1 {
             return wrong("clearing", "invoice_days and attempt_minutes must be at least 1");

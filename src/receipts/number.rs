@@ -148,6 +148,7 @@ impl Receipts {
         }
         faults::point("receipts.before_commit");
         tx.commit().await?;
+        faults::point("receipts.after_commit");
         metrics::counter!("payclear_receipts_issued_total").increment(receipts.len() as u64);
         pass.done.issued += receipts.len();
         pass.done.ended += ended + replaced.len();

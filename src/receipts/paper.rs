@@ -57,14 +57,19 @@ pub fn draw(
     };
     let paid = to_local(content.paid_at).format("%H:%M:%S ngày %d/%m/%Y").to_string();
     let procedure = format!("{} – {}", content.procedure, content.procedure_name);
-    sheet.facts(&[
+    let mut facts = vec![
         ("Người nộp (Payer)", payer),
         ("Thủ tục hành chính", procedure.trim_end_matches([' ', '–'])),
-        ("Mã hồ sơ (Dossier)", &content.dossier),
-        ("Mã thanh toán", &content.invoice),
-        ("Thời điểm thu tiền", &paid),
+    ];
+    if reader == Reader::Payer {
+        facts.push(("Mã hồ sơ (Dossier)", &content.dossier));
+    }
+    facts.extend([
+        ("Mã thanh toán", content.invoice.as_str()),
+        ("Thời điểm thu tiền", paid.as_str()),
         ("Hình thức thanh toán", "Chuyển khoản, thanh toán trực tuyến"),
     ]);
+    sheet.facts(&facts);
     charges(&mut sheet, receipt);
     sheet.facts(&[("Số tiền viết bằng chữ", &content.in_words)]);
     let made = number.day.format("Ngày lập: ngày %d tháng %m năm %Y (Date of issue)").to_string();

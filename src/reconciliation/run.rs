@@ -139,6 +139,11 @@ impl Matching {
         Ok(done)
     }
 
+    /// Banks the settlements of batches whose money was seen, until none is left.
+    pub async fn bank_funded(&self) -> Result<(), MatchingError> {
+        batches::bank_funded(self).await
+    }
+
     /// Takes one statement through; how many lines, and what they came to.
     pub async fn run_statement(&self, id: Uuid) -> Result<(u64, Tally), MatchingError> {
         let mut conn = self.pool.acquire().await?;

@@ -221,11 +221,6 @@ fn procedure(cells: &mut Cells<'_>) -> Option<Procedure> {
     } else {
         cells.one_of("notify_at", NotifyAt::ALL)
     };
-    if notify_at == Some(NotifyAt::Banked) {
-        let what = "banked is not offered until bank statements are imported; use paid";
-        cells.wrong("notify_at", what);
-        return None;
-    }
     let closed = cells.yes("closed");
     Some(Procedure {
         code: code?,
@@ -516,7 +511,7 @@ mod tests {
         let one = |name, text: &str| mistakes(name, text).join("\n");
         let head = "code,valid_from,name,notify_at\n";
         let banked = one("procedures.csv", &format!("{head}1.1,2026-01-01,N,banked\n"));
-        assert!(banked.contains("not offered until bank statements are imported"), "{banked}");
+        assert_eq!(banked, "");
         let never = one("procedures.csv", &format!("{head}1.1,2026-01-01,N,never\n"));
         assert!(never.contains("use paid or banked"), "{never}");
         let head = "code,name,return_origins\n";

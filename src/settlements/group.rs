@@ -536,10 +536,15 @@ impl Group {
             self.due_back.insert(invoice.id);
         }
         let actor = self.actor(settlement);
-        let more = json!({
+        let mut more = json!({
             "settlement": settlement.id, "outcome": decision.outcome, "partner": settlement.partner,
             "received": settlement.amount, "surplus": decision.surplus, "held": invoice.held,
         });
+        // The feed tells at once, and that the money has not been seen in the bank.
+        if decision.outcome.is_applied() && invoice.terms.notify_when_banked {
+            more["notify_at"] = json!("banked");
+            more["cash"] = json!("reported");
+        }
         self.events.push(invoice.event(kind, &actor, self.now, &more));
         if decision.outcome.is_applied() && !invoice.terms.notify_when_banked {
             self.messages.push(Message {

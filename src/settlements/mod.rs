@@ -9,6 +9,7 @@
 //! (settlements, ledger, cases, events, outbox), rows sorted by key.
 
 pub mod bank;
+pub mod banked;
 pub mod decide;
 pub mod group;
 pub mod http;

@@ -219,6 +219,45 @@ pub async fn placement_insert(
     Ok(())
 }
 
+/// Was all that paid an invoice in a cycle of its life seen in the bank: the settlement that did, and
+/// the parts that it completed?
+pub async fn paid_is_banked(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+    cycle: i32,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from settlement a where a.invoice_id = $1 and a.applied_cycle = $2)
+                  and not exists (
+                      select from settlement s
+                       where s.invoice_id = $1
+                         and (s.applied_cycle = $2
+                              or exists (select from break_case c
+                                           join settlement a on a.settlement_id = c.used_by
+                                          where c.settlement_id = s.settlement_id
+                                            and a.invoice_id = $1 and a.applied_cycle = $2))
+                         and not exists (select from settlement_banked b
+                                          where b.settlement_id = s.settlement_id)) as "banked!""#,
+        invoice.0,
+        cycle
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The step at which an invoice was paid last.
+pub async fn last_paid_step(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Option<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select max(sequence) from event where invoice_id = $1 and kind = 'invoice.paid'",
+        invoice.0
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Who saw a settlement in the bank, and on which account.
 pub async fn settlement_banked_on(
     conn: &mut PgConnection,

@@ -54,6 +54,11 @@ id!(/// A role that is lent for some days.
 id!(/// What one person proposes and another decides.
     ApprovalId);
 
+id!(/// A file that a bank or partner sent.
+    FileId);
+id!(/// One statement or report of a file.
+    StatementId);
+
 /// A UUID of version 7: 48 bits of milliseconds, the rest at random.
 pub fn uuid_v7(now: DateTime<Utc>) -> Uuid {
     let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);

@@ -96,6 +96,10 @@ async fn any_order_and_any_repetition_of_any_messages_ends_in_the_same_ledger() 
 
         expected.0.retain(|_, sum| *sum != 0);
         assert_eq!(Ledger::of(&town).await, expected, "round {n}, ANY_ORDER_SEED={seed}");
+        let mut conn = town.pool.acquire().await.expect("a connection");
+        let differing = payclear::breaks::store::holds::differences(&mut conn).await;
+        assert_eq!(differing.expect("the sums"), [], "round {n}, ANY_ORDER_SEED={seed}");
+        drop(conn);
         let told = town.count("settlement").await;
         assert_eq!(told, i64::try_from(round.transactions.len()).unwrap(), "seed {seed}");
         for (invoice, status) in statuses {

@@ -56,6 +56,8 @@ const OWNERS: &[(&str, &[&str])] = &[
             "ledger.account",
             "ledger.balance_snapshot",
             "ledger.closed_day",
+            "ledger.locked_month",
+            "ledger.reopened_day",
             "ledger.entry",
             "ledger.posting",
         ],
@@ -64,7 +66,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("partners", &["collecting_account", "partner", "partner_exchange"]),
     (
         "registers",
-        &["agency", "fee_line", "procedure", "receipt_range", "register_load", "treasury_account"],
+        &[
+            "agency",
+            "fee_line",
+            "holiday",
+            "procedure",
+            "receipt_range",
+            "register_load",
+            "treasury_account",
+        ],
     ),
     ("people", &["delegation", "person", "person_role", "session"]),
     ("approvals", &["approval"]),
@@ -73,7 +83,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("breaks", &["break_case", "break_comment", "break_evidence", "break_step"]),
     ("resolutions", &["break_resolution"]),
     ("settlements", &["placement", "reversal", "settlement", "settlement_banked"]),
-    ("refunds", &["line_paid_over", "refund", "refund_account", "refund_batch"]),
+    ("refunds", &["line_in_payover", "line_paid_over", "refund", "refund_account", "refund_batch"]),
     (
         "reconciliation",
         &[
@@ -89,11 +99,23 @@ const OWNERS: &[(&str, &[&str])] = &[
             "unmatch",
         ],
     ),
+    (
+        "statements",
+        &[
+            "opening_balance",
+            "report_mapping",
+            "statement",
+            "statement_file",
+            "statement_file_piece",
+            "statement_line",
+        ],
+    ),
     ("mail", &["mail", "mail_progress"]),
     ("receipts", &["receipt", "receipt_key", "receipt_progress", "receipt_step", "receipt_task"]),
     ("statistics", &["statistic_day", "statistic_notice", "statistic_progress"]),
     ("notices", &["delivery"]),
-    ("statements", &["statement", "statement_file", "statement_file_piece", "statement_line"]),
+    ("payover", &["day_position", "payover", "payover_item", "payover_line"]),
+    ("days", &["business_day", "day_preparation", "day_snapshot", "missing_file", "signing_key"]),
     ("compat", &["compat_payment", "compat_portal"]),
 ];
 
@@ -110,8 +132,16 @@ const STATEMENTS_ELSEWHERE: &[(&str, &str)] = &[
 const SELF_EXPLAINING: &[&str] = &["ledger.account", "ledger.entry", "ledger.posting"];
 
 /// Rooms where an amount may be met.
-const NO_FLOATS: &[&str] =
-    &["vocabulary", "ledger", "invoices", "settlements", "refunds", "reconciliation"];
+const NO_FLOATS: &[&str] = &[
+    "vocabulary",
+    "ledger",
+    "invoices",
+    "settlements",
+    "refunds",
+    "reconciliation",
+    "statements",
+    "payover",
+];
 
 struct Source {
     /// Below `src/`, with `/`.

@@ -5,6 +5,7 @@ use chrono::{Duration, NaiveTime};
 use payclear::breaks::holding::Holding;
 use payclear::breaks::store::history::{open_without_owner_or_reason, roll_forward};
 use payclear::breaks::store::holds::{self, differences};
+use payclear::breaks::store::{break_open_once, breaks_close_of_invoices};
 use payclear::breaks::{self, Break, BreakCode, BreakState};
 use payclear::commands::verify;
 use payclear::registers::caller::CallerKind;
@@ -507,6 +508,10 @@ async fn small_differences_are_given_up_within_limits() {
     let large = town.finds(BreakCode::FundsShort, None, 1_001).await;
     an.previews(&large, &wish("write_off")).await.problem(409, "wrong-state");
     let over = town.finds(BreakCode::FundsOver, None, 300).await;
+    let unknown = json!({ "way": "write_off", "reason": "rounding", "account": "999" });
+    an.previews(&over, &unknown).await.problem(422, "invalid-request");
+    let formless = json!({ "way": "place", "reason": "x y z" });
+    an.previews(&over, &formless).await.problem(422, "invalid-request");
     let proposed = an.proposes_way(&over, &wish("write_off")).await.expect(202);
     town.approve(text(&proposed, "approval")).await;
     town.books(&[("partner_receivable directbank", 300), ("write_off directbank", -300)]).await;
@@ -518,14 +523,10 @@ async fn small_differences_are_given_up_within_limits() {
     let last = town.finds(BreakCode::FundsShort, None, 1_000).await;
     let refused = an.previews(&last, &wish("write_off")).await.problem(409, "wrong-state");
     assert!(text(&refused, "detail").contains("a day"), "{refused}");
-    let unknown = json!({ "way": "write_off", "reason": "rounding", "account": "999" });
-    an.previews(&last, &unknown).await.problem(422, "invalid-request");
-    an.previews(&last, &json!({ "way": "place", "reason": "x y z" }))
-        .await
-        .problem(422, "invalid-request");
     // The next day there is a new allowance.
+    let mut chi = town.person("chi@town.example", &["officer:G01"]).await;
     town.clock.turn(Duration::days(1));
-    let chi = town.person("chi@town.example", &["officer:G01"]).await;
+    chi.sign_in(&*town.clock).await;
     chi.previews(&last, &wish("write_off")).await.expect(200);
 }
 
@@ -721,11 +722,14 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
     };
     assert_eq!(told(&rolled), ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"]);
 
+    let mut an = town.person("an@town.example", &["officer:G01"]).await;
+    let mut approver = town.approver().await.clone();
     town.clock.turn(Duration::days(1));
-    let an = town.person("an@town.example", &["officer:G01"]).await;
+    an.sign_in(&*town.clock).await;
+    approver.sign_in(&*town.clock).await;
     let wish = json!({ "way": "accept", "reason": "found on the next statement" });
     let proposed = an.proposes_way(&case, &wish).await.expect(202);
-    town.approve(text(&proposed, "approval")).await;
+    approver.decide(text(&proposed, "approval"), "approve").await.expect(200);
     let next = BusinessDay(today.0.succ_opt().expect("a day"));
     let rolled = roll_forward(&mut conn, next, cut_off).await.expect("the day");
     assert_eq!(told(&rolled), ["B09 2+0-1=1 2000"]);
@@ -759,7 +763,6 @@ async fn a_case_opens_again_when_its_cause_is_back() {
         amount: Money::vnd(100_000),
         detail: detail.to_owned(),
     };
-    use breaks::store::{break_open_once, breaks_close_of_invoices};
     break_open_once(&mut conn, &case("lost")).await.expect("a case");
     break_open_once(&mut conn, &case("lost")).await.expect("the same");
     let invoices = [payclear::vocabulary::ids::InvoiceId(id)];

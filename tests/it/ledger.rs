@@ -182,13 +182,15 @@ async fn the_application_changes_nothing_that_is_written_for_good() {
 async fn money_for_a_closed_day_is_booked_on_the_next_open_one() {
     let (town, one, two) = town().await;
     let mut conn = town.pool.acquire().await.expect("a connection");
-    sqlx::raw_sql(
-        "insert into ledger.closed_day (day, closed_at, closed_by)
-         values ('2026-01-15', now(), 'test'), ('2026-01-16', now(), 'test')",
-    )
-    .execute(&mut *conn)
-    .await
-    .expect("two closed days");
+    let closing = "insert into ledger.closed_day (day, closed_at, closed_by)
+         values ('2026-01-15', now(), 'test'), ('2026-01-16', now(), 'test')";
+    // Nobody closes a day that was not prepared and approved.
+    assert_eq!(refusal(&mut conn, closing).await.as_deref(), Some(CHECK));
+    let unguarded = format!(
+        "alter table ledger.closed_day disable trigger closed_day_guard; {closing};
+         alter table ledger.closed_day enable trigger closed_day_guard"
+    );
+    town.as_owner(&unguarded).await.expect("two closed days");
 
     let late = entry(900, &[(1, one, "5"), (2, two, "-5")]);
     assert_eq!(refusal(&mut conn, &late).await, None);

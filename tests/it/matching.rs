@@ -188,9 +188,9 @@ async fn a_credit_waits_for_its_report_and_for_a_person_when_only_the_sum_agrees
         .stage(
             town.of_bank("S1"),
             &[
-                lump("FT1", 149_800).memo("B-1 chuyen"),
+                lump("FT1", 149_800).memo("QT-1 chuyen"),
                 lump("FT2", 70_000).memo("khong ro"),
-                lump("FT3", 19_999).batch("B-3"),
+                lump("FT3", 19_999).batch("QT-3"),
             ],
         )
         .await;
@@ -199,10 +199,10 @@ async fn a_credit_waits_for_its_report_and_for_a_person_when_only_the_sum_agrees
     assert_eq!(town.in_the_bank(ACCOUNT).await, 239_799);
     let told = |t: &str, amount, batch| Told::payment(t, amount, today).batch(batch);
     let report = [
-        told("T1", 100_000, "B-1"),
-        told("T2", 50_000, "B-1"),
-        told("T3", 70_000, "B-2"),
-        told("T4", 20_000, "B-3"),
+        told("T1", 100_000, "QT-1"),
+        told("T2", 50_000, "QT-1"),
+        told("T3", 70_000, "QT-2"),
+        told("T4", 20_000, "QT-3"),
     ];
     town.stage(town.of_report("R1"), &report).await;
     town.matching().run().await.expect("it matches");
@@ -230,12 +230,12 @@ async fn a_credit_waits_for_its_report_and_for_a_person_when_only_the_sum_agrees
     let open = &lines["lines"][0];
     assert_eq!((text(open, "code"), text(open, "amount")), ("B09", "19999"));
     let report_id: Uuid =
-        sqlx::query_scalar("select statement_id from report_batch where batch = 'B-3'")
+        sqlx::query_scalar("select statement_id from report_batch where batch = 'QT-3'")
             .fetch_one(&town.pool)
             .await
             .expect("a batch");
     let by_hand = json!({
-        "line": open["line"], "report": report_id, "batch": "B-3", "reason": "phí chuyển 1 đồng",
+        "line": open["line"], "report": report_id, "batch": "QT-3", "reason": "phí chuyển 1 đồng",
     });
     let asked = an.post("/v1/matches", &by_hand).await.expect(202);
     an.post("/v1/matches", &by_hand).await.problem(409, "wrong-state");

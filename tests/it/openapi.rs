@@ -140,10 +140,13 @@ impl Doors {
         let pool = database::open(&scratch.application_url, 4).await.expect("the database");
         let portal = Signer::make(&pool, CallerKind::Portal, "dvc-mau").await;
         let bank = Signer::make(&pool, CallerKind::Partner, "directbank").await;
-        let approver = person(&pool, "an@example.vn", &["approver:*", "operator:*"]).await;
-        let officer = person(&pool, "binh@example.vn", &["officer:G01"]).await;
+        let approver =
+            person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
+        let officer = person(&pool, "binh@example.vn", &["officer:G01", "officer:*"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
+        let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
+        payclear::days::keys::make(&pool, &master_keys(), by).await.expect("a signing key");
         pool.close().await;
         let settings = serde_json::from_value(json!({
             "mode": "development",
@@ -230,6 +233,12 @@ impl Doors {
             let media = media.unwrap_or_default();
             let schema = content.get(media).map(|c| &c["schema"]);
             let schema = schema.unwrap_or_else(|| panic!("{method} {path}: {media} is not told"));
+            if !media.contains("json") {
+                assert_eq!(schema["type"], "string", "{method} {path}: a file is text");
+                assert!(!answer.body.is_empty(), "{method} {path}: an empty file");
+                self.checked.insert((method, template, answer.status));
+                return;
+            }
             let found = misfits(&self.document, schema, &answer.json());
             assert!(found.is_empty(), "{method} {path} {status}: {found:#?}\n{}", answer.json());
         } else {
@@ -294,6 +303,10 @@ impl Signer {
 
     pub fn request(&self, method: &str, path: &str, body: &Value) -> Request<Body> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.request_with(method, path, body)
+    }
+
+    pub fn request_with(&self, method: &str, path: &str, body: Vec<u8>) -> Request<Body> {
         let fresh = format!("{:032x}", rand::random::<u128>());
         let write = method != "GET";
         let unsigned = Unsigned {
@@ -324,7 +337,8 @@ async fn every_operation_refuses_who_does_not_sign() {
         let id = uuid::Uuid::nil().to_string();
         let path = template.replace("{id}", &id).replace("{transaction_id}", "T1");
         let path = path.replace("{kind}", "delivery").replace("{partner}", "directbank");
-        let path = path.replace("{line}", "1");
+        let path = path.replace("{line}", "1").replace("{file}", &id);
+        let path = path.replace("{day}", "2026-01-15");
         let ask = |key: Option<&str>| {
             let mut request = Request::builder().method(&*method.to_uppercase()).uri(&path);
             if let Some(key) = key {
@@ -505,6 +519,9 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Portal, &format!("POST {}", of("/enable")), &nothing, 200).await;
 
     refunds_by_officers(&mut doors, (&id, text(&refund, "id")), &code).await;
+    matching(&mut doors).await;
+    statements(&mut doors).await;
+    cases(&mut doors).await;
 
     // The bank takes its word back.
     let back = json!({ "transaction_id": "R-1", "reason": "wrong beneficiary" });
@@ -512,6 +529,8 @@ async fn what_is_answered_has_the_documented_form() {
     doors.call(Bank, "POST /v1/settlements/T-9/reversal", &back, 404).await;
 
     operations_and_attempts(&mut doors, &id).await;
+    payovers(&mut doors).await;
+    days(&mut doors).await;
 
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
@@ -620,6 +639,141 @@ async fn refunds_by_officers(doors: &mut Doors, (invoice, approved): (&str, &str
     doors.call(Officer, &line(9), &nothing, 404).await;
 }
 
+/// Files come in by both doors, are looked at, and decided on.
+async fn statements(doors: &mut Doors) {
+    use Who::{Approver, Officer, Portal};
+    let nothing = Value::Null;
+    let mut sheet = crate::statements::Sheet::new("S-1", 1, "2026-01-05", 0);
+    let path = "/v1/statements?name=s.xml";
+    for (body, expected) in [(sheet.camt(), 200), ("no statement".to_owned(), 422)] {
+        let request = doors.bank.request_with("POST", path, body.into_bytes());
+        let answer = doors.send(request).await;
+        assert_eq!(answer.status, expected, "{}", answer.json());
+        doors.check("POST", path, &nothing, &answer);
+    }
+    sheet.off_by = 1;
+    let request = doors.bank.request_with("POST", path, sheet.camt().into_bytes());
+    let answer = doors.send(request).await;
+    assert_eq!(answer.status, 409, "{}", answer.json());
+    doors.check("POST", path, &nothing, &answer);
+    doors.call(Portal, "POST /v1/statements", &json!({}), 403).await;
+
+    for id in ["S-2", "S-3"] {
+        sheet.id = id;
+        let path = "/v1/files?name=s.xml";
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {}", doors.officer_token))
+            .body(Body::from(sheet.camt()))
+            .expect("a request");
+        let answer = doors.send(request).await;
+        assert_eq!(answer.status, 201, "{}", answer.json());
+        doors.check("POST", path, &nothing, &answer);
+        let file = format!("/v1/files/{}", text(&answer.json(), "file"));
+        doors.call(Officer, &format!("GET {file}"), &nothing, 200).await;
+        let content = format!("{file}/content");
+        let request = doors.person_request(&doors.officer_token, "GET", &content, &nothing);
+        let answer = doors.send(request).await;
+        assert_eq!((answer.status, answer.body), (200, sheet.camt().into_bytes()));
+        let told = ("get".to_owned(), "/v1/files/{id}/content".to_owned(), 200);
+        doors.checked.insert(told);
+        let reason = json!({ "reason": "as the bank wrote" });
+        let way = if id == "S-2" { ("accept", 202) } else { ("reject", 204) };
+        doors.call(Approver, &format!("POST {file}/{}", way.0), &reason, 403).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &reason, way.1).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &reason, 409).await;
+        doors.call(Officer, &format!("POST {file}/{}", way.0), &json!({}), 422).await;
+    }
+    doors.call(Approver, "GET /v1/files?limit=1&state=quarantined", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/files?state=lost", &nothing, 422).await;
+    doors.call(Officer, &format!("GET /v1/files/{}", uuid::Uuid::nil()), &nothing, 404).await;
+}
+
+/// What officers see and do of matching, with nothing staged.
+async fn matching(doors: &mut Doors) {
+    use Who::{Approver, Officer, Portal};
+    let (nothing, nil) = (Value::Null, uuid::Uuid::nil());
+    for path in ["/v1/matches", "/v1/matching/lines", "/v1/reconciliation"] {
+        doors.call(Officer, &format!("GET {path}?day=2026-11-20"), &nothing, 200).await;
+        doors.call(Officer, &format!("GET {path}?day=someday"), &nothing, 422).await;
+        doors.call(Portal, &format!("GET {path}?day=2026-11-20"), &nothing, 401).await;
+    }
+    doors.call(Officer, &format!("GET /v1/matches/{nil}"), &nothing, 404).await;
+    doors.call(Officer, &format!("POST /v1/matches/{nil}/confirm"), &nothing, 404).await;
+    doors.call(Officer, "POST /v1/matches/confirm", &json!({ "matches": [] }), 422).await;
+    let undo = format!("POST /v1/matches/{nil}/undo");
+    doors.call(Officer, &undo, &json!({ "reason": "x" }), 404).await;
+    doors.call(Officer, &undo, &json!({ "reason": "" }), 422).await;
+    let by_hand = json!({ "line": 1, "settlements": [nil], "reason": "x" });
+    doors.call(Officer, "POST /v1/matches", &by_hand, 404).await;
+    doors.call(Officer, "POST /v1/matches", &json!({ "line": 1, "reason": "x" }), 422).await;
+    doors.call(Approver, "POST /v1/matching/run", &nothing, 200).await;
+    doors.call(Officer, "POST /v1/matching/run", &nothing, 403).await;
+    doors.call(Approver, "GET /v1/partner-terms", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/partner-terms", &nothing, 403).await;
+    let terms = |percent: &str| {
+        json!({
+            "partner": "momo", "valid_from": "2027-01-01", "fixed": "500", "percent": percent,
+            "window_days": 2,
+        })
+    };
+    doors.call(Approver, "POST /v1/partner-terms", &terms("0.66"), 202).await;
+    doors.call(Approver, "POST /v1/partner-terms", &terms("0.66"), 409).await;
+    doors.call(Approver, "POST /v1/partner-terms", &terms("-1"), 422).await;
+    stage_statements(doors).await;
+    doors.call(Approver, "POST /v1/matching/run", &nothing, 200).await;
+    let list = doors.call(Officer, "GET /v1/matches?day=2026-01-05", &nothing, 200).await;
+    let of = |state: &str| {
+        let all = list["matches"].as_array().expect("matches");
+        let found = all.iter().find(|m| m["state"] == state);
+        text(found.unwrap_or_else(|| panic!("nothing {state} in {list}")), "id").to_owned()
+    };
+    let (confirmed, suggested) = (of("confirmed"), of("suggested"));
+    doors.call(Officer, &format!("GET /v1/matches/{confirmed}"), &nothing, 200).await;
+    doors.call(Officer, &format!("POST /v1/matches/{suggested}/confirm"), &nothing, 200).await;
+    doors.call(Officer, &format!("POST /v1/matches/{suggested}/confirm"), &nothing, 409).await;
+    let many = json!({ "matches": [suggested] });
+    doors.call(Officer, "POST /v1/matches/confirm", &many, 200).await;
+    let undo = format!("POST /v1/matches/{confirmed}/undo");
+    doors.call(Officer, &undo, &json!({ "reason": "x" }), 200).await;
+    let lines = doors.call(Officer, "GET /v1/matching/lines?day=2026-01-05", &nothing, 200).await;
+    let line = lines["lines"][0]["line"].as_i64().expect("a line");
+    let settlement: uuid::Uuid =
+        sqlx::query_scalar("select settlement_id from settlement where transaction_id = 'T-7'")
+            .fetch_one(&doors.app.pool)
+            .await
+            .expect("a settlement");
+    let by_hand = json!({ "line": line, "settlements": [settlement], "reason": "x" });
+    doors.call(Officer, "POST /v1/matches", &by_hand, 202).await;
+    doors.call(Officer, "POST /v1/matches", &by_hand, 409).await;
+}
+
+/// A report of one payment, and a credit of its sum, of an account that collects for one agency.
+async fn stage_statements(doors: &Doors) {
+    let owner = doors.scratch.owner().await;
+    sqlx::raw_sql(
+        "update collecting_account set agency = 'G01.A' where partner = 'directbank';
+         update directory_version set version = version + 1;
+         insert into statement_file (file_id, sha256, partner, name, source, received_by, received_at,
+                                     size, state, state_since)
+             values (gen_random_uuid(), sha256('x'), 'directbank', 'x', 'command', 'tests', now(), 1,
+                     'staged', now());
+         insert into statement (statement_id, file_id, kind, partner, account, reference, day, currency,
+                                lines, total, state_since)
+             select gen_random_uuid(), f.file_id, k.kind, 'directbank', '0011009988776', 'S', '2026-01-05',
+                    'VND', 1, 150000, now()
+               from statement_file f, (values ('report'), ('account')) k(kind);
+         insert into statement_line (statement_id, place, nature, amount, value_date, transaction_id)
+             select s.statement_id, 1, case s.kind when 'report' then 'payment' else 'lump' end, 150000,
+                    '2026-01-05', case s.kind when 'report' then 'T-7' else 'FT-1' end
+               from statement s;",
+    )
+    .execute(&owner)
+    .await
+    .expect("staged");
+    owner.close().await;
+    doors.app.directory.refresh().await.expect("the registers");
+}
+
 /// An account to transfer to, named by the payer and approved by another.
 async fn name_account(doors: &Doors, invoice: &str) {
     let account = payclear::partners::dialects::CounterAccount {
@@ -635,6 +789,100 @@ async fn name_account(doors: &Doors, invoice: &str) {
     let approved =
         payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
     assert!(approved.expect("looked at"));
+}
+
+/// Money that nobody can place: looked after, shown to the bank, placed by two people; and other roles.
+async fn cases(doors: &mut Doors) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let roles = json!({ "email": doors.officer.0, "roles": ["officer"] });
+    doors.call(Officer, "POST /v1/people/roles", &roles, 403).await;
+    let roles = |list: Value| json!({ "email": "binh@example.vn", "roles": list });
+    doors.call(Approver, "POST /v1/people/roles", &roles(json!(["king"])), 422).await;
+    let roles = roles(json!(["officer"]));
+    let proposed = doors.call(Approver, "POST /v1/people/roles", &roles, 202).await;
+    let owner = doors.scratch.owner().await;
+    sqlx::raw_sql(
+        "alter table person_role disable trigger user; update person_role set scope = '*';
+         alter table person_role enable trigger user",
+    )
+    .execute(&owner)
+    .await
+    .expect("roles for everything");
+    owner.close().await;
+    assert!(proposed["approval"].is_string());
+
+    let credit = json!({
+        "transaction_id": "T-77", "account": "0011009988776", "memo": "ung ho",
+        "amount": { "amount": "5000", "currency": "VND" },
+        "value_time": "2026-01-05T10:00:00+07:00",
+    });
+    doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
+    let listed = doors.call(Officer, "GET /v1/breaks?code=B07&limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/breaks?code=B99", &nothing, 422).await;
+    doors.call(Portal, "GET /v1/breaks", &nothing, 401).await;
+    let id = text(&listed["breaks"][0], "id").to_owned();
+    let of = |method: &str, rest: &str| format!("{method} /v1/breaks/{id}{rest}");
+    let assign = json!({ "owner": "binh@example.vn", "reason": "the payer is asked" });
+    doors.call(Officer, &of("POST", "/assign"), &assign, 200).await;
+    doors.call(Officer, &of("POST", "/assign"), &json!({ "owner": "x" }), 422).await;
+    let until = SystemClock.now() + chrono::Duration::days(2);
+    let wait = json!({ "until": until, "reason": "whose is it?", "ask": true });
+    doors.call(Officer, &of("POST", "/wait"), &wait, 200).await;
+    let said = json!({ "text": "called", "shared": true });
+    doors.call(Officer, &of("POST", "/comments"), &said, 201).await;
+    let show = of("POST", "/evidence?name=thu.txt&shared=true");
+    let kept = doors.call_with_file(&show, "the payer's letter").await;
+    doors.get_file(Who::Officer, &format!("/v1/breaks/{id}/evidence/{}", text(&kept, "id"))).await;
+
+    doors.call(Bank, "GET /v1/partner/breaks", &nothing, 200).await;
+    let theirs = format!("/v1/partner/breaks/{id}");
+    doors.call(Bank, &format!("GET {theirs}"), &nothing, 200).await;
+    doors.call(Portal, &format!("GET {theirs}"), &nothing, 403).await;
+    let answer = json!({ "text": "of Mrs An", "proof": { "name": "a.txt", "content": "YW4=" } });
+    doors.call(Bank, &format!("POST {theirs}/answers"), &answer, 201).await;
+    doors.get_file(Who::Bank, &format!("{theirs}/evidence/{}", text(&kept, "id"))).await;
+
+    let other = doors.call(Portal, "POST /v1/invoices", &fee("D-77", "5000"), 201).await;
+    let wish = json!({ "way": "place", "reason": "as the payer says", "invoice": other["code"] });
+    doors
+        .call(Officer, &of("POST", "/preview"), &json!({ "way": "place", "reason": "x" }), 422)
+        .await;
+    let shown = doors.call(Officer, &of("POST", "/preview"), &wish, 200).await;
+    let stale = json!({ "wish": wish, "content_hash": "0".repeat(64) });
+    doors.call(Officer, &of("POST", "/propose"), &stale, 412).await;
+    let propose = json!({ "wish": wish, "content_hash": shown["content_hash"] });
+    doors.call(Officer, &of("POST", "/propose"), &propose, 202).await;
+    doors.call(Officer, &of("GET", ""), &nothing, 200).await;
+}
+
+impl Doors {
+    /// Hands in a file, which is no JSON.
+    async fn call_with_file(&mut self, call: &str, text: &'static str) -> Value {
+        let (method, path) = call.split_once(' ').expect("METHOD /path");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.officer_token))
+            .body(Body::from(text))
+            .expect("a request");
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+        self.check(method, path, &Value::Null, &answer);
+        answer.json()
+    }
+
+    /// Takes a file out, which is no JSON either.
+    async fn get_file(&mut self, by: Who, path: &str) {
+        let request = match by {
+            Who::Bank => self.bank.request("GET", path, &Value::Null),
+            _ => self.person_request(&self.officer_token, "GET", path, &Value::Null),
+        };
+        let answer = self.send(request).await;
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"the payer's letter"[..]));
+        let template = self.template_of(path);
+        self.checked.insert(("get".to_owned(), template, 200));
+    }
 }
 
 /// What operators look at, and an attempt that nobody can say anything of.
@@ -668,6 +916,125 @@ async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
     doors.call(Officer, &path, &failed, 202).await;
     doors.call(Officer, &path, &failed, 409).await;
     doors.call(Officer, "POST /v1/attempts/none/resolution", &failed, 404).await;
+}
+
+/// The body by which the approver decides on what waits.
+async fn decision(doors: &mut Doors, waits: &Value) -> Value {
+    let path = format!("GET /v1/approvals/{}", text(waits, "approval"));
+    let seen = doors.call(Who::Approver, &path, &Value::Null, 200).await;
+    json!({ "content_hash": seen["content_hash"] })
+}
+
+/// A run of an invoice of its own.
+async fn run_of(doors: &mut Doors, dossier: &str) -> (Value, String) {
+    use Who::{Bank, Officer, Portal};
+    let paid = doors.call(Portal, "POST /v1/invoices", &fee(dossier, "70000"), 201).await;
+    let credit = json!({
+        "transaction_id": dossier, "account": "0011009988776", "memo": text(&paid, "code"),
+        "amount": { "amount": "70000", "currency": "VND" },
+        "value_time": "2026-01-05T09:00:00+07:00",
+    });
+    let settled = doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
+    let id = text(&settled, "id").parse().expect("an id");
+    let id = payclear::vocabulary::ids::SettlementId(id);
+    let mut tx = doors.app.pool.begin().await.expect("a transaction");
+    let (books, now) = (&doors.app.accounts, SystemClock.now());
+    payclear::settlements::bank::confirm_in(&mut tx, books, id, None, "an officer", now)
+        .await
+        .expect("seen in the bank");
+    tx.commit().await.expect("a commit");
+    let until = doors.app.accounts.day_of(SystemClock.now()).0;
+    let wanted = json!({ "account": "0011009988776", "until": until });
+    let run = doors.call(Officer, "POST /v1/payovers", &wanted, 201).await;
+    let path = format!("/v1/payovers/{}", text(&run, "id"));
+    (run, path)
+}
+
+/// What is paid over, and positions.
+async fn payovers(doors: &mut Doors) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let (run, path) = run_of(doors, "P-1").await;
+    doors.call(Officer, "POST /v1/payovers", &json!({ "account": "none" }), 409).await;
+    doors.call(Officer, "POST /v1/payovers", &json!({ "accounts": "none" }), 422).await;
+    doors.call(Officer, "GET /v1/payovers?status=prepared&limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/payovers?status=lost", &nothing, 422).await;
+    doors.call(Officer, &format!("GET {path}"), &nothing, 200).await;
+    doors.call(Officer, "GET /v1/payovers/none", &nothing, 404).await;
+    doors.call(Officer, &format!("GET {path}/pain001"), &nothing, 409).await;
+    let yes = decision(doors, &run).await;
+    doors.call(Officer, &format!("POST {path}/approve"), &yes, 403).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 200).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 409).await;
+    doors.call(Officer, &format!("GET {path}/pain001?version=09"), &nothing, 200).await;
+    doors.call(Officer, &format!("GET {path}/pain001?version=10"), &nothing, 422).await;
+    doors.call(Officer, &format!("GET {path}/csv"), &nothing, 200).await;
+    let confirm = format!("POST {path}/confirm");
+    let word = json!({ "as": "confirmed", "value_date": "2026-01-06" });
+    doors.call(Officer, &confirm, &word, 409).await;
+    doors.call(Officer, &format!("POST {path}/sent"), &nothing, 200).await;
+    doors.call(Approver, &format!("POST {path}/sent"), &nothing, 403).await;
+    doors.call(Officer, &confirm, &json!({ "as": "lost" }), 422).await;
+    doors.call(Officer, &confirm, &word, 202).await;
+    let (run, path) = run_of(doors, "P-2").await;
+    let yes = decision(doors, &run).await;
+    doors.call(Approver, &format!("POST {path}/approve"), &yes, 200).await;
+    let reason = json!({ "reason": "another day" });
+    doors.call(Officer, &format!("POST {path}/withdraw"), &reason, 200).await;
+    doors.call(Officer, &format!("POST {path}/withdraw"), &reason, 409).await;
+    doors.call(Bank, "GET /v1/positions", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/positions", &nothing, 200).await;
+    doors.call(Portal, "GET /v1/positions", &nothing, 403).await;
+}
+
+/// Yesterday, on which nothing was, is closed and asked to be opened again.
+async fn days(doors: &mut Doors) {
+    use Who::{Approver, Officer};
+    let nothing = Value::Null;
+    let today = doors.app.accounts.day_of(SystemClock.now()).0;
+    let day = today.pred_opt().expect("a day");
+    let owner = doors.scratch.owner().await;
+    let opened =
+        "insert into business_day (day, opened_at, status_since) values ($1, now(), now())";
+    sqlx::query(opened).bind(day).execute(&owner).await.expect("a day");
+    let of = |rest: &str| format!("/v1/days/{day}{rest}");
+    doors.call(Officer, "GET /v1/days?limit=1", &nothing, 200).await;
+    doors.call(Officer, "GET /v1/days?limit=0", &nothing, 422).await;
+    doors.call(Officer, &format!("GET {}", of("")), &nothing, 200).await;
+    doors.call(Officer, &format!("GET /v1/days/{today}"), &nothing, 200).await;
+    doors.call(Officer, "GET /v1/days/1999-01-01", &nothing, 404).await;
+    doors.call(Officer, &format!("POST /v1/days/{today}/prepare"), &nothing, 409).await;
+    doors.call(Approver, &format!("POST {}", of("/prepare")), &nothing, 403).await;
+    doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 404).await;
+    for verdict in ["/reject", "/approve"] {
+        let waits = doors.call(Officer, &format!("POST {}", of("/prepare")), &nothing, 202).await;
+        let yes = decision(doors, &waits).await;
+        doors.call(Officer, &format!("POST {}", of(verdict)), &yes, 403).await;
+        doors.call(Approver, &format!("POST {}", of(verdict)), &yes, 200).await;
+        doors.call(Approver, &format!("POST {}", of(verdict)), &yes, 409).await;
+    }
+    doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 200).await;
+    doors.call(Officer, &format!("GET {}", of("/snapshot?revision=x")), &nothing, 422).await;
+    doors.call(Officer, &format!("GET {}", of("/sheet")), &nothing, 200).await;
+    let reopen = format!("POST {}", of("/reopen"));
+    doors.call(Officer, &reopen, &json!({ "reason": "" }), 422).await;
+    doors.call(Officer, &reopen, &json!({ "reason": "forgotten" }), 202).await;
+    doors.call(Officer, &reopen, &json!({ "reason": "forgotten" }), 409).await;
+    doors.call(Officer, "POST /v1/days/1999-01-05/lock-month", &nothing, 409).await;
+    sqlx::raw_sql(
+        "set session_replication_role = replica;
+         insert into ledger.closed_day (day, revision, closed_at, closed_by)
+             values ('1999-01-31', 1, now(), 'test');
+         insert into day_snapshot (day, revision, preparation_id, seal, seal_hash, signature, key_id,
+                                   closed_at)
+             values ('1999-01-31', 1, gen_random_uuid(), '{}', sha256('{}'),
+                     decode(repeat('00', 64), 'hex'), 'none', now())",
+    )
+    .execute(&owner)
+    .await
+    .expect("a month that is over");
+    owner.close().await;
+    doors.call(Officer, "POST /v1/days/1999-01-05/lock-month", &nothing, 202).await;
 }
 
 /// A notice of the payment that nobody took.

@@ -320,3 +320,64 @@ async fn roles_are_given_with_the_approval_and_not_after() {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&town.pool).await.expect_err(statement);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_roles_are_given_by_an_admin_and_another_and_never_to_oneself() {
+    let town = Town::doors().await;
+    let approver = town.approver().await;
+    let admin = town.person("chi@town.example", &["admin:*"]).await;
+    let mut an = somebody(&town).await;
+    let path = "/v1/people/roles";
+    let wish = |email: &str, roles: &[&str]| json!({ "email": email, "roles": roles });
+    let roles = ["officer:G02", "viewer"];
+    an.post(path, &wish(EMAIL, &roles)).await.problem(403, "forbidden");
+    admin.post(path, &wish("nobody@town.example", &roles)).await.problem(404, "not-found");
+    admin.post(path, &wish(EMAIL, &["king"])).await.problem(422, "invalid-request");
+    admin.post(path, &wish(EMAIL, &[])).await.problem(422, "invalid-request");
+    admin.post(path, &wish(EMAIL, &["officer:G01"])).await.problem(409, "wrong-state");
+
+    let proposed = admin.post(path, &wish(EMAIL, &roles)).await.expect(202);
+    let approval = text(&proposed, "approval");
+    admin.decide(approval, "approve").await.problem(403, "four-eyes");
+    let who = an.get("/v1/session").await.expect(200);
+    assert_eq!(who["roles"], json!([{ "role": "officer", "scope": "G01" }]), "not before");
+    town.approve(approval).await;
+    let who = an.get("/v1/session").await.expect(200);
+    let expected =
+        json!([{ "role": "officer", "scope": "G02" }, { "role": "viewer", "scope": "*" }]);
+    assert_eq!(who["roles"], expected);
+    assert_eq!(audited(&town, "person.roles").await, 1);
+
+    // Nobody decides on their own, whoever proposes it.
+    let mine = admin.post(path, &wish(&approver.email, &["admin:*"])).await.expect(202);
+    approver.decide(text(&mine, "approval"), "approve").await.problem(403, "four-eyes");
+    // What a person has changed meanwhile: it is not what was decided on.
+    let stale = admin.post(path, &wish(EMAIL, &["auditor"])).await.expect(202);
+    town.as_owner(&format!(
+        "alter table person_role disable trigger user;
+         delete from person_role where person_id = '{}' and role = 'viewer';
+         alter table person_role enable trigger user",
+        an.id
+    ))
+    .await
+    .expect("changed");
+    let stale = text(&stale, "approval");
+    approver.decide(stale, "approve").await.problem(412, "content-changed");
+    approver.decide(stale, "reject").await.expect(200);
+    // At the database nobody gives or takes roles without an approval.
+    for statement in [
+        "delete from person_role".to_owned(),
+        format!("insert into person_role values ('{}', 'admin', '*')", an.id),
+    ] {
+        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&town.pool).await;
+        assert!(refused.is_err());
+    }
+    // The command line proposes as well.
+    let args = ["officer", "roles", EMAIL, "--role", "officer:G01", "--json"];
+    let told = crate::command_line::json_of(&town, &args);
+    town.approve(text(&told, "approval")).await;
+    later(&town);
+    an.sign_in(&*town.clock).await;
+    let who = an.get("/v1/session").await.expect(200);
+    assert_eq!(who["roles"], json!([{ "role": "officer", "scope": "G01" }]));
+}

@@ -3,11 +3,12 @@
 
 use chrono::Duration;
 use payclear::refunds::refund::RefundMethod;
+use payclear::registers::caller::{CallerKind, KeyPurpose};
 use serde_json::{Value, json};
 
 use crate::command_line::json_of;
 use crate::refunds::dong;
-use crate::support::{Answer, Person, Town, money, text};
+use crate::support::{Answer, PORTAL, Person, Town, money, text};
 
 async fn asks(person: &Person, invoice: &Value, amount: u64, refundable: u64) -> Answer {
     let body = json!({
@@ -279,4 +280,37 @@ async fn a_refund_of_another_agency_is_not_there() {
     assert!(ids(&an.get("/v1/refunds?agency=G02").await.expect(200)).is_empty());
     assert!(ids(&an.get("/v1/refunds?status=sent").await.expect(200)).is_empty());
     an.get("/v1/refunds?status=lost").await.problem(422, "invalid-request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_side_approves_what_its_own_asked_for_and_officers_read_refunds() {
+    let town = Town::doors().await;
+    town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    let other = town.person("khac@town.example", &["officer:G02"]).await;
+    let key = town.caller_with(CallerKind::Portal, PORTAL, KeyPurpose::Approve).await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    town.named_account(&invoice).await;
+
+    let asked = asks(&an, &invoice, 40_000, 100_000).await.expect(201);
+    let refund = &asked["refund"];
+    let path = format!("/v1/refunds/{}", text(refund, "id"));
+    let door = format!("{}/v1/approvals/{}/approve", town.url, text(&asked, "approval"));
+    // The link names the door of other officers, whoever looks.
+    for seen in [an.get(&path).await.expect(200), town.refund(refund).await] {
+        assert_eq!(text(&seen["links"], "approve"), door, "{seen}");
+    }
+    other.get(&path).await.problem(404, "not-found");
+    key.post(&format!("{path}/approve"), &json!({})).await.problem(403, "forbidden");
+    assert_eq!(town.status_of(refund).await, "requested");
+    town.approve(text(&asked, "approval")).await;
+    assert_eq!(town.status_of(refund).await, "approved");
+
+    // What the portal asks for its own other key approves, at its own door.
+    let portals = town.ask_back(&invoice, 10_000, 60_000).await.expect(201);
+    let own = format!("{}/v1/refunds/{}/approve", town.url, text(&portals, "id"));
+    assert_eq!(text(&portals["links"], "approve"), own);
+    let own = format!("/v1/refunds/{}/approve", text(&portals, "id"));
+    key.post(&own, &json!({})).await.expect(200);
+    assert_eq!(town.status_of(&portals).await, "approved");
 }

@@ -16,6 +16,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("delivery.endpoint_id", "hot: an endpoint that is gone keeps its deliveries"),
     ("delivery.invoice_id", "hot: with `sequence` it names a step, which is an event"),
     ("compat_payment.invoice_id", "a check would lock the row of an invoice just issued"),
+    ("statement_line.statement_id", "hot: by the million, after their statement"),
     ("delivery.delivery_id", "the delivery's own"),
     ("match_side.match_id", "hot: a trigger looks at all sides of a statement at once"),
     ("match_side.settlement_id", "hot: the same trigger compares the amounts"),
@@ -25,6 +26,9 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("match_side.invoice_id", "a suggestion: invoices are never deleted"),
     ("open_line.break_id", "written with the case"),
     ("report_batch.match_id", "written with the match, gone with it"),
+    ("payover_item.invoice_id", "a check would lock the row of every invoice of a run"),
+    ("line_in_payover.invoice_id", "as above; written under the invoice's lock"),
+    ("line_in_payover.payover_line_id", "written with the transfer, by a room below"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -54,13 +58,21 @@ const NEVER_CHANGED: &[&str] = &[
     "ledger.account",
     "ledger.balance_snapshot",
     "ledger.closed_day",
+    "ledger.locked_month",
+    "ledger.reopened_day",
+    "day_position",
+    "day_preparation",
+    "day_snapshot",
+    "payover_item",
     "ledger.entry",
     "ledger.posting",
     "partner_exchange",
     "placement",
     "register_load",
     "line_paid_over",
+    "opening_balance",
     "refund_batch",
+    "report_mapping",
     "reversal",
     "settlement",
     "match",
@@ -69,6 +81,8 @@ const NEVER_CHANGED: &[&str] = &[
     "matching_entry",
     "partner_fee",
     "unmatch",
+    "statement_file_piece",
+    "statement_line",
 ];
 
 /// The one row each that a query finds, as text; there should be none.

@@ -1,5 +1,7 @@
 //! The plain signed door: whatever arrives, and however often at once, money is booked once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -41,6 +43,29 @@ async fn of_sixty_four_payments_of_one_invoice_one_pays_it_and_the_others_are_du
     ])
     .await;
     assert_eq!(town.cases().await, vec!["B05 100000 open"; 63]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_waited_for_an_invoice_sees_what_was_done_to_it_meanwhile() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    let mut other = town.pool.begin().await.expect("a transaction");
+    sqlx::query("update invoice set status = 'cancelled', sequence = 2 where code = $1")
+        .bind(code)
+        .execute(&mut *other)
+        .await
+        .expect("an update");
+
+    let settling = town.settle("T1", 100_000, code);
+    let ending = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        other.commit().await.expect("a commit");
+    };
+    let (outcome, ()) = tokio::join!(settling, ending);
+
+    assert_eq!(outcome, "refund_due");
+    assert_eq!(town.cases().await, ["B06 100000 open"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,7 @@ impl Town {
         invoice
     }
 
-    async fn told(&self, query: &str) -> Value {
+    async fn figures_of(&self, query: &str) -> Value {
         let answer = self.browse(&format!("{}/v1/statistics?{query}", self.url)).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
@@ -125,7 +125,7 @@ async fn figures_are_open_and_tell_nothing_of_a_few() {
     }
     town.counts().await;
     let today = to_local(town.clock.now()).date();
-    let told = town.told("by=agency").await;
+    let told = town.figures_of("by=agency").await;
     assert_eq!((text(&told, "to"), &told["threshold"]), (&*today.to_string(), &json!(5)));
     let groups = told["groups"].as_array().expect("groups");
     assert_eq!(groups.len(), 2);
@@ -143,7 +143,7 @@ async fn figures_are_open_and_tell_nothing_of_a_few() {
     for private in ["Nguyễn", "001199", "HS-"] {
         assert!(!told.to_string().contains(private), "{private} is told");
     }
-    let by_channel = town.told("by=channel").await;
+    let by_channel = town.figures_of("by=channel").await;
     assert_eq!(by_channel["groups"][0]["key"], "directbank");
     assert_eq!(by_channel["groups"][0]["paid"], 8);
     let csv = town.browse(&format!("{}/v1/statistics?by=procedure&format=csv", town.url)).await;
@@ -243,7 +243,7 @@ async fn notices_are_counted_once_they_have_arrived_or_were_given_up() {
     town.clock.turn(Duration::seconds(3));
     town.counts().await;
     assert_eq!(town.count("statistic_notice").await, 1, "one is looked at again");
-    let told = town.told("by=day").await;
+    let told = town.figures_of("by=day").await;
     let day = &told["groups"][0];
     assert_eq!((&day["notices"], &day["notices_taken_per_mille"]), (&json!(6), &json!(857)));
     assert_eq!(day["time_to_notify_milliseconds"]["p95"], 40);

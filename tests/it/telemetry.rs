@@ -10,6 +10,7 @@ use payclear::commands::client;
 use serde_json::{Value, json};
 
 use crate::openapi::{Doors, fee};
+use crate::support::{Plan, Town, answer_of};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -135,4 +136,28 @@ async fn a_stop_answers_what_is_under_way() {
     owner.close().await;
     assert_eq!(issued, stand, "as many are answered as stand");
     doors.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doors_are_not_ready_when_nothing_can_be_written_or_the_disk_is_nearly_full() {
+    // More room than any disk has is asked for.
+    let full = json!({ "database": { "disk_path": "/", "disk_free_mebibytes": u64::MAX / 2 } });
+    for (settings, expected) in [
+        (full, (503, "the disk of the database is nearly full\n")),
+        (json!({ "database": { "disk_path": "/", "disk_free_mebibytes": 1 } }), (200, "ready\n")),
+        // A database elsewhere: its disk is not ours to look at.
+        (json!({ "database": { "disk_path": "/no/such/place" } }), (200, "ready\n")),
+    ] {
+        let plan = Plan { roles: &[], with_simulators: false, amqp_url: None, settings };
+        let town = Town::of(plan).await;
+        let told = answer_of(town.http.get(format!("{}/readyz", town.url))).await;
+        assert_eq!((told.status, told.text().as_str()), expected);
+    }
+    // What can be read but not written to is not ready: the probe writes a row and commits it.
+    let town = Town::doors().await;
+    town.as_owner("revoke insert, update on lease from payclear_app").await.expect("revoked");
+    let told = answer_of(town.http.get(format!("{}/readyz", town.url))).await;
+    assert_eq!(told.status, 503);
+    assert_eq!(told.text(), "the database cannot be written to\n");
+    town.as_owner("grant insert, update on lease to payclear_app").await.expect("granted");
 }

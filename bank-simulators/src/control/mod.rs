@@ -4,6 +4,8 @@ pub mod export;
 pub mod journal;
 pub mod orders;
 pub mod pay;
+pub mod payments;
+pub mod statement;
 pub mod target;
 
 use std::fmt::Display;
@@ -25,8 +27,10 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/pay", post(pay::pay))
         .route("/journal", get(journal::read))
+        .route("/payments", post(payments::take))
         .route("/orders", get(orders::list))
         .route("/settlement-export", get(export::read))
+        .route("/statement", get(statement::read))
         .route("/behaviour", post(behave))
         .route("/keys", post(keys))
         .route("/reset", post(reset))

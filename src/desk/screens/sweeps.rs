@@ -32,6 +32,7 @@ fn does(reader: &Reader, sweep: Sweep) -> &'static str {
         Sweep::RefundReversed => "xem lại khoản hoàn của tiền đã bị đối tác lấy lại",
         Sweep::RefundWaits => "mở chênh lệch cho khoản hoàn chờ quyết định quá lâu",
         Sweep::InvoiceExpire => "kết thúc các khoản thu quá hạn",
+        Sweep::InvoiceBanked => "báo cho cổng khi tiền đã về ngân hàng",
         Sweep::CompatResult => "báo kết quả cho hệ thống hồ sơ theo thông điệp của nền tảng",
         Sweep::Delivery => "gửi lại thông báo mà cổng chưa nhận",
         Sweep::Approval => "kết thúc các đề nghị không ai quyết định kịp",

@@ -7,6 +7,7 @@
 //! | surplus | partner receivable | refund due |
 //! | suspense | partner receivable | suspense |
 //! | parts given up (the invoice expired or was cancelled) | part payments held | refund due |
+//! | carried in | bank account | carried in |
 //! | banked | bank account | partner receivable |
 //! | statement | bank account (money out: partner receivable) | partner receivable (money out: bank account) |
 //! | receivable moves | the receivable that was credited too soon | the receivable that was paid |
@@ -28,7 +29,7 @@ mod settle;
 
 pub use mirror::mirror;
 pub use move_money::{
-    banked, between, partner_fee, partner_fees, parts_given_up, pay_over, receivable_moves,
-    refund_approved, refund_confirmed, statement,
+    banked, between, carried_in, partner_fee, partner_fees, parts_given_up, pay_over,
+    receivable_moves, refund_approved, refund_confirmed, statement,
 };
 pub use settle::{Collected, Share, part_payment, settlement, surplus, suspense};

@@ -89,6 +89,23 @@ pub fn receivable_moves(
     between(occasion, from, to, amount)
 }
 
+/// A bank account begins with what stood on it; overdrawn, with what is owed to the bank.
+pub fn carried_in(
+    occasion: Occasion,
+    partner: &str,
+    bank_account: &str,
+    overdrawn: bool,
+    amount: Money,
+) -> Result<Entry, NotAnEntry> {
+    let at = |kind| AccountKey::detailed(kind, partner, bank_account, amount.currency());
+    let (bank, before) = (at(AccountKind::BankAccount), at(AccountKind::CarriedIn));
+    if overdrawn {
+        between(occasion, before, bank, amount)
+    } else {
+        between(occasion, bank, before, amount)
+    }
+}
+
 /// A partner kept its fee by contract; the agency owes it, pay-over stays gross.
 pub fn partner_fee(
     occasion: Occasion,

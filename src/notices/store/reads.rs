@@ -91,6 +91,11 @@ pub async fn lost(
               and not exists (select from outbox o
                                where o.kind = 'notice.due' and o.subject = e.invoice_id
                                  and o.sequence = e.sequence)
+              -- What waits until the money was seen in the bank was not lost.
+              and (e.body::jsonb #>> '{detail,notify_at}' is distinct from 'banked'
+                   or exists (select from event b
+                               where b.invoice_id = e.invoice_id and b.kind = 'invoice.banked'
+                                 and b.event_id > e.event_id))
             order by e.made_by_tx, e.event_id"#,
         from.0,
         from.1,

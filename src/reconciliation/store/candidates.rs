@@ -59,10 +59,10 @@ pub async fn by_transaction(
                   end as "taken!",
                   exists (select from reversal r where r.settlement_id = s.settlement_id) as "reversed!"
              from unnest($3::integer[], $4::text[]) k(n, transaction_id)
-            cross join unnest($2::text[]) source
+            cross join unnest($2::text[]) src(name)
             cross join lateral (
                   select * from settlement s
-                   where s.partner = $1 and s.source = source
+                   where s.partner = $1 and s.source = src.name
                      and s.transaction_id = k.transaction_id offset 0) s
             where s.entry_id is not null"#,
         partner,

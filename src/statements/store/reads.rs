@@ -1,0 +1,176 @@
+//! Files as officers look at them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A file.
+#[derive(Debug, Clone)]
+pub struct FileRow {
+    /// Its id.
+    pub file_id: Uuid,
+    /// Of its bytes.
+    pub sha256: Vec<u8>,
+    /// The partner that sent it itself; empty: our people.
+    pub sender: String,
+    /// Whose it is; empty while nobody knows.
+    pub partner: String,
+    /// Its name.
+    pub name: String,
+    /// Where it came in.
+    pub source: String,
+    /// Who brought it.
+    pub received_by: String,
+    /// When.
+    pub received_at: DateTime<Utc>,
+    /// Bytes.
+    pub size: i64,
+    /// With its version.
+    pub format: String,
+    /// Where it stands.
+    pub state: String,
+    /// Since when.
+    pub state_since: DateTime<Utc>,
+    /// The answer.
+    pub verdict: Option<String>,
+}
+
+/// A file by its id.
+pub async fn file_read(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Option<FileRow>, sqlx::Error> {
+    sqlx::query_as!(
+        FileRow,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
+                state, state_since, verdict::text as verdict
+           from statement_file where file_id = $1",
+        file
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The same, and nobody else steps it meanwhile.
+pub async fn file_lock(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Option<FileRow>, sqlx::Error> {
+    sqlx::query_as!(
+        FileRow,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
+                state, state_since, verdict::text as verdict
+           from statement_file where file_id = $1 for update",
+        file
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Which files.
+#[derive(Debug, Default)]
+pub struct Filter<'a> {
+    /// In this state.
+    pub state: Option<&'a str>,
+    /// Of this partner.
+    pub partner: Option<&'a str>,
+    /// With a statement of this day.
+    pub day: Option<NaiveDate>,
+    /// Older than this one.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Files, the newest first.
+pub async fn file_list(
+    conn: &mut PgConnection,
+    filter: &Filter<'_>,
+) -> Result<Vec<FileRow>, sqlx::Error> {
+    sqlx::query_as!(
+        FileRow,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
+                state, state_since, verdict::text as verdict
+           from statement_file f
+          where ($1::text is null or state = $1)
+            and ($2::text is null or partner = $2)
+            and ($3::date is null
+                 or exists (select from statement s where s.file_id = f.file_id and s.day = $3))
+            and ($4::uuid is null or file_id < $4)
+          order by file_id desc limit $5",
+        filter.state,
+        filter.partner,
+        filter.day,
+        filter.before,
+        filter.limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A statement of a file.
+#[derive(Debug, Clone)]
+pub struct StatementRow {
+    /// Its id.
+    pub statement_id: Uuid,
+    /// account or report.
+    pub kind: String,
+    /// Whose.
+    pub partner: String,
+    /// The account.
+    pub account: String,
+    /// Its id in the sender's words.
+    pub reference: String,
+    /// Its running number.
+    pub number: Option<i64>,
+    /// The business day.
+    pub day: NaiveDate,
+    /// ISO 4217.
+    pub currency: String,
+    /// Credit positive.
+    pub opening: Option<Decimal>,
+    /// Credit positive.
+    pub closing: Option<Decimal>,
+    /// How many lines.
+    pub lines: i64,
+    /// The sum of what is booked.
+    pub total: Decimal,
+    /// Where it stands.
+    pub state: String,
+    /// The one that it stands in for.
+    pub supersedes: Option<Uuid>,
+}
+
+/// The statements of a file, in its order.
+pub async fn statements_of_file(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Vec<StatementRow>, sqlx::Error> {
+    sqlx::query_as!(
+        StatementRow,
+        "select statement_id, kind, partner, account, reference, number, day, currency, opening,
+                closing, lines, total, state, supersedes
+           from statement where file_id = $1 order by place",
+        file
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Files whose reading was broken off.
+pub async fn files_unfinished(
+    conn: &mut PgConnection,
+    silent_since: DateTime<Utc>,
+) -> Result<Vec<FileRow>, sqlx::Error> {
+    sqlx::query_as!(
+        FileRow,
+        "select file_id, sha256, sender, partner, name, source, received_by, received_at, size, format,
+                state, state_since, verdict::text as verdict
+           from statement_file where state = 'received' and state_since < $1
+          order by state_since limit 10",
+        silent_since
+    )
+    .fetch_all(conn)
+    .await
+}
