@@ -35,6 +35,7 @@ use crate::compat::results::Results;
 use crate::days::http::DayDoors;
 use crate::days::kind::Closing;
 use crate::days::{Days, Hours};
+use crate::desk::rooms::Rooms;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
 use crate::dispatch::query::Querying;
@@ -331,6 +332,7 @@ impl App {
     /// The doors, as one router.
     pub fn router(&self) -> Router {
         let settings = &self.settings;
+        let api = self.api();
         let pages = self
             .health(&[Role::Api])
             .merge(settlements::partner_http::routes(self.partner_doors.clone()))
@@ -362,11 +364,11 @@ impl App {
                 client_address_header: settings.http.client_address_header.clone(),
             }))
             .merge(statistics::http::page_routes(self.statistics_doors()))
-            .merge(desk::http::routes(self.desk()))
+            .merge(desk::http::routes(self.desk(api.clone())))
             .merge(problem_page::routes())
             .merge(days::public::routes(self.pool.clone()))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document()));
-        self.dress(self.api().merge(pages))
+        self.dress(api.merge(pages))
     }
 
     /// Can a row be written and committed now? Whoever asks must not wait long.
@@ -379,8 +381,9 @@ impl App {
     }
 
     /// The officers' pages.
-    fn desk(&self) -> desk::http::Desk {
+    fn desk(&self, api: Router) -> desk::http::Desk {
         desk::http::Desk {
+            rooms: Rooms::new(api, self.settings.http.public_url.as_str()),
             people: self.people.clone(),
             kinds: self.kinds.clone(),
             refunds: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },

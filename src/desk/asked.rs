@@ -3,7 +3,6 @@
 
 use axum::http::Uri;
 use chrono::NaiveDate;
-use uuid::Uuid;
 
 /// Rows of a page unless told otherwise.
 const USUAL: usize = 25;
@@ -21,6 +20,8 @@ crate::text_enum! {
         Csv = "csv",
         /// A workbook.
         Xlsx = "xlsx",
+        /// A printed sheet.
+        Pdf = "pdf",
         /// For programs.
         Json = "json",
     }
@@ -67,11 +68,6 @@ impl Asked {
 
     /// A day.
     pub fn day(&self, name: &str) -> Option<NaiveDate> {
-        self.read(name)
-    }
-
-    /// An id.
-    pub fn id(&self, name: &str) -> Option<Uuid> {
         self.read(name)
     }
 
@@ -123,19 +119,6 @@ impl Asked {
         query.extend_pairs(changed.iter().filter(|(_, value)| !value.is_empty()));
         let query = query.finish();
         if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
-    }
-
-    /// What a form of filters has to carry along besides its own fields.
-    pub fn others(&self, own: &[&str]) -> Vec<(String, String)> {
-        self.pairs
-            .iter()
-            .filter(|(name, _)| {
-                !own.contains(&name.as_str())
-                    && !name.ends_with(".page")
-                    && !matches!(name.as_str(), "lang" | "told" | "format" | "table")
-            })
-            .cloned()
-            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::asked::Asked;
+use super::asked::{Asked, Format};
 use super::menu::Section;
 use super::page::{Block, Page, Sending, Takes, Weight};
 use super::reader::Reader;
@@ -88,9 +88,14 @@ impl PageTemplate<'_> {
         too_many(self.frame.language)
     }
 
-    /// One of the exports of a table.
-    fn export(&self, table: &Table, format: &str) -> String {
-        self.asked.with(&[("format", format), ("table", table.name)])
+    /// A table as files: names and addresses.
+    fn exports(&self, table: &Table) -> Vec<(String, String)> {
+        let one = |format: &Format| {
+            let name = format.as_str();
+            let href = self.asked.with(&[("format", name), ("table", table.name)]);
+            (name.to_uppercase(), href)
+        };
+        Format::ALL.iter().map(one).collect()
     }
 
     /// Is it the one that stands in a field of choices?

@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod pdf;
 mod xlsx;
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -23,6 +24,9 @@ enum ExportError {
     /// The writer of workbooks.
     #[error(transparent)]
     Xlsx(#[from] rust_xlsxwriter::XlsxError),
+    /// The writer of sheets.
+    #[error(transparent)]
+    Pdf(#[from] crate::platform::pdf::PdfError),
     /// The writer of JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -60,6 +64,10 @@ pub fn answer(reader: &Reader, page: &Page, format: Format) -> Response {
             xlsx::write(table, &places),
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
+        Format::Pdf => {
+            let about = (page.title.as_str(), reader.officer.email.as_str(), reader.now);
+            (pdf::write(table, &places, about), "application/pdf")
+        }
         Format::Json => (json::write(table, &places), "application/json"),
     };
     let bytes = match written {

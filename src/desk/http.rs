@@ -7,9 +7,10 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::{get, post};
 use sqlx::PgPool;
 
+use super::rooms::Rooms;
 use super::screens::{
-    approvals, audit, breaks, deliveries, invoices, ledger, me, partners, people, refunds, session,
-    sweeps, today,
+    approvals, audit, breaks, case, days, deliveries, files, invoices, ledger, matches, me,
+    partners, payovers, people, receipts, refunds, reports, session, sweeps, today,
 };
 use crate::approvals::kinds::Kinds;
 use crate::operations::sweeps::Sweeping;
@@ -38,6 +39,8 @@ pub struct Desk {
     pub sweeping: Sweeping,
     /// Who partners are called by, with its breakers.
     pub caller: Caller,
+    /// The doors of the rooms, as programs meet them.
+    pub rooms: Rooms,
     /// In which world.
     pub realm: Realm,
 }
@@ -77,7 +80,27 @@ pub fn routes(desk: Desk) -> Router {
         .route("/desk/refunds/{id}", get(refunds::show))
         .route("/desk/refunds/{id}/{verb}", post(refunds::act))
         .route("/desk/breaks", get(breaks::list))
-        .route("/desk/breaks/{id}", get(breaks::show))
+        .route("/desk/breaks/{id}", get(case::show))
+        .route("/desk/breaks/{id}/{verb}", post(case::act))
+        .route("/desk/breaks/{id}/evidence/{file}", get(case::evidence_of))
+        .route("/desk/files/{id}", get(files::show))
+        .route("/desk/files/{id}/content", get(files::content))
+        .route("/desk/files/{id}/{verb}", post(files::act))
+        .route("/desk/matches", get(matches::list))
+        .route("/desk/matches/{id}", get(matches::show).post(matches::act))
+        .route("/desk/matches/{id}/undo", post(matches::undo))
+        .route("/desk/days", get(days::list))
+        .route("/desk/days/{day}", get(days::show))
+        .route("/desk/days/{day}/{part}", get(days::part).post(days::act))
+        .route("/desk/payovers", get(payovers::list).post(payovers::prepare))
+        .route("/desk/payovers/{id}", get(payovers::show))
+        .route("/desk/payovers/{id}/{part}", get(payovers::part).post(payovers::act))
+        .route("/desk/receipts", get(receipts::list))
+        .route("/desk/receipts/report", get(receipts::report))
+        .route("/desk/receipts/{id}", get(receipts::show))
+        .route("/desk/receipts/{id}/pdf", get(receipts::pdf))
+        .route("/desk/receipts/{id}/{verb}", post(receipts::act))
+        .route("/desk/reports", get(reports::list))
         .route("/desk/ledger", get(ledger::list))
         .route("/desk/ledger/accounts/{id}", get(ledger::account))
         .route("/desk/ledger/entries/{id}", get(ledger::entry))
@@ -92,5 +115,8 @@ pub fn routes(desk: Desk) -> Router {
         .route("/desk/sweeps", get(sweeps::list))
         .route("/desk/sweeps/run", post(sweeps::run))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
+        // Files are handed on as they come, to doors that have limits of their own.
+        .route("/desk/files", get(files::list).post(files::bring))
+        .route("/desk/breaks/{id}/evidence", post(case::bring))
         .with_state(desk)
 }

@@ -13,6 +13,18 @@ pub enum Section {
     Today,
     /// What waits for a second person.
     Approvals,
+    /// What banks and partners sent.
+    Files,
+    /// What belongs together.
+    Matches,
+    /// Signing days.
+    Days,
+    /// Money that goes to the Treasury.
+    Payovers,
+    /// Receipts.
+    Receipts,
+    /// What was collected.
+    Reports,
     /// What is owed.
     Invoices,
     /// What goes back.
@@ -50,7 +62,14 @@ impl Section {
     /// All of them, in groups.
     pub const GROUPS: &'static [(Say, &'static [Self])] = &[
         (Say("Công việc", "Work"), &[Self::Today, Self::Approvals]),
-        (Say("Tiền thu", "Money"), &[Self::Breaks, Self::Invoices, Self::Refunds, Self::Ledger]),
+        (
+            Say("Đối soát", "Reconciliation"),
+            &[Self::Files, Self::Matches, Self::Breaks, Self::Days, Self::Payovers],
+        ),
+        (
+            Say("Tiền thu", "Money"),
+            &[Self::Invoices, Self::Refunds, Self::Receipts, Self::Ledger, Self::Reports],
+        ),
         (Say("Vận hành", "Operation"), &[Self::Deliveries, Self::Partners, Self::Sweeps]),
         (Say("Quản trị", "Administration"), &[Self::People, Self::Audit]),
     ];
@@ -60,6 +79,12 @@ impl Section {
         match self {
             Self::Today => Say("Hôm nay", "Today"),
             Self::Approvals => Say("Phê duyệt", "Approvals"),
+            Self::Files => Say("Tệp", "Files"),
+            Self::Matches => Say("Đối soát", "Match"),
+            Self::Days => Say("Ký ngày", "Close the day"),
+            Self::Payovers => Say("Chuyển Kho bạc", "Treasury transfer"),
+            Self::Receipts => Say("Biên lai", "Receipts"),
+            Self::Reports => Say("Báo cáo", "Reports"),
             Self::Invoices => Say("Khoản phải thu", "Invoices"),
             Self::Refunds => Say("Khoản phải hoàn", "Refunds"),
             Self::Breaks => Say("Chênh lệch", "Breaks"),
@@ -77,6 +102,12 @@ impl Section {
         match self {
             Self::Today => "/desk",
             Self::Approvals => "/desk/approvals",
+            Self::Files => "/desk/files",
+            Self::Matches => "/desk/matches",
+            Self::Days => "/desk/days",
+            Self::Payovers => "/desk/payovers",
+            Self::Receipts => "/desk/receipts",
+            Self::Reports => "/desk/reports",
             Self::Invoices => "/desk/invoices",
             Self::Refunds => "/desk/refunds",
             Self::Breaks => "/desk/breaks",
@@ -93,7 +124,15 @@ impl Section {
     pub const fn admits(self) -> Admits {
         match self {
             Self::Today | Self::Approvals => Admits { roles: Role::ALL, everything: false },
-            Self::Invoices | Self::Refunds | Self::Breaks | Self::Ledger => MONEY,
+            Self::Files | Self::Days => Admits { roles: Role::ALL, everything: true },
+            Self::Invoices
+            | Self::Refunds
+            | Self::Breaks
+            | Self::Ledger
+            | Self::Matches
+            | Self::Payovers
+            | Self::Receipts
+            | Self::Reports => MONEY,
             Self::Deliveries => Admits { roles: &[Operator, Auditor], everything: true },
             Self::Partners => {
                 Admits { roles: &[Operator, Auditor, Role::Officer], everything: true }
@@ -149,6 +188,6 @@ mod tests {
         let binh = officer(&["auditor:G02"]);
         assert!(Section::Ledger.is_open_to(&binh) && !Section::Audit.is_open_to(&binh));
         let all = Section::GROUPS.iter().flat_map(|(_, sections)| sections.iter());
-        assert_eq!(all.filter(|section| section.is_open_to(&officer(&["admin"]))).count(), 4);
+        assert_eq!(all.filter(|section| section.is_open_to(&officer(&["admin"]))).count(), 6);
     }
 }

@@ -265,8 +265,6 @@ pub enum Takes {
     Lines,
     /// A day.
     Day,
-    /// A month.
-    Month,
     /// An e-mail address of who signs in.
     Email,
     /// A password.

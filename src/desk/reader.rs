@@ -4,11 +4,13 @@ use axum::extract::{FromRef as _, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
 
 use super::asked::{Asked, link};
 use super::http::Desk;
 use super::menu::Section;
 use super::page::Page;
+use super::rooms::Pass;
 use super::words::{Named, Say, name_of};
 use super::{csrf, drawing, export};
 use crate::counter::words::Language;
@@ -31,6 +33,10 @@ pub struct Reader {
     pub asked: Asked,
     /// In which world.
     pub realm: Realm,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// What vouches for them at the doors of the rooms.
+    pub pass: Pass,
     /// The language was chosen with this request.
     chosen: bool,
 }
@@ -146,7 +152,11 @@ impl FromRequestParts<Desk> for Reader {
         let asked = Asked::of(&parts.uri);
         let (language, chosen) = language_of(&parts.headers, &asked);
         match PeopleDoor::from_ref(desk).officer(parts).await {
-            Ok(officer) => Ok(Self { officer, language, asked, realm: desk.realm, chosen }),
+            Ok(officer) => {
+                let (realm, now) = (desk.realm, desk.people.clock.now());
+                let pass = Pass::of(parts);
+                Ok(Self { officer, language, asked, realm, now, pass, chosen })
+            }
             Err(problem) if problem.kind() == ProblemType::NotSignedIn => {
                 let wanted = parts.uri.path_and_query().map_or("", |whole| whole.as_str());
                 let next =

@@ -41,6 +41,16 @@ pub fn name_of(language: Language, kind: Named, name: &str) -> String {
         Named::BreakState => BREAK_STATES,
         Named::Field => FIELDS,
         Named::Channel => CHANNELS,
+        Named::File => FILE_STATES,
+        Named::Source => SOURCES,
+        Named::Day => DAY_STATES,
+        Named::Payover => PAYOVER_STATES,
+        Named::Match => MATCH_STATES,
+        Named::Standing => STANDINGS,
+        Named::Receipt => RECEIPT_STATES,
+        Named::Severity => SEVERITIES,
+        Named::Age => AGES,
+        Named::Way => WAYS,
     };
     table
         .iter()
@@ -83,6 +93,26 @@ pub enum Named {
     Field,
     /// Where a partner's word comes from.
     Channel,
+    /// A state of a file or statement.
+    File,
+    /// How a file came in.
+    Source,
+    /// A state of a day.
+    Day,
+    /// A state of a run to the Treasury or of one of its transfers.
+    Payover,
+    /// A state of a match.
+    Match,
+    /// Where a line of a file stands.
+    Standing,
+    /// A state of a receipt.
+    Receipt,
+    /// How grave a break is.
+    Severity,
+    /// How old a break is.
+    Age,
+    /// A way out of a break.
+    Way,
 }
 
 type Names = &'static [(&'static str, Say)];
@@ -140,12 +170,18 @@ const APPROVAL_KINDS: Names = &[
     ("person.reset", Say("Cấp lại mật khẩu và mã", "New credentials of a person")),
     ("delegation.add", Say("Uỷ quyền khi vắng mặt", "Delegation for absence")),
     ("break.resolve", Say("Xử lý chênh lệch", "Way out of a break")),
-    ("match.hand", Say("Khớp bằng tay", "Match by hand")),
-    ("match.undo", Say("Bỏ khớp", "Undo a match")),
+    ("match.by_hand", Say("Khớp bằng tay", "Match by hand")),
+    ("partner.terms", Say("Điều kiện phí của đối tác", "Terms of a partner")),
     ("day.close", Say("Ký ngày", "Close the day")),
     ("day.reopen", Say("Mở lại ngày", "Reopen the day")),
-    ("payover.send", Say("Chuyển tiền vào Kho bạc", "Pay over to the Treasury")),
-    ("file.accept", Say("Chấp nhận tệp bị giữ", "Accept a quarantined file")),
+    ("day.lock_month", Say("Khoá tháng", "Lock the month")),
+    ("payover.release", Say("Chuyển tiền vào Kho bạc", "Pay over to the Treasury")),
+    ("payover.settle", Say("Kết quả chuyển Kho bạc", "What the bank did with a run")),
+    ("person.roles", Say("Đổi quyền của người dùng", "Other roles of a person")),
+    ("refund_account.approve", Say("Tài khoản nhận tiền hoàn", "Account to refund to")),
+    ("receipt.cancel", Say("Huỷ biên lai", "Cancel a receipt")),
+    ("receipt.replace", Say("Thay biên lai", "Replace a receipt")),
+    ("statement.accept", Say("Chấp nhận tệp bị giữ", "Accept a quarantined file")),
 ];
 const ROLES: Names = &[
     ("viewer", Say("Xem", "Viewer")),
@@ -254,6 +290,87 @@ const CHANNELS: Names = &[
     ("webhook", Say("Gọi lại", "Callback")),
     ("api", Say("API", "API")),
     ("statement", Say("Sao kê", "Statement")),
+];
+const FILE_STATES: Names = &[
+    ("received", Say("Đã nhận", "Received")),
+    ("reading", Say("Đang đọc", "Being read")),
+    ("staged", Say("Chờ đối soát", "To be matched")),
+    ("booked", Say("Đã ghi sổ", "Booked")),
+    ("quarantined", Say("Bị giữ lại", "Quarantined")),
+    ("rejected", Say("Từ chối", "Rejected")),
+    ("noted", Say("Chỉ lưu", "Noted")),
+    ("superseded", Say("Đã được thay", "Superseded")),
+];
+const SOURCES: Names = &[
+    ("desk", Say("Tải lên", "Upload")),
+    ("api", Say("API", "API")),
+    ("command", Say("Dòng lệnh", "Command line")),
+    ("folder", Say("Thư mục", "Folder")),
+];
+const DAY_STATES: Names = &[
+    ("open", Say("Đang mở", "Open")),
+    ("files_complete", Say("Đủ tệp", "Files complete")),
+    ("matched", Say("Đã khớp", "Matched")),
+    ("prepared", Say("Chờ duyệt", "Prepared")),
+    ("approved", Say("Đã duyệt", "Approved")),
+    ("closed", Say("Đã ký", "Closed")),
+    ("reopen_requested", Say("Xin mở lại", "Reopening asked for")),
+    ("reopened", Say("Mở lại", "Reopened")),
+];
+const PAYOVER_STATES: Names = &[
+    ("prepared", Say("Chờ duyệt", "Prepared")),
+    ("approved", Say("Đã duyệt", "Released")),
+    ("refused", Say("Đã rút", "Refused")),
+    ("waiting", Say("Chờ gửi", "Waiting")),
+    ("sent", Say("Đã gửi ngân hàng", "Sent")),
+    ("confirmed", Say("Đã chuyển", "Confirmed")),
+    ("failed", Say("Không chuyển được", "Failed")),
+];
+const MATCH_STATES: Names = &[
+    ("suggested", Say("Gợi ý", "Suggested")),
+    ("confirmed", Say("Đã khớp", "Confirmed")),
+    ("undone", Say("Đã bỏ", "Undone")),
+];
+const STANDINGS: Names = &[
+    ("waiting", Say("Đang chờ", "Waiting")),
+    ("open", Say("Chưa khớp", "Open")),
+    ("payout", Say("Chuyển Kho bạc", "Pay-over")),
+    ("kept", Say("Chỉ lưu", "Kept")),
+];
+const RECEIPT_STATES: Names = &[
+    ("valid", Say("Có hiệu lực", "Valid")),
+    ("cancelled", Say("Đã huỷ", "Cancelled")),
+    ("replaced", Say("Đã thay", "Replaced")),
+];
+const SEVERITIES: Names = &[
+    ("low", Say("Thấp", "Low")),
+    ("medium", Say("Vừa", "Medium")),
+    ("high", Say("Cao", "High")),
+    ("critical", Say("Rất cao", "Critical")),
+];
+const AGES: Names = &[
+    ("today", Say("Hôm nay", "Today")),
+    ("t1", Say("T+1", "T+1")),
+    ("t2_3", Say("T+2–3", "T+2–3")),
+    ("t4_7", Say("T+4–7", "T+4–7")),
+    ("8_30", Say("8–30 ngày", "8–30 days")),
+    ("over_30", Say("Trên 30 ngày", "Over 30 days")),
+];
+const WAYS: Names = &[
+    ("wait", Say("Chờ", "Wait")),
+    ("ask", Say("Hỏi đối tác", "Ask the partner")),
+    ("post", Say("Ghi theo lời đối tác", "Book what the partner told")),
+    ("place", Say("Gán tiền cho khoản thu", "Place the money on an invoice")),
+    ("return", Say("Trả lại người chuyển", "Return it to who sent it")),
+    ("returned", Say("Đã trả xong", "It was returned")),
+    ("not_returned", Say("Trả không được", "It was not returned")),
+    ("refund", Say("Mở lại khoản hoàn", "Open the refund again")),
+    ("claim", Say("Cơ quan bù", "The agency makes it good")),
+    ("write_off", Say("Xoá bỏ chênh lệch nhỏ", "Write off")),
+    ("reverse", Say("Đảo khoản đã thu", "Take the settlement back")),
+    ("transfer", Say("Chuyển giữa hai cơ quan", "Move between agencies")),
+    ("accept", Say("Chấp nhận, có lý do", "Accept as it is")),
+    ("duplicate", Say("Trùng với chênh lệch khác", "Another break says the same")),
 ];
 /// Members of what is approved.
 const FIELDS: Names = &[

@@ -159,6 +159,13 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
     Ok(page)
 }
 
+/// The form of a decision, on the page of what it is about.
+pub async fn form_of(desk: &Desk, reader: &Reader, id: &str) -> Result<Form, Problem> {
+    let approval = read(desk, reader, id).await?;
+    let hash = hex::encode(approval.content_hash);
+    Ok(form(desk, reader, &approval, hash))
+}
+
 fn form(desk: &Desk, reader: &Reader, approval: &Approval, hash: String) -> Form {
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let shut = match desk.kinds.get(&approval.kind) {

@@ -1,22 +1,23 @@
 //! Breaks (chênh lệch): what does not match, each a case with its age.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::desk::http::Desk;
 use crate::desk::menu::Section;
-use crate::desk::page::{Block, Facts, Field, Form, Page};
+use crate::desk::page::{Block, Field, Form, Page};
 use crate::desk::reader::Reader;
 use crate::desk::store::breaks as store;
 use crate::desk::table::{Cell, Column, NOTHING, Table, Tone};
 use crate::desk::words::Named;
-use crate::platform::problem::{Problem, ProblemType};
+use crate::platform::problem::Problem;
 
 const PATH: &str = "/desk/breaks";
 
-fn tone(state: &str) -> Tone {
+/// How a state looks.
+pub fn tone(state: &str) -> Tone {
     match state {
         "open" => Tone::Alarm,
         "assigned" | "waiting" => Tone::Waits,
@@ -26,7 +27,7 @@ fn tone(state: &str) -> Tone {
 }
 
 /// A code with its meaning.
-fn code(reader: &Reader, code: &str) -> String {
+pub fn code_of(reader: &Reader, code: &str) -> String {
     format!("{code} {}", reader.name(Named::Break, code))
 }
 
@@ -51,7 +52,7 @@ fn table(reader: &Reader, name: &'static str, caption: &str, cases: &[store::Cas
         let invoice = case.invoice.as_deref().zip(case.invoice_id);
         vec![
             Cell::time(case.opened_at),
-            Cell::text(code(reader, &case.code)).to(format!("{PATH}/{}", case.break_id)),
+            Cell::text(code_of(reader, &case.code)).to(format!("{PATH}/{}", case.break_id)),
             Cell::amount(case.amount, &case.currency),
             Cell::text(&*case.agency),
             Cell::text(&*case.partner),
@@ -75,7 +76,6 @@ async fn queue(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         code: asked.get("code"),
         partner: asked.get("partner"),
         invoice: None,
-        id: None,
         most: asked.most("breaks"),
     };
     let cases = store::cases(&mut *desk.pool().acquire().await?, &wanted).await?;
@@ -120,49 +120,8 @@ pub async fn of_invoice(
         code: None,
         partner: None,
         invoice: Some(invoice),
-        id: None,
         most: 200,
     };
     let cases = store::cases(conn, &wanted).await?;
     Ok(table(reader, "breaks", reader.say("Chênh lệch", "Breaks"), &cases))
-}
-
-/// `GET /desk/breaks/{id}`.
-pub async fn show(State(desk): State<Desk>, Path(id): Path<String>, reader: Reader) -> Response {
-    let page = page(&desk, &reader, &id).await;
-    reader.answer(page)
-}
-
-async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
-    let scopes = reader.enter(Section::Breaks)?;
-    let missing = || Problem::new(ProblemType::NotFound);
-    let id = Uuid::try_parse(id).map_err(|_| missing())?;
-    let wanted = store::Wanted {
-        scopes: &scopes,
-        state: "any",
-        code: None,
-        partner: None,
-        invoice: None,
-        id: Some(id),
-        most: 1,
-    };
-    let found = store::cases(&mut *desk.pool().acquire().await?, &wanted).await?;
-    let case = found.into_iter().next().ok_or_else(missing)?;
-    let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
-    let mut rows = vec![
-        (label("Số tiền", "Amount"), Cell::amount(case.amount, &case.currency)),
-        (label("Từ lúc", "Since"), Cell::time(case.opened_at)),
-        (label("Đối tác", "Partner"), Cell::text(&*case.partner)),
-        (label("Cơ quan", "Agency"), Cell::text(&*case.agency)),
-        (label("Trạng thái từ", "In this state since"), Cell::time(case.state_since)),
-        (label("Chi tiết", "Detail"), Cell::text(&*case.detail)),
-    ];
-    if let (Some(code), Some(id)) = (&case.invoice, case.invoice_id) {
-        let cell = Cell::code(&**code).to(format!("/desk/invoices/{id}"));
-        rows.push((label("Khoản thu", "Invoice"), cell));
-    }
-    let page = Page::new(code(reader, &case.code), Section::Breaks)
-        .crumb(reader.say("Chênh lệch", "Breaks"), PATH)
-        .mark(tone(&case.state), reader.name(Named::BreakState, &case.state));
-    Ok(page.with(Block::Facts(Facts { title: None, rows })))
 }

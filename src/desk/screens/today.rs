@@ -1,16 +1,29 @@
-//! Today (hôm nay): where a day begins, with what waits for whoever is signed in.
+//! Today (hôm nay): where a day begins. What waits for whoever is signed in, each partner's day with
+//! expected, reported, banked and difference, the files, how old the breaks are and how they went on.
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::{Days, NaiveDate, NaiveTime};
+use rust_decimal::Decimal;
+use serde_json::Value;
 
+use super::days::{roll_forward, tone as day_tone, total};
+use super::files;
+use super::matches::day_of;
+use crate::breaks::ageing::Bucket;
+use crate::desk::asked::link;
 use crate::desk::figures;
 use crate::desk::http::Desk;
+use crate::desk::json;
 use crate::desk::menu::Section;
-use crate::desk::page::{Block, Page, Tile};
+use crate::desk::page::{Bar, Block, Chart, Field, Form, Page, Tile};
 use crate::desk::reader::Reader;
 use crate::desk::store::today as store;
-use crate::desk::table::Tone;
-use crate::platform::problem::Problem;
+use crate::desk::table::{Cell, Column, Table, Tone};
+use crate::desk::words::Named;
+use crate::people::role::EVERYTHING;
+use crate::platform::problem::{Problem, ProblemType};
+use crate::vocabulary::day::{from_local, to_local};
 
 /// `GET /desk`.
 pub async fn show(State(desk): State<Desk>, reader: Reader) -> Response {
@@ -23,6 +36,72 @@ const fn tone(count: i64) -> Tone {
 }
 
 async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
+    let officer = &reader.officer;
+    // No connection is held while a room is asked, which takes one of its own.
+    let breaks = if Section::Breaks.is_open_to(officer) {
+        let mut conn = desk.pool().acquire().await?;
+        Some(store::open_breaks(&mut conn, &Section::Breaks.scopes(officer)).await?)
+    } else {
+        None
+    };
+    let mut page = Page::new(reader.say("Hôm nay", "Today"), Section::Today);
+    let tiles = tiles(desk, reader, breaks.as_deref()).await?;
+    page.add(Block::Tiles(tiles));
+    if Section::Matches.is_open_to(officer) {
+        let day = day_of(desk, reader);
+        let filter = Form::filters("/desk", reader.say("Xem", "Show")).field(
+            Field::day("day", reader.say("Ngày đối soát", "Business day")).value(day.to_string()),
+        );
+        page.add(Block::Form(filter));
+        let text = day.to_string();
+        let told =
+            desk.rooms.get(&reader.pass, &link("/v1/reconciliation", &[("day", &text)])).await;
+        let told = there(told)?;
+        page.add(Block::Table(partners(reader, &text, json::list(&told, "accounts"))));
+        let statements = json::list(&told, "statements");
+        if !statements.is_empty() {
+            page.add(Block::Table(lights(reader, &text, statements)));
+        }
+        let scopes = Section::Matches.scopes(officer);
+        page.add(Block::Chart(collected(desk, reader, (&scopes, day)).await?));
+    }
+    if let Some(breaks) = &breaks {
+        let today = to_local(desk.people.clock.now()).date();
+        page.add(Block::Chart(ages(reader, breaks, today)));
+    }
+    let all = officer.grants.iter().any(|grant| grant.scope.as_str() == EVERYTHING);
+    if all && Section::Days.is_open_to(officer) {
+        let day = day_of(desk, reader);
+        let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
+        if told["day"].is_object() {
+            let status = json::text(&told["day"], "status");
+            page = page.mark(day_tone(status), reader.name(Named::Day, status));
+            page.add(Block::Table(roll_forward(reader, &told["roll_forward"])));
+            let name =
+                format!("{} {}", reader.say("Ký ngày", "Close the day"), Cell::day(day).shown());
+            page.add(Block::Links(vec![(name, format!("/desk/days/{day}"))]));
+        }
+    }
+    Ok(page)
+}
+
+/// What a room tells, or nothing where there is nothing to tell.
+fn there(told: Result<Value, Problem>) -> Result<Value, Problem> {
+    match told {
+        Err(problem)
+            if matches!(problem.kind(), ProblemType::NotFound | ProblemType::Forbidden) =>
+        {
+            Ok(Value::Null)
+        }
+        told => told,
+    }
+}
+
+async fn tiles(
+    desk: &Desk,
+    reader: &Reader,
+    breaks: Option<&[store::OpenBreaks]>,
+) -> Result<Vec<Tile>, Problem> {
     let officer = &reader.officer;
     let mut conn = desk.pool().acquire().await?;
     let mut tiles = Vec::new();
@@ -38,13 +117,13 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         href: "/desk/approvals".to_owned(),
         tone: tone(others),
     });
-    if Section::Breaks.is_open_to(officer) {
-        let breaks = store::open_breaks(&mut conn, &Section::Breaks.scopes(officer)).await?;
+    if let Some(breaks) = breaks {
         let count = breaks.iter().map(|of| of.count).sum();
+        let dong = breaks.iter().filter(|of| of.currency == "VND").map(|of| of.amount).sum();
         tiles.push(Tile {
             label: reader.say("Chênh lệch chưa xử lý", "Open breaks").to_owned(),
             figure: figures::count(count),
-            note: String::new(),
+            note: Cell::amount(dong, "VND").shown(),
             href: "/desk/breaks".to_owned(),
             tone: tone(count),
         });
@@ -70,6 +149,144 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             tone: tone(count),
         });
     }
-    let page = Page::new(reader.say("Hôm nay", "Today"), Section::Today);
-    Ok(page.with(Block::Tiles(tiles)))
+    Ok(tiles)
+}
+
+/// One row for each partner's account: expected, reported, banked, difference.
+fn partners(reader: &Reader, day: &str, accounts: &[Value]) -> Table {
+    let columns = vec![
+        Column::text("partner", reader.say("Đối tác", "Partner")),
+        Column::text("account", reader.say("Tài khoản", "Account")),
+        Column::figure("expected", reader.say("Phải thu", "Expected")),
+        Column::figure("reported", reader.say("Đối tác báo", "Reported")),
+        Column::figure("banked", reader.say("Về ngân hàng", "Banked")),
+        Column::figure("difference", reader.say("Chênh lệch", "Difference")),
+    ];
+    let sum = |of: &Value| json::money(&of["amount"]).note(json::count(&of["count"]).shown());
+    let rows = accounts.iter().map(|of| {
+        let partner = json::text(of, "partner");
+        let difference = sum(&of["difference"]);
+        vec![
+            Cell::text(partner).to(link("/desk/matches", &[("day", day), ("partner", partner)])),
+            json::code(&of["account"]),
+            sum(&of["expected"]),
+            sum(&of["reported"]),
+            sum(&of["banked"]),
+            if json::decimal(&of["difference"]["amount"]).is_zero() {
+                difference
+            } else {
+                difference.to(link("/desk/breaks", &[("partner", partner)]))
+            },
+        ]
+    });
+    let table =
+        Table::new("partners", reader.say("Ngày theo đối tác", "The day by partner"), columns)
+            .rows(rows)
+            .or(reader
+                .say("Ngày này không có khoản thu nào.", "Nothing was collected on this day."));
+    let foot = |key: &str| {
+        let (count, amount) = total(accounts, key);
+        Cell::amount(amount, "VND").note(figures::count(count))
+    };
+    table.foot(vec![
+        Cell::text(reader.say("Cộng", "Sum")),
+        Cell::nothing(),
+        foot("expected"),
+        foot("reported"),
+        foot("banked"),
+        foot("difference"),
+    ])
+}
+
+/// The files that are in, and how far their lines are.
+fn lights(reader: &Reader, day: &str, statements: &[Value]) -> Table {
+    let columns = vec![
+        Column::text("partner", reader.say("Đối tác", "Partner")),
+        Column::text("reference", reader.say("Sao kê, bảng kê", "Statement")),
+        Column::text("state", reader.say("Tình trạng", "State")),
+        Column::figure("lines", reader.say("Số dòng", "Lines")),
+        Column::figure("matched", reader.say("Đã khớp", "Matched")),
+        Column::figure("suggested", reader.say("Gợi ý", "Suggested")),
+        Column::figure("open", reader.say("Chưa khớp", "Open")),
+    ];
+    let rows = statements.iter().map(|of| {
+        let partner = json::text(of, "partner");
+        let suggested = [("day", day), ("partner", partner), ("state", "suggested")];
+        vec![
+            Cell::text(partner).note(json::text(of, "account")),
+            json::code(&of["reference"]),
+            files::state(reader, json::text(of, "state")),
+            json::count(&of["lines"]),
+            json::count(&of["matched"]),
+            json::count(&of["suggested"]).to(link("/desk/matches", &suggested)),
+            json::count(&of["open"]),
+        ]
+    });
+    Table::new("files", reader.say("Tệp của ngày", "Files of the day"), columns).rows(rows)
+}
+
+async fn collected(
+    desk: &Desk,
+    reader: &Reader,
+    (scopes, day): (&[String], NaiveDate),
+) -> Result<Chart, Problem> {
+    let begins = |day: NaiveDate| from_local(day.and_time(NaiveTime::MIN));
+    let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+    let mut conn = desk.pool().acquire().await?;
+    let found = store::collected(&mut conn, scopes, (begins(day), begins(next))).await?;
+    let registers = desk.registers();
+    let bars = found.into_iter().map(|(partner, count, amount)| {
+        let name = registers.partner(&partner).map(|known| known.name.clone());
+        let text = day.to_string();
+        let query = [("partner", &*partner), ("status", "paid"), ("until", &text)];
+        Bar {
+            label: Cell::text(name.unwrap_or_else(|| partner.clone()))
+                .to(link("/desk/invoices", &query)),
+            value: amount,
+            figure: Cell::amount(amount, "VND").note(figures::count(count)),
+            tone: Tone::Quiet,
+        }
+    });
+    Ok(Chart {
+        caption: format!(
+            "{} {}",
+            reader.say("Đã thu ngày", "Collected on"),
+            Cell::day(day).shown()
+        ),
+        of: reader.say("Đối tác", "Partner").to_owned(),
+        unit: reader.say("Số tiền", "Amount").to_owned(),
+        bars: bars.collect(),
+    })
+}
+
+/// Open breaks by age.
+fn ages(reader: &Reader, breaks: &[store::OpenBreaks], today: NaiveDate) -> Chart {
+    let of = |bucket: Bucket| {
+        let found = breaks.iter().filter(|of| {
+            let days = (today - of.ages_from).num_days();
+            Bucket::of(days) == bucket
+        });
+        found.fold((0, Decimal::ZERO), |(count, amount), of| {
+            (count + of.count, if of.currency == "VND" { amount + of.amount } else { amount })
+        })
+    };
+    let bars = Bucket::ALL.iter().map(|bucket| {
+        let (count, amount) = of(*bucket);
+        Bar {
+            label: Cell::text(reader.name(Named::Age, bucket.as_str())),
+            value: Decimal::from(count),
+            figure: Cell::count(count).note(Cell::amount(amount, "VND").shown()),
+            tone: match bucket {
+                Bucket::Today | Bucket::Day1 => Tone::Quiet,
+                Bucket::Days3 | Bucket::Days7 => Tone::Waits,
+                Bucket::Days30 | Bucket::Older => Tone::Alarm,
+            },
+        }
+    });
+    Chart {
+        caption: reader.say("Tuổi của chênh lệch", "Age of breaks").to_owned(),
+        of: reader.say("Tuổi", "Age").to_owned(),
+        unit: reader.say("Số trường hợp", "Breaks").to_owned(),
+        bars: bars.collect(),
+    }
 }

@@ -18,8 +18,6 @@ pub struct Wanted<'a> {
     pub partner: Option<&'a str>,
     /// Of this invoice.
     pub invoice: Option<Uuid>,
-    /// This one.
-    pub id: Option<Uuid>,
     /// At most so many.
     pub most: i64,
 }
@@ -72,14 +70,12 @@ pub async fn cases(conn: &mut PgConnection, wanted: &Wanted<'_>) -> Result<Vec<C
               and ($3::text is null or b.code = $3)
               and ($4::text is null or b.partner = $4)
               and ($5::uuid is null or b.invoice_id = $5)
-              and ($6::uuid is null or b.break_id = $6)
-            order by b.opened_at desc, b.break_id desc limit $7"#,
+            order by b.opened_at desc, b.break_id desc limit $6"#,
         wanted.scopes,
         wanted.state,
         wanted.code,
         wanted.partner,
         wanted.invoice,
-        wanted.id,
         wanted.most
     )
     .fetch_all(conn)

@@ -5,4 +5,5 @@ pub mod breaks;
 pub mod deliveries;
 pub mod invoices;
 pub mod ledger;
+pub mod reports;
 pub mod today;

@@ -1,13 +1,14 @@
 //! What waits for somebody.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-/// Open cases of one code.
+/// Open cases that age from one day.
 #[derive(Debug)]
 pub struct OpenBreaks {
-    /// The code.
-    pub code: String,
+    /// The day.
+    pub ages_from: NaiveDate,
     /// How many.
     pub count: i64,
     /// How much, of its currency.
@@ -16,20 +17,20 @@ pub struct OpenBreaks {
     pub currency: String,
 }
 
-/// Open cases in sight, by code.
+/// Open cases in sight, by the day that they age from.
 pub async fn open_breaks(
     conn: &mut PgConnection,
     scopes: &[String],
 ) -> Result<Vec<OpenBreaks>, sqlx::Error> {
     sqlx::query_as!(
         OpenBreaks,
-        r#"select code, currency, count(*) as "count!", sum(amount) as "amount!"
+        r#"select ages_from, currency, count(*) as "count!", sum(amount) as "amount!"
              from break_case b
             where state in ('open', 'assigned', 'waiting')
               and exists (select from unnest($1::text[]) scope
                            where scope = '*' or b.agency = scope
                               or starts_with(b.agency, scope || '.'))
-            group by code, currency order by code, currency"#,
+            group by ages_from, currency order by ages_from, currency"#,
         scopes
     )
     .fetch_all(conn)
@@ -81,4 +82,28 @@ pub async fn deliveries_parked(conn: &mut PgConnection) -> Result<i64, sqlx::Err
     sqlx::query_scalar!(r#"select count(*) as "count!" from delivery where state = 'parked'"#)
         .fetch_one(conn)
         .await
+}
+
+/// What was paid in a span of time, by partner, in đồng.
+pub async fn collected(
+    conn: &mut PgConnection,
+    scopes: &[String],
+    (from, until): (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>),
+) -> Result<Vec<(String, i64, Decimal)>, sqlx::Error> {
+    sqlx::query!(
+        r#"select coalesce(i.paid_via, '') as "partner!", count(*) as "count!",
+                  sum(i.amount) as "amount!"
+             from invoice i
+            where i.status = 'paid' and i.currency = 'VND' and i.paid_at >= $2 and i.paid_at < $3
+              and exists (select from unnest($1::text[]) scope
+                           where scope = '*' or i.agency = scope
+                              or starts_with(i.agency, scope || '.'))
+            group by 1 order by 3 desc"#,
+        scopes,
+        from,
+        until
+    )
+    .map(|row| (row.partner, row.count, row.amount))
+    .fetch_all(conn)
+    .await
 }
