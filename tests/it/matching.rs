@@ -451,7 +451,7 @@ async fn the_database_refuses_what_the_rules_would_not_do() {
              insert into match_side (match_id, place, layer, line_id, line_amount, settlement_id, own_amount)
              select m.match_id, 1, 'line', l.line_id, 50000, s.settlement_id, s.amount
                from m, statement_line l, settlement s where l.place = 2 and s.transaction_id = 'T2'",
-            "match_side_line_once",
+            "of another line or settlement",
         ),
         (
             "with m as (insert into match (match_id, layer, rule, rule_version, state, partner, account,
