@@ -202,6 +202,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("/desk/refunds", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/breaks", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/ledger", &["viewer", "officer", "approver", "auditor"]),
+    ("/desk/files", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
+    ("/desk/days", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
     ("/desk/matches", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/payovers", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/receipts", &["viewer", "officer", "approver", "auditor"]),

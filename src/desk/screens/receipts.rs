@@ -137,6 +137,7 @@ fn anything(reader: &Reader, name: &'static str, caption: &str, rows: &[Value]) 
         ("left", "Còn lại", "Left"),
         ("number", "Số", "Number"),
         ("amount", "Số tiền", "Amount"),
+        ("payments", "Số khoản", "Payments"),
         ("since", "Từ lúc", "Since"),
         ("at", "Lúc", "At"),
         ("paid_at", "Nộp lúc", "Paid"),
