@@ -61,8 +61,8 @@ pub fn draw(receipt: &Receipt, around: Around<'_>, reader: Reader<'_>) -> Result
         facts.push(("Mã hồ sơ (Dossier)", &content.dossier));
     }
     facts.extend([
-        ("Mã thanh toán", &content.invoice),
-        ("Thời điểm thu tiền", &paid),
+        ("Mã thanh toán", content.invoice.as_str()),
+        ("Thời điểm thu tiền", paid.as_str()),
         ("Hình thức thanh toán", "Chuyển khoản, thanh toán trực tuyến"),
     ]);
     sheet.facts(&facts);
