@@ -171,6 +171,26 @@ pub async fn tries(conn: &mut PgConnection, kind: &str, subject: Uuid) -> Result
     Ok(tries.unwrap_or(0))
 }
 
+/// Which of some things were put off until later than now.
+pub async fn put_off_of(
+    conn: &mut PgConnection,
+    kind: &str,
+    subjects: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!(
+        "select subject from due where kind = $1 and subject = any($2) and due_at > $3",
+        kind,
+        subjects,
+        now
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Done with.
 pub async fn done_in(
     conn: &mut PgConnection,

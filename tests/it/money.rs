@@ -271,6 +271,23 @@ async fn a_reversal_opens_the_debt_again_and_the_portal_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_debt_that_is_open_again_gets_its_week() {
+    let town = Town::doors().await;
+    let tomorrow = town.clock.now() + Duration::days(1);
+    let invoice = town.issue_with(100_000, &json!({ "expires_at": tomorrow })).await;
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+
+    town.clock.turn(Duration::days(6));
+    town.app.expiring().sweep().await.expect("a sweep");
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.clock.turn(Duration::days(1) + Duration::minutes(1));
+    town.app.expiring().sweep().await.expect("a sweep");
+    assert_eq!(town.status(&invoice).await, "expired");
+    assert_eq!(town.count("due where kind = 'invoice.expire'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_completed_an_invoice_is_reversed_with_the_payment_it_completed() {
     let town = Town::doors().await;
     let invoice = town.issue(100_000).await;
