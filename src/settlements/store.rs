@@ -74,7 +74,8 @@ pub async fn settlements_of_keys(
     sources: &[String],
     transactions: &[String],
 ) -> Result<Vec<Settlement>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        SettlementRow,
         "select s.settlement_id, s.partner, s.source, s.transaction_id, s.account, s.amount,
                 s.currency, s.memo, s.value_time, s.received_at, s.outcome, s.invoice_id,
                 s.attempt_id, s.applied_cycle, s.entry_id
@@ -90,41 +91,83 @@ pub async fn settlements_of_keys(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency: Currency = row.currency.parse().map_err(undecodable)?;
-            Ok(Settlement {
-                id: SettlementId(row.settlement_id),
-                partner: row.partner,
-                source: row.source.parse().map_err(undecodable)?,
-                transaction_id: row.transaction_id,
-                account: row.account,
-                amount: Money::new(row.amount, currency).map_err(undecodable)?,
-                memo: row.memo,
-                value_time: row.value_time,
-                received_at: row.received_at,
-                outcome: row.outcome.parse().map_err(undecodable)?,
-                invoice: row.invoice_id.map(InvoiceId),
-                attempt: row.attempt_id.map(AttemptId),
-                applied_cycle: row.applied_cycle,
-                entry: row.entry_id,
-                raw: Vec::new(),
-                counter_account: None,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Settlement::try_from).collect()
 }
 
-/// Has another source reported the same amount on the same account for the same invoice?
+/// The columns as they are read; the body and the sealed account are not.
+#[derive(Debug)]
+struct SettlementRow {
+    settlement_id: Uuid,
+    partner: String,
+    source: String,
+    transaction_id: String,
+    account: String,
+    amount: Decimal,
+    currency: String,
+    memo: String,
+    value_time: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    outcome: String,
+    invoice_id: Option<Uuid>,
+    attempt_id: Option<Uuid>,
+    applied_cycle: Option<i32>,
+    entry_id: Option<i64>,
+}
+
+impl TryFrom<SettlementRow> for Settlement {
+    type Error = sqlx::Error;
+
+    fn try_from(row: SettlementRow) -> Result<Self, sqlx::Error> {
+        let currency: Currency = row.currency.parse().map_err(undecodable)?;
+        Ok(Self {
+            id: SettlementId(row.settlement_id),
+            partner: row.partner,
+            source: row.source.parse().map_err(undecodable)?,
+            transaction_id: row.transaction_id,
+            account: row.account,
+            amount: Money::new(row.amount, currency).map_err(undecodable)?,
+            memo: row.memo,
+            value_time: row.value_time,
+            received_at: row.received_at,
+            outcome: row.outcome.parse().map_err(undecodable)?,
+            invoice: row.invoice_id.map(InvoiceId),
+            attempt: row.attempt_id.map(AttemptId),
+            applied_cycle: row.applied_cycle,
+            entry: row.entry_id,
+            raw: Vec::new(),
+            counter_account: None,
+        })
+    }
+}
+
+/// One settlement.
+pub async fn settlement_read(
+    conn: &mut PgConnection,
+    id: SettlementId,
+) -> Result<Option<Settlement>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        SettlementRow,
+        "select settlement_id, partner, source, transaction_id, account, amount, currency, memo,
+                value_time, received_at, outcome, invoice_id, attempt_id, applied_cycle, entry_id
+           from settlement where settlement_id = $1",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Settlement::try_from).transpose()
+}
+
+/// Has another source reported the same amount on the same account for the same invoice, and was that
+/// booked? What was only noted is the same money seen from the side that does not settle.
 pub async fn reported_by_another(
     conn: &mut PgConnection,
     settlement: &Settlement,
+    invoice: InvoiceId,
 ) -> Result<bool, sqlx::Error> {
-    let Some(invoice) = settlement.invoice else { return Ok(false) };
     sqlx::query_scalar!(
         r#"select exists (select from settlement
                            where invoice_id = $1 and partner = $2 and account = $3 and amount = $4
-                             and source <> $5) as "there!""#,
+                             and source <> $5 and entry_id is not null) as "there!""#,
         invoice.0,
         settlement.partner,
         settlement.account,
@@ -133,6 +176,34 @@ pub async fn reported_by_another(
     )
     .fetch_one(conn)
     .await
+}
+
+/// The memos of unidentified money of the same amount that another source reported on the same
+/// account since a time, and that was booked. Ids are made in the order of time: the few days that
+/// are looked at are read by the primary key.
+pub async fn unidentified_by_another(
+    conn: &mut PgConnection,
+    settlement: &Settlement,
+    since: DateTime<Utc>,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select memo from settlement
+          where settlement_id >= $1 and invoice_id is null and entry_id is not null
+            and partner = $2 and account = $3 and amount = $4 and source <> $5",
+        first_of(since),
+        settlement.partner,
+        settlement.account,
+        settlement.amount.amount(),
+        settlement.source.as_str()
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The least id of version 7 of a moment.
+fn first_of(at: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
 /// A reversal to be written.

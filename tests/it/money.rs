@@ -219,19 +219,7 @@ async fn a_change_of_source_does_not_make_one_payment_two() {
     assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
     assert_eq!(town.status(&invoice).await, "paid");
 
-    let tomorrow = BusinessDay::of(town.clock.now() + Duration::days(1), None);
-    let folder = std::env::temp_dir().join(format!("registers-{:x}", rand::random::<u64>()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let rows = format!(
-        "partner,number,valid_from,bin,holder,agency,settling_source,closed\n\
-         samplebank,{PAYOS_ACCOUNT},{tomorrow},970418,KHO BAC NHA NUOC TINH MAU,,api,\n"
-    );
-    std::fs::write(folder.join("collecting_accounts.csv"), rows).expect("a file");
-    let by = By { actor: "tests", at: town.clock.now() };
-    import(&town.pool, by, &folder).await.expect("a load");
-    std::fs::remove_dir_all(&folder).expect("the folder goes");
-    town.app.directory.refresh().await.expect("the registers");
-    town.clock.turn(Duration::days(1));
+    settle_by_api(&town).await;
 
     let mut report = town.credit("T1", 100_000, code);
     report["account"] = json!(PAYOS_ACCOUNT);
@@ -245,6 +233,54 @@ async fn a_change_of_source_does_not_make_one_payment_two() {
     ])
     .await;
     assert_eq!(town.cases().await, ["B05 100000 open"]);
+}
+
+/// From tomorrow on samplebank's account settles by the signed interface; it is tomorrow.
+async fn settle_by_api(town: &Town) {
+    let tomorrow = BusinessDay::of(town.clock.now() + Duration::days(1), None);
+    let folder = std::env::temp_dir().join(format!("registers-{:x}", rand::random::<u64>()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rows = format!(
+        "partner,number,valid_from,bin,holder,agency,settling_source,closed\n\
+         samplebank,{PAYOS_ACCOUNT},{tomorrow},970418,KHO BAC NHA NUOC TINH MAU,,api,\n"
+    );
+    std::fs::write(folder.join("collecting_accounts.csv"), rows).expect("a file");
+    let by = By { actor: "tests", at: town.clock.now() };
+    import(&town.pool, by, &folder).await.expect("a load");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    town.app.directory.refresh().await.expect("the registers");
+    town.clock.turn(Duration::days(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_of_source_only_what_was_booked_makes_a_report_suspect() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let report = |transaction: &str, memo: &str| {
+        let mut report = town.credit(transaction, 100_000, memo);
+        report["account"] = json!(PAYOS_ACCOUNT);
+        report
+    };
+    let transfer = |id: &str, memo: &str| payos_envelope(&payos_transfer(id, 100_000, memo));
+    assert_eq!(town.payos(&transfer("FT1", "khong ro: so 7")).await.status, 200);
+    settle_by_api(&town).await;
+
+    // Unidentified money of the same memo is the same money, whatever the channel did to the memo.
+    for (transaction, memo, outcome) in
+        [("T1", "KHONG RO SO 7", "suspected_duplicate"), ("T2", "khong ro so 8", "suspense")]
+    {
+        let told = samplebank.post("/v1/settlements", &report(transaction, memo)).await.expect(201);
+        assert_eq!(text(&told, "outcome"), outcome, "{memo}");
+    }
+    assert_eq!(town.cases().await, ["B07 100000 open", "B05 100000 open", "B07 100000 open"]);
+
+    // What the old source says after the change is noted, and no reason to suspect the new one.
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.payos(&transfer("FT2", code)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "issued");
+    let told = samplebank.post("/v1/settlements", &report("T3", code)).await.expect(201);
+    assert_eq!(text(&told, "outcome"), "applied");
 }
 
 #[tokio::test(flavor = "multi_thread")]
