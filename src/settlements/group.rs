@@ -475,9 +475,11 @@ impl Group {
         let (entry, kind) = match decision.outcome {
             Outcome::Held => {
                 invoice.held = invoice.held.checked_add(settlement.amount).map_err(defect)?;
-                invoice
-                    .parts
-                    .push(Part { partner: settlement.partner.clone(), amount: settlement.amount });
+                invoice.parts.push(Part {
+                    settlement: settlement.id,
+                    partner: settlement.partner.clone(),
+                    amount: settlement.amount,
+                });
                 if let Ok(status) = invoice.status.after(Step::Attempt) {
                     invoice.status = status;
                     invoice.status_since = self.now;

@@ -14,6 +14,7 @@ pub mod group;
 pub mod http;
 pub mod outcome;
 pub mod partner_http;
+mod parts;
 pub mod report_failed;
 pub mod reverse;
 pub mod settlement;

@@ -206,6 +206,114 @@ fn first_of(at: DateTime<Utc>) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
+/// A part payment of an invoice, and what became of it.
+#[derive(Debug)]
+pub struct PartPayment {
+    /// The settlement.
+    pub settlement: SettlementId,
+    /// Through whom it came.
+    pub partner: String,
+    /// How much.
+    pub amount: Money,
+    /// The entry that books it.
+    pub entry: i64,
+    /// So much of it went back to the payer, or is on its way, as a refund of what was paid.
+    pub given_back: Money,
+    /// The invoice ended while it was held: it is due back.
+    pub given_up: bool,
+    /// Its bank took it back.
+    pub taken_back: bool,
+}
+
+/// The part payments of an invoice, oldest first. The invoice is locked, so none of it changes.
+pub async fn part_payments(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<PartPayment>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select s.settlement_id, s.partner, s.amount, s.currency, s.entry_id as "entry!",
+                  (select coalesce(sum(r.amount), 0) from refund r
+                    where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
+                      and r.status in ('approved', 'sent', 'confirmed')) as "given_back!",
+                  exists (select from event came
+                            join event ended on ended.invoice_id = came.invoice_id
+                                 and ended.sequence > came.sequence
+                                 and ended.kind in ('invoice.expired', 'invoice.cancelled')
+                           where came.invoice_id = s.invoice_id
+                             and came.kind = 'payment.part_received'
+                             and came.body::jsonb #>> '{detail,settlement}' = s.settlement_id::text
+                         ) as "given_up!",
+                  exists (select from reversal v where v.settlement_id = s.settlement_id)
+                      as "taken_back!"
+             from settlement s
+            where s.invoice_id = $1 and s.outcome = 'held'
+            order by s.settlement_id"#,
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse().map_err(undecodable)?;
+            Ok(PartPayment {
+                settlement: SettlementId(row.settlement_id),
+                partner: row.partner,
+                amount: Money::new(row.amount, currency).map_err(undecodable)?,
+                entry: row.entry,
+                given_back: Money::new(row.given_back, currency).map_err(undecodable)?,
+                given_up: row.given_up,
+                taken_back: row.taken_back,
+            })
+        })
+        .collect()
+}
+
+/// So much of one budget of an agency went back to the payer of a part.
+#[derive(Debug)]
+pub struct GivenBack {
+    /// Through whom the part came.
+    pub partner: String,
+    /// The agency.
+    pub agency: String,
+    /// Chapter and sub-item of its budget.
+    pub budget: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What of these settlements was given back, or is on its way, out of what an invoice was paid in one
+/// cycle of its life.
+pub async fn given_back_of(
+    conn: &mut PgConnection,
+    (invoice, cycle): (InvoiceId, i32),
+    settlements: &[Uuid],
+) -> Result<Vec<GivenBack>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select r.partner, r.currency, share.value ->> 'agency' as "agency!",
+                  share.value ->> 'budget' as "budget!",
+                  (share.value #>> '{amount,amount}')::numeric as "amount!"
+             from refund r cross join lateral jsonb_array_elements(r.shares) share
+            where r.invoice_id = $1 and r.cycle = $2 and r.settlement_id = any($3)
+              and r.kind <> 'surplus' and r.status in ('approved', 'sent', 'confirmed')"#,
+        invoice.0,
+        cycle,
+        settlements
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse().map_err(undecodable)?;
+            Ok(GivenBack {
+                partner: row.partner,
+                agency: row.agency,
+                budget: row.budget,
+                amount: Money::new(row.amount, currency).map_err(undecodable)?,
+            })
+        })
+        .collect()
+}
+
 /// A reversal to be written.
 #[derive(Debug)]
 pub struct ReversalRow<'a> {

@@ -351,6 +351,77 @@ async fn a_part_taken_back_after_it_was_used_is_missing_in_suspense() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_its_bank_has_back_is_not_held_again() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 0);
+    town.books(&[]).await;
+
+    assert_eq!(town.settle("T3", 60_000, code).await, "held");
+    assert_eq!(town.status(&invoice).await, "pending");
+    assert_eq!(town.settle("T4", 40_000, code).await, "applied");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_given_up_and_is_taken_back_is_not_due_back_any_more() {
+    let town = Town::doors().await;
+    let soon = town.clock.now() + Duration::minutes(10);
+    let invoice = town.issue_with(100_000, &json!({ "expires_at": soon })).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    expire(&town, &invoice).await;
+    assert_eq!(town.settle("T2", 100_000, code).await, "applied_late");
+
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_the_payer_has_back_is_not_held_again() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    town.named_account(&invoice).await;
+    let first = town.ask_back_of(&invoice, "T1", 30_000, 100_000).await.expect(201);
+    let waits = town.ask_back_of(&invoice, "T1", 10_000, 70_000).await.expect(201);
+    let approver = town.approval_key().await;
+    town.approve_refund(&approver, &first).await.expect(200);
+
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+
+    assert_eq!(money(&town.read(&invoice).await["held"]), 10_000);
+    // What nobody had approved is not given back: the part is held.
+    let told = town.approve_refund(&approver, &waits).await;
+    told.problem(409, "wrong-state");
+    town.app.carrying().sweep_reversed().await.expect("a sweep");
+    assert_eq!(text(&town.refund(&waits).await, "status"), "refused");
+    assert_eq!(text(&town.refund(&first).await, "status"), "approved");
+    town.books(&[
+        (RECEIVABLE, 40_000),
+        (HELD, -10_000),
+        ("refunds_in_transit directbank", -30_000),
+    ])
+    .await;
+
+    // Ninety more pay it; what is left of the part is not the bank's to take back twice.
+    assert_eq!(town.settle("T3", 90_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    assert_eq!(town.reverse("T3", "R3").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 0);
+    town.books(&[(SUSPENSE, 30_000), ("refunds_in_transit directbank", -30_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reversals_id_takes_back_one_transaction_only() {
     let town = Town::doors().await;
     assert_eq!(town.settle("T1", 100_000, "nobody knows").await, "suspense");
