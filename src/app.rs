@@ -65,6 +65,7 @@ use crate::refunds::officers::http::OfficerDoors;
 use crate::refunds::send::Carrying;
 use crate::registers::live::LiveDirectory;
 use crate::settlements::group::Settling;
+use crate::settlements::officers::ReverseKind;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
 use crate::vocabulary::clock::SharedClock;
@@ -367,11 +368,13 @@ impl App {
             desk: Desk { refunding: self.refunding(), keys: Arc::clone(&self.keys) },
         });
         let attempts = dispatch::http::routes().with_state(self.people.clone());
+        let reversals = settlements::officers_http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
             sweeping: self.sweeping(),
         });
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
+        let api = api.merge(reversals);
         let api = api.merge(refunds).merge(desk);
         api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
     }
@@ -788,6 +791,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(approvals::http::routes().into_openapi());
     document.merge(refunds::http::routes().into_openapi());
     document.merge(refunds::officers::http::routes().into_openapi());
+    document.merge(settlements::officers_http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     openapi::complete(&mut document);
@@ -804,6 +808,7 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(KeyKind),
         Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
+        Arc::new(ReverseKind { books: Arc::clone(books) }),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }

@@ -286,7 +286,8 @@ struct ReversalRequest {
 
 /// Take a settlement back
 ///
-/// Strongly consistent. The debt is open again, and the portal is told.
+/// Strongly consistent. Whichever way the transaction was told (callback, this interface, statement),
+/// the debt is open again, and the portal is told.
 #[utoipa::path(post, path = "/v1/settlements/{transaction_id}/reversal", tag = "settlements",
     request_body = ReversalRequest,
     params(("transaction_id" = String, Path, description = "The transaction that is taken back"),
@@ -315,7 +316,7 @@ async fn reverse(
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    if original.chars().any(char::is_control) {
+    if original.chars().count() > 100 || original.chars().any(char::is_control) {
         return Err(Problem::new(ProblemType::NotFound));
     }
     let reversal = Reversal {

@@ -12,6 +12,8 @@ pub mod bank;
 pub mod decide;
 pub mod group;
 pub mod http;
+pub mod officers;
+pub mod officers_http;
 pub mod outcome;
 pub mod partner_http;
 mod parts;

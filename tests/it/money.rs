@@ -422,6 +422,68 @@ async fn a_part_that_the_payer_has_back_is_not_held_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_webhook_told_is_taken_back_by_the_banks_own_key() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    // The interface that does not settle was told of it as well.
+    let mut report = town.credit("FT1", 100_000, code);
+    report["account"] = json!(PAYOS_ACCOUNT);
+    let noted = samplebank.post("/v1/settlements", &report).await.expect(201);
+    assert_eq!(text(&noted, "outcome"), "noted");
+    let back = json!({ "transaction_id": "R1", "reason": "recalled" });
+    let path = "/v1/settlements/FT1/reversal";
+    // Before it is booked there is nothing to take back: a case, however often it is told.
+    samplebank.post(path, &back).await.problem(404, "not-found");
+    samplebank.post(path, &back).await.problem(404, "not-found");
+    assert_eq!(town.cases().await, ["B13 100000 open"]);
+
+    let credit = payos_transfer("FT1", 100_000, code);
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.books(&[]).await;
+    assert_eq!(town.cases().await, ["B13 100000 open", "B13 100000 open"]);
+    town.reverse("FT1", "R2").await.problem(404, "not-found");
+    assert_eq!(town.cases().await[2..], ["B13 0 open"], "another bank's word is its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_wallet_takes_back_two_officers_enter() {
+    let town = Town::doors().await;
+    let approver = town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01", "approver:G01"]).await;
+    let other = town.person("binh@town.example", &["officer:G02"]).await;
+    let invoice = town.issue(100_000).await;
+    let credit = payos_transfer("FT1", 100_000, text(&invoice, "code"));
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    let id: uuid::Uuid = sqlx::query_scalar("select settlement_id from settlement")
+        .fetch_one(&town.pool)
+        .await
+        .expect("a settlement");
+    let path = format!("/v1/settlements/{id}/reversal-proposal");
+    let said = json!({ "reference": "CB-17", "reason": "chargeback, letter of 15 January" });
+
+    an.post(&path, &json!({ "reference": "", "reason": "x" })).await.points_to("/reference");
+    other.post(&path, &said).await.problem(404, "not-found");
+    approver.post(&path, &said).await.problem(403, "forbidden");
+    let told = an.post(&path, &said).await.expect(202);
+    an.post(&path, &said).await.problem(409, "wrong-state");
+    an.decide(text(&told, "approval"), "approve").await.problem(403, "four-eyes");
+    assert_eq!(town.status(&invoice).await, "paid");
+
+    town.approve(text(&told, "approval")).await;
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.books(&[]).await;
+    assert_eq!(town.cases().await, ["B13 100000 open"]);
+    an.post(&path, &said).await.problem(409, "wrong-state");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reversals_id_takes_back_one_transaction_only() {
     let town = Town::doors().await;
     assert_eq!(town.settle("T1", 100_000, "nobody knows").await, "suspense");
