@@ -25,6 +25,7 @@ use crate::approvals::partners::PartnerKind;
 use crate::approvals::people::PersonKind;
 use crate::callers::approve::KeyKind;
 use crate::callers::doors::Doors;
+use crate::compat::approve::CompatKind;
 use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
 use crate::dispatch::find::Finder;
@@ -809,6 +810,7 @@ pub fn kinds(books: &Arc<Accounts>) -> Kinds {
         Arc::new(ResolveKind) as Arc<dyn Kind>,
         Arc::new(RefundAccountKind),
         Arc::new(ReverseKind { books: Arc::clone(books) }),
+        Arc::new(CompatKind),
     ];
     Kinds::new(plain.into_iter().chain(refunds::officers::kind::kinds(books)))
 }
