@@ -14,6 +14,7 @@
 //! open ──paid, and answered 00──▶ told
 //! open ──after the last try──▶ parked ──by an operator's wish──▶ open
 //! open ──cancelled, or unpaid long after its time──▶ closed
+//! told ──what had paid it was taken back──▶ open, and a case: no message says so
 //! ```
 //!
 //! A portal is made one of these by `payclear portal compat` and another person's approval; it stays a
@@ -37,5 +38,6 @@ pub mod question;
 pub mod reply;
 pub mod results;
 pub mod retell;
+pub mod reversed;
 pub mod signature;
 pub mod store;

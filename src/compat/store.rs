@@ -143,6 +143,24 @@ pub async fn payment_insert(conn: &mut PgConnection, payment: &Payment) -> Resul
     Ok(())
 }
 
+/// Opens a payment whose result was told, because what had paid it was taken back; the payment, or
+/// none when nothing was told.
+pub async fn payment_untell(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Option<Payment>, sqlx::Error> {
+    sqlx::query_as!(
+        Payment,
+        r#"update compat_payment set state = 'open', tries = 0
+            where invoice_id = $1 and state = 'told'
+           returning portal, reference, invoice_id as "invoice: InvoiceId", description, asked_at,
+                     state, tries"#,
+        invoice as InvoiceId,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Opens a payment whose result was parked; its invoice, or none when it is not parked.
 pub async fn payment_reopen(
     conn: &mut PgConnection,

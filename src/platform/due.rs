@@ -16,6 +16,9 @@ pub const REFUND_OPEN: &str = "refund.open";
 /// The kind of the row that has the refunds of a settlement looked at that was taken back.
 pub const REFUND_REVERSED: &str = "refund.reversed";
 
+/// The kind of the row that has a dossier system's payment looked at whose settlement was taken back.
+pub const COMPAT_REVERSED: &str = "compat.reversed";
+
 /// How long a taken row stays away: when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;
 

@@ -268,6 +268,7 @@ pub async fn take_back_in(
             let week = now + Duration::days(7);
             let at = invoice.as_ref().map_or(week, |i| i.expires_at.max(week));
             due::put_in(tx, "invoice.expire", ids[0], at).await?;
+            due::put_in(tx, due::COMPAT_REVERSED, settlement.id.0, now).await?;
         }
     }
     Ok(Reversed::Booked)

@@ -321,6 +321,38 @@ async fn a_secret_opens_nothing_before_another_approved_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_was_taken_back_is_a_case_and_is_told_again_once_paid_anew() {
+    let town = connected().await;
+    assert_eq!(send(&town, &init("R1", 200_000)).await["MaLoi"], "00");
+    let (code, ..) = invoice(&town, "R1").await;
+    assert_eq!(town.settle("T1", 200_000, &code).await, "applied");
+    until("the result to be told", || async {
+        town.count("compat_payment where state = 'told'").await == 1
+    })
+    .await;
+
+    assert_eq!(town.reverse("T1", "B1").await.status, 204);
+    until("the payment to be looked at again", || async {
+        town.count("compat_payment where state = 'open'").await == 1
+    })
+    .await;
+    assert_eq!(town.cases().await, ["B13 200000 open", "B13 200000 open"]);
+    let waiting = send(&town, &ask("QUERY", "R1")).await;
+    assert_eq!(waiting["TrangThaiGD"], "0", "{waiting}");
+
+    assert_eq!(town.settle("T2", 200_000, &code).await, "applied");
+    until("the result to be told again", || async {
+        town.clock.turn(Duration::seconds(5));
+        results(&town, "R1").await.len() == 2
+    })
+    .await;
+    until("it to be written", || async {
+        town.count("compat_payment where state = 'told'").await == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_door_whose_signature_is_not_known_is_shut() {
     let town = Town::doors().await;
     let order = json!({ "partnerCode": "PAYGOV-MAU", "amount": 1000, "checksum": "x" });
