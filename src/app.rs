@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,7 +25,7 @@ use crate::approvals::kinds::{Kind, Kinds};
 use crate::approvals::partners::PartnerKind;
 use crate::approvals::people::PersonKind;
 use crate::callers::approve::KeyKind;
-use crate::callers::doors::Doors;
+use crate::callers::doors::{Doors, spend_refused};
 use crate::compat::approve::CompatKind;
 use crate::compat::results::Results;
 use crate::dispatch::consumer::{Dispatching, Orders};
@@ -377,7 +378,9 @@ impl App {
         let api = OpenApiRouter::new().merge(invoices).merge(settlements).merge(notices);
         let api = api.merge(reversals);
         let api = api.merge(refunds).merge(desk);
-        api.merge(people).merge(approvals).merge(attempts).merge(operations).into()
+        let api: Router =
+            api.merge(people).merge(approvals).merge(attempts).merge(operations).into();
+        api.layer(from_fn_with_state(self.pool.clone(), spend_refused))
     }
 
     /// Starts the work of roles; it goes on until `stop`.

@@ -112,6 +112,22 @@ fn told_by_the_framework(response: &Response) -> Option<Problem> {
 #[derive(Debug, Clone)]
 pub struct CallerName(pub String);
 
+#[derive(Debug, Clone)]
+struct Decided;
+
+/// An answer that was decided in a transaction which used up the nonce of its request, also when it
+/// says no.
+pub fn decided(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(Decided);
+    response
+}
+
+/// Was it?
+pub fn is_decided(response: &Response) -> bool {
+    response.extensions().get::<Decided>().is_some()
+}
+
 /// The parameters of a query, with what is wrong told as everywhere.
 pub fn query<T>(given: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     given
