@@ -31,7 +31,7 @@ create table invoice (
     -- Rises with each reversal: one applied settlement per cycle.
     cycle integer not null default 1,
     held numeric not null default 0,
-    -- [{partner, amount}]: through whom the held parts came; their sum is `held`.
+    -- [{settlement, partner, amount}]: the held parts and through whom they came; their sum is `held`.
     parts jsonb not null default '[]',
     refunded numeric not null default 0,
     paid_at timestamptz,

@@ -162,6 +162,11 @@ begin
         raise exception 'an approval stays as it was given' using errcode = 'check_violation';
     end if;
     if old.status = 'requested' and new.status = 'approved' then
+        if new.kind <> 'surplus' and exists (
+                select from public.invoice i
+                 where i.invoice_id = new.invoice_id and i.cycle <> new.cycle) then
+            raise exception 'what it was part of was taken back' using errcode = 'check_violation';
+        end if;
         if exists (select from public.reversal r where r.settlement_id = new.settlement_id) then
             raise exception 'the settlement was taken back' using errcode = 'check_violation';
         end if;

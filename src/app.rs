@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -30,7 +31,8 @@ use crate::breaks::http::BreakDoors;
 use crate::breaks::shared::answer::Answering;
 use crate::breaks::shared::http::SharedDoors;
 use crate::callers::approve::KeyKind;
-use crate::callers::doors::Doors;
+use crate::callers::doors::{Doors, spend_refused};
+use crate::compat::approve::CompatKind;
 use crate::compat::results::Results;
 use crate::days::http::DayDoors;
 use crate::days::kind::Closing;
@@ -91,6 +93,7 @@ use crate::settlements::banked::Telling;
 use crate::settlements::group::Settling;
 use crate::settlements::partner_http::PartnerDoors;
 use crate::settlements::reverse::Reversing;
+use crate::settlements::told_back::ReverseKind;
 use crate::statements::accept::AcceptKind;
 use crate::statements::folder::Watching;
 use crate::statements::intake::Intake;
@@ -475,6 +478,7 @@ impl App {
             },
         );
         let attempts = dispatch::http::routes().with_state(self.people.clone());
+        let reversals = settlements::officers_http::routes().with_state(self.people.clone());
         let operations = operations::http::routes().with_state(operations::http::OperatorDoors {
             people: self.people.clone(),
             sweeping: self.sweeping(),
@@ -513,7 +517,8 @@ impl App {
         let api = api.merge(refunds).merge(desk).merge(cases).merge(shared).merge(resolutions);
         let api = api.merge(people).merge(approvals).merge(roles).merge(delegations);
         let api = api.merge(payovers).merge(days);
-        api.merge(attempts).merge(operations).into()
+        let api: Router = api.merge(attempts).merge(operations).merge(reversals).into();
+        api.layer(from_fn_with_state(self.pool.clone(), spend_refused))
     }
 
     /// Starts the work of roles; it goes on until `stop`.
@@ -1065,6 +1070,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(reconciliation::http::routes().into_openapi());
     document.merge(statements::http::routes().into_openapi());
     document.merge(statements::officers::http::routes().into_openapi());
+    document.merge(settlements::officers_http::routes().into_openapi());
     document.merge(dispatch::http::routes().into_openapi());
     document.merge(operations::http::routes().into_openapi());
     document.merge(payover::http::routes().into_openapi());
@@ -1100,6 +1106,8 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching, closing: &Closing) -> K
         Arc::new(TermsKind),
         Arc::new(AcceptKind),
         Arc::new(OpeningKind),
+        Arc::new(ReverseKind { books: Arc::clone(books) }),
+        Arc::new(CompatKind),
     ];
     let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books));
     let kinds = kinds.chain(payover::kind::kinds(books, &closing.directory));

@@ -64,7 +64,7 @@ compat() {
   local file=$SECRETS/compat-$1.json
   [ "$(cat "$file" 2>/dev/null)" != "$2" ] || return 0
   (umask 077 && printf '%s\n' "$2" >"$file.part")
-  quietly "configuring the portal $1" "$BIN/payclear" portal compat "$1" "$file.part"
+  quietly "configuring the portal $1" "$BIN/payclear" portal compat "$1" "$file.part" --bootstrap
   mv "$file.part" "$file"
 }
 

@@ -127,6 +127,22 @@ pub async fn breaks_about_lines(
     Ok(())
 }
 
+/// Opens a case that is about neither an invoice nor a settlement, unless the same is open already.
+pub async fn break_tell_once(conn: &mut PgConnection, case: &Break) -> Result<(), sqlx::Error> {
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from break_case
+                           where code = $1 and partner = $2 and detail = $3
+                             and invoice_id is null and settlement_id is null
+                             and state in ('open', 'assigned', 'waiting')) as "open!""#,
+        case.code.as_str(),
+        case.partner,
+        case.detail
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if open { Ok(()) } else { breaks_insert(conn, std::slice::from_ref(case)).await }
+}
+
 /// Adds a sentence to the open case of a settlement; a sentence that stands there is not repeated.
 pub async fn break_tell(
     conn: &mut PgConnection,

@@ -2,19 +2,25 @@
 //!
 //! Every failure is the same 401: whether a key exists, lives, or signed something else is nobody's
 //! business but the log's.
+//!
+//! A signature is judged once. Where something is written, its nonce is used up in that transaction;
+//! where a request is refused before or without one, [`spend_refused`] uses it up.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
-use axum::extract::{OriginalUri, Request};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use governor::clock::Clock as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sqlx::PgPool;
 
-use crate::platform::admission::{Admission, Nonce, fingerprint};
-use crate::platform::http::{client_address, read_body};
+use crate::platform::admission::{self, Admission, Nonce, fingerprint};
+use crate::platform::http::{self, client_address, read_body};
 use crate::platform::message_signature::{
     self, BadIdempotencyKey, BodyDigest, Presented, SignedRequest,
 };
@@ -72,6 +78,40 @@ pub struct SignedHead {
     pub query: String,
     /// The body.
     pub body: Body,
+}
+
+/// The nonce of the signed write that a request turned out to be.
+#[derive(Debug, Clone, Default)]
+struct SignedWith(Arc<OnceLock<Nonce>>);
+
+/// Uses up the nonce of a signed write that was refused without having used it: the same bytes are not
+/// judged a second time. An answer that was decided in a transaction is [`http::decided`] and left
+/// alone; so is a fault of ours, after which nothing is known.
+pub async fn spend_refused(
+    State(pool): State<PgPool>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let signed = SignedWith::default();
+    request.extensions_mut().insert(signed.clone());
+    let response = next.run(request).await;
+    let status = response.status();
+    let refusal = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
+    let Some(nonce) = signed.0.get().filter(|_| refusal && !http::is_decided(&response)) else {
+        return response;
+    };
+    let used = async {
+        let mut conn = pool.acquire().await?;
+        admission::use_nonces_in(&mut conn, &[nonce]).await
+    };
+    match used.await.as_deref() {
+        Ok([true]) => response,
+        Ok(_) => refused(&"the nonce was used before").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the nonce of a refusal cannot be used up");
+            Problem::new(ProblemType::Unavailable).retry_after(5).into_response()
+        }
+    }
 }
 
 impl Doors {
@@ -137,6 +177,9 @@ impl Doors {
             created: presented.created,
             nonce: presented.nonce.unwrap_or_default().to_owned(),
         };
+        if let Some(SignedWith(signed)) = parts.extensions.get() {
+            signed.get_or_init(|| nonce.clone());
+        }
         let digest = presented.digest();
         Ok(SignedHead { caller, nonce, digest, headers: parts.headers, query, body })
     }
@@ -176,6 +219,9 @@ impl Doors {
             created: presented.created,
             nonce: presented.nonce.unwrap_or_default().to_owned(),
         };
+        if let Some(SignedWith(signed)) = parts.extensions.get() {
+            signed.get_or_init(|| nonce.clone());
+        }
         let admission = Admission {
             caller: caller.to_string(),
             nonce,

@@ -33,7 +33,8 @@ pub enum Portal {
     Endpoint(Endpoint),
     /// Lists a portal's endpoints.
     Endpoints(keys::List),
-    /// Lets a portal speak the messages of the national PaymentPlatform at /compat/dvcqg.
+    /// Lets a portal speak the messages of the national PaymentPlatform at /compat/dvcqg, once another
+    /// has approved it.
     Compat(Compat),
     /// Has a parked result told to such a portal again.
     Retell(Retell),
@@ -61,6 +62,8 @@ pub struct Compat {
     /// A file with a JSON object: partner_code (MaDoiTac), secret, result_url, and more; - reads
     /// standard input.
     file: PathBuf,
+    #[command(flatten)]
+    making: keys::Making,
 }
 
 /// Which result.
@@ -135,9 +138,12 @@ pub async fn run(
         Portal::Compat(args) => {
             let settings = super::partner::read(&args.file)
                 .map_err(|source| PortalError::Unreadable { path: args.file.clone(), source })?;
-            let peer = configure(pool, (master, policy), by, &args.portal, &settings).await?;
+            let maker = args.making.maker(by);
+            let configured = configure(pool, (master, policy), maker, &args.portal, &settings);
+            let (peer, approval) = configured.await?;
             println!("{} speaks as {}; its settings are sealed", args.portal, peer.partner_code);
             println!("results go to {}", peer.result_url);
+            keys::waits(approval);
         }
         Portal::Endpoints(args) => list_endpoints(args, pool).await?,
     }

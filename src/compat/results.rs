@@ -99,6 +99,7 @@ impl Results {
             return Ok(());
         }
         let now = self.clock.now();
+        super::reversed::sweep(&self.pool, now).await?;
         for invoice in due::take(&self.pool, RESULT_DUE, now, free).await? {
             let this = Arc::clone(&self);
             let Ok(permit) = Arc::clone(&this.at_once).acquire_owned().await else { return Ok(()) };

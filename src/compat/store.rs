@@ -16,24 +16,64 @@ pub async fn portal_of_code(
         .await
 }
 
-/// Enters what was agreed with a portal, or brings it up to date.
-pub async fn portal_put(
+/// Enters what waits to be approved of a portal, beside what is in force.
+pub async fn portal_next_put(
     conn: &mut PgConnection,
     portal: &str,
-    partner_code: &str,
-    sealed: &[u8],
-    at: DateTime<Utc>,
+    (partner_code, sealed): (&str, &[u8]),
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into compat_portal (portal, partner_code, settings, configured_at)
-         values ($1, $2, $3, $4)
+        "insert into compat_portal (portal, next_partner_code, next_settings) values ($1, $2, $3)
          on conflict on constraint compat_portal_pkey do update set
-             partner_code = excluded.partner_code, settings = excluded.settings,
-             configured_at = excluded.configured_at",
+             next_partner_code = excluded.next_partner_code,
+             next_settings = excluded.next_settings",
         portal,
         partner_code,
         sealed,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What waits to be approved of a portal, sealed.
+pub async fn portal_next(
+    conn: &mut PgConnection,
+    portal: &str,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let next = sqlx::query_scalar!(
+        "select next_settings from compat_portal where portal = $1 for update",
+        portal
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(next.flatten())
+}
+
+/// Puts in force what waits.
+pub async fn portal_next_take(
+    conn: &mut PgConnection,
+    portal: &str,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update compat_portal
+            set partner_code = next_partner_code, settings = next_settings, configured_at = $2,
+                next_partner_code = null, next_settings = null
+          where portal = $1 and next_settings is not null",
+        portal,
         at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what waits.
+pub async fn portal_next_drop(conn: &mut PgConnection, portal: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update compat_portal set next_partner_code = null, next_settings = null where portal = $1",
+        portal
     )
     .execute(conn)
     .await?;
@@ -46,7 +86,8 @@ pub async fn portal_sealed(
     partner_code: &str,
 ) -> Result<Option<(String, Vec<u8>)>, sqlx::Error> {
     let row = sqlx::query!(
-        "select portal, settings from compat_portal where partner_code = $1",
+        r#"select portal, settings as "settings!" from compat_portal
+            where partner_code = $1 and settings is not null"#,
         partner_code
     )
     .fetch_optional(conn)
@@ -59,9 +100,11 @@ pub async fn settings_of_portal(
     conn: &mut PgConnection,
     portal: &str,
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar!("select settings from compat_portal where portal = $1", portal)
-        .fetch_optional(conn)
-        .await
+    let settings =
+        sqlx::query_scalar!("select settings from compat_portal where portal = $1", portal)
+            .fetch_optional(conn)
+            .await?;
+    Ok(settings.flatten())
 }
 
 /// A payment that was asked for.
@@ -98,6 +141,24 @@ pub async fn payment_insert(conn: &mut PgConnection, payment: &Payment) -> Resul
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Opens a payment whose result was told, because what had paid it was taken back; the payment, or
+/// none when nothing was told.
+pub async fn payment_untell(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Option<Payment>, sqlx::Error> {
+    sqlx::query_as!(
+        Payment,
+        r#"update compat_payment set state = 'open', tries = 0
+            where invoice_id = $1 and state = 'told'
+           returning portal, reference, invoice_id as "invoice: InvoiceId", description, asked_at,
+                     state, tries"#,
+        invoice as InvoiceId,
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// Opens a payment whose result was parked; its invoice, or none when it is not parked.

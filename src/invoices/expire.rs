@@ -50,6 +50,15 @@ pub struct Expiring {
     pub accounts: Arc<Accounts>,
 }
 
+/// How an overdue invoice was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Its own time is over. A debt that a reversal opened again has been given a later one.
+    ByItsTime,
+    /// It was put off until now.
+    BecauseItIsDue,
+}
+
 impl Expiring {
     /// One sweep: everything whose time is over by now. Returns how many expired.
     ///
@@ -66,21 +75,32 @@ impl Expiring {
             let open = |row: &&Overdue| matches!(row.status.as_str(), "issued" | "pending");
             let ids: Vec<Uuid> = rows.iter().filter(open).map(|r| r.id).collect();
             for chunk in ids.chunks(50) {
-                expired += self.expire(chunk, now).await?;
+                expired += self.expire(chunk, Found::ByItsTime, now).await?;
             }
             due::watermark_set(&self.pool, WATERMARK, after.0.min(now - MARK_LAGS)).await?;
         }
         let waiting = due::take(&self.pool, DUE, now, STEP).await?;
         for chunk in waiting.chunks(50) {
-            expired += self.expire(chunk, now).await?;
+            expired += self.expire(chunk, Found::BecauseItIsDue, now).await?;
         }
         Ok(expired)
     }
 
     /// Expires invoices, or puts those with an attempt under way off.
-    async fn expire(&self, ids: &[Uuid], now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+    async fn expire(
+        &self,
+        ids: &[Uuid],
+        found: Found,
+        now: DateTime<Utc>,
+    ) -> Result<usize, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
         let mut invoices = store::invoices_lock(&mut tx, ids).await?;
+        if found == Found::ByItsTime {
+            let again: Vec<Uuid> =
+                invoices.iter().filter(|i| i.cycle > 1).map(|i| i.id.0).collect();
+            let put_off = due::put_off_of(&mut tx, DUE, &again, now).await?;
+            invoices.retain(|invoice| !put_off.contains(&invoice.id.0));
+        }
         let live = reads::live_attempts(&mut tx, ids, now).await?;
         let mut closing = Vec::new();
         let mut settled: Vec<Uuid> = Vec::new();

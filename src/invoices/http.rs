@@ -23,7 +23,8 @@ use super::view::InvoiceView;
 use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::group::Writer;
-use crate::platform::http::{BATCH_BODY, BODY, CallerName, link_next, query, read_json};
+use crate::platform::http::{BATCH_BODY, BODY, CallerName, decided, link_next, query, read_json};
+use crate::platform::outbox;
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;
@@ -73,7 +74,7 @@ pub fn answer(stored: StoredAnswer) -> Response {
     if status == StatusCode::CREATED {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
+    decided(response)
 }
 
 impl InvoiceDoors {
@@ -118,7 +119,7 @@ impl InvoiceDoors {
                 response.extensions_mut().insert(caller);
                 Ok(response)
             }
-            Issued::Refused(problem) => Err(problem),
+            Issued::Refused(problem) => Ok(decided(problem)),
         }
     }
 }

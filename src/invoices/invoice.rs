@@ -10,7 +10,7 @@ use crate::ledger::acts::Share;
 use crate::platform::event::Event;
 use crate::registers::entries::FeeKind;
 use crate::vocabulary::codes::InvoiceCode;
-use crate::vocabulary::ids::InvoiceId;
+use crate::vocabulary::ids::{InvoiceId, SettlementId};
 use crate::vocabulary::money::Money;
 use crate::vocabulary::realm::Realm;
 
@@ -91,9 +91,11 @@ pub struct Terms {
 /// A part payment that is held, and through whom it came: the money stands there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
+    /// The settlement that it came with.
+    pub settlement: SettlementId,
     /// The partner.
     pub partner: String,
-    /// How much.
+    /// How much is held.
     pub amount: Money,
 }
 

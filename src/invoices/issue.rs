@@ -4,7 +4,7 @@
 //! The same dossier and fee again returns the invoice that stands; another amount is refused,
 //! naming it. Who is first is decided by the claim's primary key alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -85,12 +85,7 @@ impl Work for Issuing {
             .flat_map(|(request, _)| request.rows.iter().filter_map(|row| row.as_ref().ok()))
             .collect();
         let invoices: Vec<&Invoice> = drafts.iter().map(|d| &d.invoice).collect();
-        let won = if invoices.is_empty() {
-            std::collections::HashSet::new()
-        } else {
-            claim::claims_insert(conn, &invoices).await?
-        };
-        let standing = standing_invoices(conn, &invoices, &won).await?;
+        let (won, standing) = claim_all(conn, &invoices).await?;
         let mut writes = Writes::default();
         for draft in drafts.iter().filter(|d| won.contains(&d.invoice.id.0)) {
             writes.take(draft, now);
@@ -153,12 +148,37 @@ impl<'a> Writes<'a> {
     }
 }
 
+/// A claim that was lost to an invoice which has ended since is taken so often.
+const TRIES: usize = 3;
+
+/// Takes the claims: which drafts won theirs, and what stands for those that lost.
+///
+/// Between the insert that loses and the look at the winner the winner's claim may go, because its
+/// invoice expired or was cancelled. The fee is free then, and is claimed once more.
+async fn claim_all(
+    conn: &mut PgConnection,
+    drafts: &[&Invoice],
+) -> Result<(HashSet<Uuid>, HashMap<Uuid, Invoice>), sqlx::Error> {
+    let mut won = HashSet::new();
+    let mut standing = HashMap::new();
+    let mut left: Vec<&Invoice> = drafts.to_vec();
+    for _ in 0..TRIES {
+        if left.is_empty() {
+            break;
+        }
+        won.extend(claim::claims_insert(conn, &left).await?);
+        standing = standing_invoices(conn, drafts, &won).await?;
+        left.retain(|i| !won.contains(&i.id.0) && !standing.contains_key(&i.id.0));
+    }
+    Ok((won, standing))
+}
+
 /// For each draft that lost its claim: the invoice that stands. Those that won in this very group
 /// are not in the database yet; they are among the drafts.
 async fn standing_invoices(
     conn: &mut PgConnection,
     drafts: &[&Invoice],
-    won: &std::collections::HashSet<Uuid>,
+    won: &HashSet<Uuid>,
 ) -> Result<HashMap<Uuid, Invoice>, sqlx::Error> {
     let losers: Vec<&Invoice> = drafts.iter().copied().filter(|i| !won.contains(&i.id.0)).collect();
     if losers.is_empty() {
@@ -183,7 +203,7 @@ impl Issuing {
         &self,
         requests: &[Request],
         admitted: Vec<Admitted>,
-        won: &std::collections::HashSet<Uuid>,
+        won: &HashSet<Uuid>,
         standing: &HashMap<Uuid, Invoice>,
     ) -> Vec<(Issued, Freshness)> {
         let mut answers: Vec<(Issued, Freshness)> = Vec::with_capacity(requests.len());
@@ -191,16 +211,23 @@ impl Issuing {
             let refused = |kind| (Issued::Refused(Problem::new(kind)), Freshness::Repeat);
             answers.push(match admitted {
                 Admitted::Fresh => {
-                    let rows: Vec<StoredAnswer> =
+                    let rows: Option<Vec<StoredAnswer>> =
                         request.rows.iter().map(|row| self.row(row, won, standing)).collect();
-                    (Issued::Answer(put_together(rows, request.form)), Freshness::Fresh)
+                    match rows {
+                        Some(rows) => {
+                            (Issued::Answer(put_together(rows, request.form)), Freshness::Fresh)
+                        }
+                        // One row that is not decided leaves the whole request undecided: nothing is
+                        // stored, and the same again tells of every row.
+                        None => undecided(),
+                    }
                 }
                 Admitted::Stored(answer) => (Issued::Answer(answer), Freshness::Repeat),
                 Admitted::CopyOf(place) => match answers.get(place) {
                     Some((Issued::Answer(answer), _)) => {
                         (Issued::Answer(answer.clone()), Freshness::Repeat)
                     }
-                    _ => refused(ProblemType::InProgress),
+                    _ => undecided(),
                 },
                 Admitted::NonceUsed => refused(ProblemType::Unauthenticated),
                 Admitted::OtherContent => refused(ProblemType::IdempotencyKeyReused),
@@ -209,40 +236,44 @@ impl Issuing {
         answers
     }
 
+    /// The answer to one row; none when it cannot be decided now.
     fn row(
         &self,
         row: &Row,
-        won: &std::collections::HashSet<Uuid>,
+        won: &HashSet<Uuid>,
         standing: &HashMap<Uuid, Invoice>,
-    ) -> StoredAnswer {
+    ) -> Option<StoredAnswer> {
         let problem =
             |problem: Problem| StoredAnswer { status: problem.status(), body: problem.to_json() };
         let draft = match row {
             Ok(draft) => draft,
-            Err(faults) => return problem(Problem::invalid(faults.clone())),
+            Err(faults) => return Some(problem(Problem::invalid(faults.clone()))),
         };
         if won.contains(&draft.invoice.id.0) {
             let body = InvoiceView::of(&draft.invoice, &self.public_url).to_json();
-            return StoredAnswer { status: 201, body };
+            return Some(StoredAnswer { status: 201, body });
         }
-        match standing.get(&draft.invoice.id.0) {
-            Some(first) if first.amount == draft.invoice.amount => StoredAnswer {
-                status: 200,
-                body: InvoiceView::of(first, &self.public_url).to_json(),
-            },
-            Some(first) => problem(
-                Problem::new(ProblemType::DossierAlreadyBilled)
-                    .detail(format!(
-                        "the fee {:?} of dossier {:?} has invoice {} over {:?}",
-                        first.fee, first.dossier, first.code, first.amount
-                    ))
-                    .invoice(first.code.as_str()),
-            ),
-            // The claim went between two statements: its invoice has just expired.
-            // Nothing is decided, so nothing is stored: the same request may be sent again.
-            None => problem(Problem::new(ProblemType::Unavailable)),
+        // A claim that went each time it was looked at leaves nothing to name.
+        let first = standing.get(&draft.invoice.id.0)?;
+        if first.amount == draft.invoice.amount {
+            let body = InvoiceView::of(first, &self.public_url).to_json();
+            return Some(StoredAnswer { status: 200, body });
         }
+        Some(problem(
+            Problem::new(ProblemType::DossierAlreadyBilled)
+                .detail(format!(
+                    "the fee {:?} of dossier {:?} has invoice {} over {:?}",
+                    first.fee, first.dossier, first.code, first.amount
+                ))
+                .invoice(first.code.as_str()),
+        ))
     }
+}
+
+/// Nothing is stored: the same request may be sent again.
+fn undecided() -> (Issued, Freshness) {
+    let problem = Problem::new(ProblemType::InProgress).retry_after(1);
+    (Issued::Refused(problem), Freshness::Repeat)
 }
 
 fn put_together(mut rows: Vec<StoredAnswer>, form: Form) -> StoredAnswer {

@@ -21,6 +21,8 @@ pub const REFUND_WAITS: &str = "refund.waits";
 /// The kind of the row that has a portal told once an invoice's money was seen in the bank; a trigger
 /// on what was seen writes it.
 pub const INVOICE_BANKED: &str = "invoice.banked";
+/// The kind of the row that has a dossier system's payment looked at whose settlement was taken back.
+pub const COMPAT_REVERSED: &str = "compat.reversed";
 
 /// How long a taken row stays away: when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;
@@ -175,6 +177,26 @@ pub async fn tries(conn: &mut PgConnection, kind: &str, subject: Uuid) -> Result
     .fetch_optional(conn)
     .await?;
     Ok(tries.unwrap_or(0))
+}
+
+/// Which of some things were put off until later than now.
+pub async fn put_off_of(
+    conn: &mut PgConnection,
+    kind: &str,
+    subjects: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!(
+        "select subject from due where kind = $1 and subject = any($2) and due_at > $3",
+        kind,
+        subjects,
+        now
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Done with.

@@ -112,6 +112,22 @@ fn told_by_the_framework(response: &Response) -> Option<Problem> {
 #[derive(Debug, Clone)]
 pub struct CallerName(pub String);
 
+#[derive(Debug, Clone)]
+struct Decided;
+
+/// An answer that was decided in a transaction which used up the nonce of its request, also when it
+/// says no.
+pub fn decided(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(Decided);
+    response
+}
+
+/// Was it?
+pub fn is_decided(response: &Response) -> bool {
+    response.extensions().get::<Decided>().is_some()
+}
+
 /// The parameters of a query, with what is wrong told as everywhere.
 pub fn query<T>(given: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     given
@@ -134,10 +150,12 @@ pub fn link_next(response: &mut Response, uri: &Uri, url: &str, cursor: &str) {
     }
 }
 
-/// The address of who calls: of the connection, or what a trusted proxy says in its header.
+/// The address of who calls: of the connection, or what a trusted proxy says in its header. Only the
+/// last item of the last line is the proxy's own; all before it came with the request.
 pub fn client_address(request: &Request, trusted_header: &str) -> String {
-    let told = request.headers().get(trusted_header).and_then(|v| v.to_str().ok());
-    let told = told.and_then(|v| v.split(',').next_back()).map(str::trim);
+    let told = request.headers().get_all(trusted_header).iter().next_back();
+    let told = told.and_then(|v| v.to_str().ok()).and_then(|v| v.split(',').next_back());
+    let told = told.map(str::trim);
     match told.and_then(|v| v.parse::<std::net::IpAddr>().ok()) {
         Some(address) if !trusted_header.is_empty() => address.to_string(),
         _ => request
@@ -261,6 +279,34 @@ mod tests {
     fn errors(body: &str) -> String {
         let problem = parse_json::<Thing>(body.as_bytes()).expect_err("refused");
         String::from_utf8(problem.to_json()).expect("utf-8")
+    }
+
+    #[test]
+    fn what_stands_before_the_proxys_own_word_is_not_believed() {
+        let called = |lines: &[&str], trusted: &str| {
+            let mut request = Request::new(Body::empty());
+            for line in lines {
+                let line = HeaderValue::from_str(line).expect("a value");
+                request.headers_mut().append("x-forwarded-for", line);
+            }
+            let peer: std::net::SocketAddr = "192.0.2.1:7".parse().expect("an address");
+            request.extensions_mut().insert(ConnectInfo(peer));
+            client_address(&request, trusted)
+        };
+        let header = "x-forwarded-for";
+        for (lines, trusted, expected) in [
+            (&["203.0.113.9"][..], header, "203.0.113.9"),
+            (&["10.0.0.1, 203.0.113.9"], header, "203.0.113.9"),
+            // A proxy may add a line of its own instead of an item.
+            (&["10.0.0.1", "203.0.113.9"], header, "203.0.113.9"),
+            (&["10.0.0.1", "10.0.0.2, 203.0.113.9"], header, "203.0.113.9"),
+            // What the proxy says and nobody understands is not made up for by what came before.
+            (&["10.0.0.1", "unknown"], header, "192.0.2.1"),
+            (&[], header, "192.0.2.1"),
+            (&["10.0.0.1"], "", "192.0.2.1"),
+        ] {
+            assert_eq!(called(lines, trusted), expected, "{lines:?}");
+        }
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub enum ApproveError {
         "no account to transfer to is known: the payer must name one, and a second person approve it"
     )]
     NoAccount,
-    /// The bank took the money back.
-    #[error("the settlement was taken back")]
+    /// The bank took the money back, or that which it had paid together with.
+    #[error("the settlement was taken back, or the payment that it was part of")]
     TakenBack,
     /// It is the Treasury's to pay by now.
     #[error(
@@ -80,7 +80,9 @@ pub async fn approve_in(
     }
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let facts = facts.ok_or(ApproveError::NotFound)?;
-    if facts.reversed {
+    // Of a part that is held again nothing is given back: what it had paid is taken back.
+    let is_of_before = refund.kind != RefundKind::Surplus && refund.cycle != invoice.cycle;
+    if facts.reversed || is_of_before {
         return Err(ApproveError::TakenBack);
     }
     if refund.kind == RefundKind::Surplus {

@@ -209,13 +209,26 @@ pub(super) async fn openable_in(
 }
 
 /// What nobody has approved is refused; what was approved before is told in the reversal's case.
+///
+/// A part that is held again, because the payment that it had completed was taken back, is not gone
+/// itself: only what was asked back of what was paid then is.
 async fn taken_back_in(
     conn: &mut PgConnection,
     settlement: SettlementId,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    let Some(facts) = reads::settlement_facts(conn, settlement).await? else { return Ok(()) };
+    let cycle = match facts.invoice {
+        Some(id) => invoice_store::invoices_lock(conn, &[id]).await?.pop().map(|i| i.cycle),
+        None => None,
+    };
+    let is_gone = |refund: &Refund| {
+        facts.reversed
+            || (refund.kind != RefundKind::Surplus && cycle.is_some_and(|now| refund.cycle < now))
+    };
     let mut gone = Vec::new();
-    for refund in store::refunds_of_settlement(conn, settlement).await? {
+    for refund in store::refunds_of_settlement(conn, settlement).await?.into_iter().filter(is_gone)
+    {
         if refund.status == RefundStatus::Requested {
             let why = "the settlement was taken back";
             match refuse_in(conn, refund.id, why, OURSELVES, now).await {

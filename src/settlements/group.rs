@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -36,6 +36,10 @@ use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::day::{self, BusinessDay};
 use crate::vocabulary::ids::{AttemptId, BreakId, InvoiceId, SettlementId};
 use crate::vocabulary::money::Money;
+
+/// Two days before the change of an account's settling source and two after it both sources may tell
+/// of the same money.
+const SOURCES_OVERLAP: Duration = Duration::days(4);
 
 /// The writer's work.
 #[derive(Debug)]
@@ -283,11 +287,16 @@ impl Group {
                 (Some(_), None) => Verdict::UnknownOrder,
                 _ => Verdict::Recorded,
             };
-            self.suspend(&mut settlement, Outcome::Suspense, code)?;
+            if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
+                let (outcome, code) = (Outcome::SuspectedDuplicate, BreakCode::Duplicate);
+                self.suspend(&mut settlement, outcome, code)?;
+            } else {
+                self.suspend(&mut settlement, Outcome::Suspense, code)?;
+            }
             return Ok(self.keep(settlement, verdict));
         }
         settlement.invoice = Some(id);
-        if report.changed_source && store::reported_by_another(conn, &settlement).await? {
+        if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
             self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
             return Ok(self.keep(settlement, Verdict::Recorded));
         }
@@ -297,6 +306,40 @@ impl Group {
         };
         self.pay(conn, &mut settlement, report, attempt.as_ref()).await?;
         Ok(self.keep(settlement, verdict))
+    }
+
+    /// Has another source reported this money, and was that booked? The same account and amount, and
+    /// the same invoice; where none is known, the same memo within the days in question.
+    async fn is_known_of_another(
+        &self,
+        conn: &mut PgConnection,
+        settlement: &Settlement,
+    ) -> Result<bool, sqlx::Error> {
+        let in_group = |other: &&Settlement| {
+            other.outcome != Outcome::Noted
+                && other.source != settlement.source
+                && (&other.partner, &other.account, other.amount, other.invoice)
+                    == (
+                        &settlement.partner,
+                        &settlement.account,
+                        settlement.amount,
+                        settlement.invoice,
+                    )
+        };
+        let same_memo = |memo: &str| memo_token(memo) == memo_token(&settlement.memo);
+        let mut others = self.settlements.iter().filter(in_group);
+        match settlement.invoice {
+            Some(invoice) => Ok(others.next().is_some()
+                || store::reported_by_another(conn, settlement, invoice).await?),
+            None => {
+                let since = self.now - SOURCES_OVERLAP;
+                Ok(others.any(|other| same_memo(&other.memo))
+                    || store::unidentified_by_another(conn, settlement, since)
+                        .await?
+                        .iter()
+                        .any(|memo| same_memo(memo)))
+            }
+        }
     }
 
     /// The same transaction again: no effect. With other content: a case, once.
@@ -484,9 +527,11 @@ impl Group {
         let (entry, kind) = match decision.outcome {
             Outcome::Held => {
                 invoice.held = invoice.held.checked_add(settlement.amount).map_err(defect)?;
-                invoice
-                    .parts
-                    .push(Part { partner: settlement.partner.clone(), amount: settlement.amount });
+                invoice.parts.push(Part {
+                    settlement: settlement.id,
+                    partner: settlement.partner.clone(),
+                    amount: settlement.amount,
+                });
                 if let Ok(status) = invoice.status.after(Step::Attempt) {
                     invoice.status = status;
                     invoice.status_since = self.now;
@@ -626,6 +671,11 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// What two channels of one bank leave alike of a memo: its letters and digits, in capitals.
+fn memo_token(memo: &str) -> String {
+    memo.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
 }
 
 /// A rule of ours was broken by ourselves: the group fails, the money is reported again.

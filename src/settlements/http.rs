@@ -17,7 +17,7 @@ use crate::callers::doors::{Doors, only_partners};
 use crate::partners::SettlingSource;
 use crate::partners::dialects::Verdict;
 use crate::platform::group::Writer;
-use crate::platform::http::{BATCH_BODY, BODY, read_json};
+use crate::platform::http::{BATCH_BODY, BODY, decided, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::telemetry;
 use crate::registers::directory::Directory;
@@ -157,8 +157,9 @@ async fn settle(
     let settled = settled.ok_or(Problem::new(ProblemType::Unauthenticated))?;
     if let (true, [one]) = (single, settled.as_slice()) {
         if one.verdict == Verdict::OtherContent {
-            return Err(Problem::new(ProblemType::TransactionDiffers)
-                .detail(format!("transaction {} stands", one.settlement.transaction_id)));
+            let problem = Problem::new(ProblemType::TransactionDiffers)
+                .detail(format!("transaction {} stands", one.settlement.transaction_id));
+            return Ok(decided(problem));
         }
         let body = Json(SettlementView::of(&one.settlement));
         return Ok((StatusCode::CREATED, body).into_response());
@@ -285,7 +286,8 @@ struct ReversalRequest {
 
 /// Take a settlement back
 ///
-/// Strongly consistent. The debt is open again, and the portal is told.
+/// Strongly consistent. Whichever way the transaction was told (callback, this interface, statement),
+/// the debt is open again, and the portal is told.
 #[utoipa::path(post, path = "/v1/settlements/{transaction_id}/reversal", tag = "settlements",
     request_body = ReversalRequest,
     params(("transaction_id" = String, Path, description = "The transaction that is taken back"),
@@ -314,7 +316,7 @@ async fn reverse(
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    if original.chars().any(char::is_control) {
+    if original.chars().count() > 100 || original.chars().any(char::is_control) {
         return Err(Problem::new(ProblemType::NotFound));
     }
     let reversal = Reversal {
@@ -324,11 +326,13 @@ async fn reverse(
         transaction_id: body.transaction_id,
         reason: body.reason,
     };
-    match doors.reversing.reverse(&reversal, &write.admission.nonce).await? {
-        Reversed::Booked | Reversed::Repeat => Ok(StatusCode::NO_CONTENT.into_response()),
-        Reversed::OtherTransaction => Err(Problem::new(ProblemType::TransactionDiffers)
-            .detail("the settlement was taken back by another transaction")),
-        Reversed::Unknown => Err(Problem::new(ProblemType::NotFound)),
-        Reversed::NonceUsed => Err(Problem::new(ProblemType::Unauthenticated)),
-    }
+    Ok(match doors.reversing.reverse(&reversal, &write.admission.nonce).await? {
+        Reversed::Booked | Reversed::Repeat => StatusCode::NO_CONTENT.into_response(),
+        Reversed::OtherTransaction => {
+            let why = "the settlement was taken back by another transaction";
+            decided(Problem::new(ProblemType::TransactionDiffers).detail(why))
+        }
+        Reversed::Unknown => decided(Problem::new(ProblemType::NotFound)),
+        Reversed::NonceUsed => Problem::new(ProblemType::Unauthenticated).into_response(),
+    })
 }

@@ -1,6 +1,10 @@
 //! Reversals: the bank takes money back. The entry is mirrored, the debt is open again, the portal
 //! is told, and a case is opened.
+//!
+//! A partner says so itself, by its own key, whichever way it had told of the money; of one that has no
+//! key an officer says it, with the consent of another.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -8,16 +12,16 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::outcome::Outcome;
+use super::parts;
 use super::settlement::Settlement;
 use super::store::{self, ReversalRow};
 use crate::breaks::{self, Break, BreakCode, BreakState};
-use crate::invoices::invoice::{Invoice, Part};
-use crate::invoices::status::{Status, Step};
+use crate::invoices::invoice::Invoice;
+use crate::invoices::status::Step;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
-use crate::ledger::chart::AccountKind;
-use crate::ledger::entry::{Line, Occasion, Side};
+use crate::ledger::entry::Occasion;
 use crate::ledger::store as ledger;
 use crate::partners::SettlingSource;
 use crate::platform::admission::{self, Nonce};
@@ -26,7 +30,7 @@ use crate::platform::{due, event, telemetry};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::day;
 use crate::vocabulary::ids::{BreakId, SettlementId, uuid_v7};
-use crate::vocabulary::money::Money;
+use crate::vocabulary::money::{Currency, Money};
 
 /// What reversing needs.
 #[derive(Debug, Clone)]
@@ -44,7 +48,7 @@ pub struct Reversing {
 pub struct Reversal {
     /// Who says it.
     pub partner: String,
-    /// How the settlement came.
+    /// How the settlement came, when the same transaction was booked from two sources.
     pub source: SettlingSource,
     /// The transaction that is taken back.
     pub original: String,
@@ -79,7 +83,13 @@ impl Reversing {
         match self.reverse_once(reversal, nonce).await {
             // Another was faster: it is seen now. If not, this id has taken back something else.
             Err(error) if is_taken(&error) => match self.reverse_once(reversal, nonce).await {
-                Err(error) if is_taken(&error) => Ok(Reversed::OtherTransaction),
+                Err(error) if is_taken(&error) => {
+                    let mut conn = self.pool.acquire().await?;
+                    match admission::use_nonces_in(&mut conn, &[nonce]).await?.as_slice() {
+                        [true] => Ok(Reversed::OtherTransaction),
+                        _ => Ok(Reversed::NonceUsed),
+                    }
+                }
                 reversed => reversed,
             },
             reversed => reversed,
@@ -96,6 +106,9 @@ impl Reversing {
             return Ok(Reversed::NonceUsed);
         }
         let reversed = self.reverse_in(&mut tx, reversal).await?;
+        if reversed == Reversed::Unknown {
+            self.ask_in(&mut tx, reversal).await?;
+        }
         tx.commit().await?;
         if reversed == Reversed::Booked {
             outbox::WRITTEN.notify_one();
@@ -109,47 +122,14 @@ impl Reversing {
         tx: &mut PgConnection,
         reversal: &Reversal,
     ) -> Result<Reversed, sqlx::Error> {
-        let found = store::settlements_of_keys(
-            tx,
-            std::slice::from_ref(&reversal.partner),
-            &[reversal.source.to_string()],
-            std::slice::from_ref(&reversal.original),
-        )
-        .await?
-        .pop();
-        let Some((settlement, booked)) = found.and_then(|s| s.entry.map(|entry| (s, entry))) else {
-            return Ok(Reversed::Unknown);
-        };
-        // What was placed by officers goes first: its invoice is owed again, and the money stands in
-        // suspense, where it is taken from.
-        let placed = store::placement_of(tx, settlement.id).await?;
-        let ids = [settlement.invoice, placed.as_ref().and_then(|(placed, _)| placed.invoice)];
-        let mut ids: Vec<_> = ids.iter().flatten().map(|id| id.0).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        invoice_store::invoices_lock(tx, &ids).await?;
-        if let Some(by) = store::reversal_of(tx, settlement.id).await? {
-            return Ok(if by == reversal.transaction_id {
-                Reversed::Repeat
-            } else {
-                Reversed::OtherTransaction
-            });
-        }
+        let Some(settlement) = find_in(tx, reversal).await? else { return Ok(Reversed::Unknown) };
         let word = Word {
             actor: format!("partner/{}", reversal.partner),
             reason: &reversal.reason,
             transaction_id: &reversal.transaction_id,
             tells: true,
         };
-        if let Some((placed, entry)) = placed
-            && store::reversal_of(tx, placed.id).await?.is_none()
-        {
-            let transaction_id = format!("{}/placed", reversal.transaction_id);
-            let word = Word { transaction_id: &transaction_id, tells: false, ..word.clone() };
-            self.take_back_in(tx, (&placed, entry), settlement.id, &word).await?;
-        }
-        self.take_back_in(tx, (&settlement, booked), settlement.id, &word).await?;
-        Ok(Reversed::Booked)
+        take_all_back_in(tx, &self.accounts, &settlement, &word, self.clock.now()).await
     }
 
     /// Takes a settlement back by the word of two officers: the partner knows nothing of it. `false`
@@ -173,156 +153,207 @@ impl Reversing {
         }
         let of = store::placed_by(tx, id).await?.unwrap_or(id);
         let word = Word { actor: actor.to_owned(), reason, transaction_id, tells: false };
-        self.take_back_in(tx, (&settlement, booked), of, &word).await?;
+        let at = (self.accounts.as_ref(), self.clock.now());
+        take_back_in(tx, at, (&settlement, booked), of, &word).await?;
         Ok(true)
     }
 
-    /// Takes one settlement back. Its invoice is locked. `of` is the settlement whose case holds what
-    /// it leaves: itself, or the one whose money it placed.
-    async fn take_back_in(
-        &self,
-        tx: &mut PgConnection,
-        (settlement, booked): (&Settlement, i64),
-        of: SettlementId,
-        word: &Word<'_>,
-    ) -> Result<(), sqlx::Error> {
+    /// A bank that takes back what is not booked here knows of money that we do not, or names it by
+    /// another id: a case, once.
+    async fn ask_in(&self, tx: &mut PgConnection, reversal: &Reversal) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
-        let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
-        let mut invoice = invoice_store::invoices_lock(tx, &ids).await?.pop();
-        let mut lines = ledger::entry_lines(tx, booked).await?;
-        let mut told = None;
-        if let Some(invoice) = &mut invoice {
-            if is_used_up(invoice, settlement) {
-                lines = with_used_part(lines, invoice);
-            }
-            told = reopen(invoice, settlement, &lines, word, now)?;
-        }
-        let occasion = Occasion {
-            act: "reversal",
-            business_day: self.accounts.day_of(now),
-            value_date: day::to_local(now).date(),
-            source: format!("settlement/{}", settlement.id),
-            reverses: Some(booked),
-            actor: word.actor.clone(),
-            reason: word.reason.to_owned(),
-        };
-        let entry = acts::mirror(occasion, lines)
-            .map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
-        let numbers = self.accounts.numbers(&self.pool, entry.accounts()).await?;
-        let entry_id = ledger::entry_numbers(tx, 1).await?[0];
-        if let Some(invoice) = &invoice {
-            invoice_store::invoices_update(tx, &[invoice]).await?;
-        }
-        ledger::entries_insert(tx, &[(entry_id, &entry)], &numbers).await?;
-        let row = ReversalRow {
-            id: uuid_v7(now),
-            settlement: settlement.id,
-            partner: &settlement.partner,
-            transaction_id: word.transaction_id,
-            reason: word.reason,
-            received_at: now,
-            entry: entry_id,
-        };
-        store::reversal_insert(tx, &row).await?;
-        // What officers do is explained where they do it; it only has to be known.
-        let state = if word.tells { BreakState::Open } else { BreakState::AutoClosed };
+        let noted = find_in(tx, reversal).await?;
         let case = Break {
             id: BreakId::new(now),
             code: BreakCode::Reversed,
-            state,
+            state: BreakState::Open,
             opened_at: now,
-            partner: settlement.partner.clone(),
-            agency: invoice.as_ref().map(|i| i.agency.clone()).unwrap_or_default(),
-            invoice: settlement.invoice,
-            settlement: Some(settlement.id),
-            amount: settlement.amount,
-            detail: word.reason.to_owned(),
+            partner: reversal.partner.clone(),
+            agency: String::new(),
+            invoice: None,
+            settlement: None,
+            amount: noted.map_or(Money::zero(Currency::Vnd), |settlement| settlement.amount),
+            detail: format!(
+                "{} takes back {}, which is not booked: {}",
+                reversal.transaction_id, reversal.original, reversal.reason
+            ),
         };
-        breaks::holding::take_back_in(tx, (settlement.id, of), entry.lines(), case).await?;
-        due::put_in(tx, due::REFUND_REVERSED, settlement.id.0, now).await?;
-        if let Some((event, message)) = told {
-            event::record_in(tx, &[event]).await?;
-            outbox::record_in(tx, message.as_slice(), now).await?;
-            if message.is_some() {
-                // Its time may be over long since: the payer gets a week, or what was left.
-                let week = now + Duration::days(7);
-                let at = invoice.as_ref().map_or(week, |i| i.expires_at.max(week));
-                due::put_in(tx, "invoice.expire", ids[0], at).await?;
-            }
-        }
-        Ok(())
+        breaks::store::break_tell_once(tx, &case).await
     }
+}
+
+/// The settlement that a reversal means, whichever source it was told by: the booked one before one
+/// that was only noted, and what paid before what was held to be the same money.
+async fn find_in(
+    conn: &mut PgConnection,
+    reversal: &Reversal,
+) -> Result<Option<Settlement>, sqlx::Error> {
+    let sources: Vec<String> = SettlingSource::ALL.iter().map(ToString::to_string).collect();
+    let partners = vec![reversal.partner.clone(); sources.len()];
+    let transactions = vec![reversal.original.clone(); sources.len()];
+    let found = store::settlements_of_keys(conn, &partners, &sources, &transactions).await?;
+    Ok(found.into_iter().min_by_key(|settlement| {
+        (
+            settlement.entry.is_none(),
+            settlement.outcome == Outcome::SuspectedDuplicate,
+            settlement.source != reversal.source,
+        )
+    }))
 }
 
 /// Whose word it is that a settlement is taken back.
 #[derive(Debug, Clone)]
-struct Word<'a> {
+pub struct Word<'a> {
     /// Who.
-    actor: String,
+    pub actor: String,
     /// Why.
-    reason: &'a str,
-    /// Under which id.
-    transaction_id: &'a str,
+    pub reason: &'a str,
+    /// The partner's id of the reversal.
+    pub transaction_id: &'a str,
     /// It is a case of its own for officers.
-    tells: bool,
+    pub tells: bool,
+}
+
+/// Takes one settlement back, once; `Unknown` when it was never booked. What was placed by officers
+/// goes first: its invoice is owed again, and the money stands in suspense, where it is taken from.
+pub async fn take_all_back_in(
+    tx: &mut PgConnection,
+    books: &Accounts,
+    settlement: &Settlement,
+    word: &Word<'_>,
+    now: DateTime<Utc>,
+) -> Result<Reversed, sqlx::Error> {
+    let Some(booked) = settlement.entry else { return Ok(Reversed::Unknown) };
+    let placed = store::placement_of(tx, settlement.id).await?;
+    let ids = [settlement.invoice, placed.as_ref().and_then(|(placed, _)| placed.invoice)];
+    let mut ids: Vec<_> = ids.iter().flatten().map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    invoice_store::invoices_lock(tx, &ids).await?;
+    if let Some(by) = store::reversal_of(tx, settlement.id).await? {
+        return Ok(if by == word.transaction_id {
+            Reversed::Repeat
+        } else {
+            Reversed::OtherTransaction
+        });
+    }
+    if let Some((placed, entry)) = placed
+        && store::reversal_of(tx, placed.id).await?.is_none()
+    {
+        let transaction_id = format!("{}/placed", word.transaction_id);
+        let word = Word { transaction_id: &transaction_id, tells: false, ..word.clone() };
+        take_back_in(tx, (books, now), (&placed, entry), settlement.id, &word).await?;
+    }
+    take_back_in(tx, (books, now), (settlement, booked), settlement.id, word).await?;
+    Ok(Reversed::Booked)
+}
+
+/// Takes one settlement back. Its invoice is locked. `of` is the settlement whose case holds what it
+/// leaves: itself, or the one whose money it placed.
+async fn take_back_in(
+    tx: &mut PgConnection,
+    (books, now): (&Accounts, DateTime<Utc>),
+    (settlement, booked): (&Settlement, i64),
+    of: SettlementId,
+    word: &Word<'_>,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<_> = settlement.invoice.iter().map(|i| i.0).collect();
+    let mut invoice = invoice_store::invoices_lock(tx, &ids).await?.pop();
+    let mut lines = ledger::entry_lines(tx, booked).await?;
+    let mut told = None;
+    let mut detail = word.reason.to_owned();
+    if let Some(invoice) = &mut invoice {
+        let back = parts::back_in(tx, invoice, settlement, lines).await?;
+        lines = back.lines;
+        if !back.given_back.is_zero() {
+            let given = back.given_back.for_people();
+            detail = format!("{detail}; of its parts {given} was given back and is not held again");
+        }
+        // What nobody has approved of the cycle that ends is not given back any more.
+        let again: Vec<_> = back.held_again.iter().map(|id| id.0).collect();
+        due::put_many_in(tx, due::REFUND_REVERSED, &again, now).await?;
+        told = Some(reopen(invoice, settlement, word, now)?);
+    }
+    let occasion = Occasion {
+        act: "reversal",
+        business_day: books.day_of(now),
+        value_date: day::to_local(now).date(),
+        source: format!("settlement/{}", settlement.id),
+        reverses: Some(booked),
+        actor: word.actor.clone(),
+        reason: word.reason.to_owned(),
+    };
+    let entry =
+        acts::mirror(occasion, lines).map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
+    let keys: Vec<_> = entry.accounts().into_iter().cloned().collect();
+    let numbers: HashMap<_, _> = ledger::accounts_open(tx, &keys).await?.into_iter().collect();
+    let entry_id = ledger::entry_numbers(tx, 1).await?[0];
+    if let Some(invoice) = &invoice {
+        invoice_store::invoices_update(tx, &[invoice]).await?;
+    }
+    ledger::entries_insert(tx, &[(entry_id, &entry)], &numbers).await?;
+    let row = ReversalRow {
+        id: uuid_v7(now),
+        settlement: settlement.id,
+        partner: &settlement.partner,
+        transaction_id: word.transaction_id,
+        reason: word.reason,
+        received_at: now,
+        entry: entry_id,
+    };
+    store::reversal_insert(tx, &row).await?;
+    // What officers do is explained where they do it; it only has to be known.
+    let state = if word.tells { BreakState::Open } else { BreakState::AutoClosed };
+    let case = Break {
+        id: BreakId::new(now),
+        code: BreakCode::Reversed,
+        state,
+        opened_at: now,
+        partner: settlement.partner.clone(),
+        agency: invoice.as_ref().map(|i| i.agency.clone()).unwrap_or_default(),
+        invoice: settlement.invoice,
+        settlement: Some(settlement.id),
+        amount: settlement.amount,
+        detail,
+    };
+    breaks::holding::take_back_in(tx, (settlement.id, of), entry.lines(), case).await?;
+    due::put_in(tx, due::REFUND_REVERSED, settlement.id.0, now).await?;
+    if let Some((event, message)) = told {
+        event::record_in(tx, &[event]).await?;
+        outbox::record_in(tx, message.as_slice(), now).await?;
+        if message.is_some() {
+            // Its time may be over long since: the payer gets a week, or what was left.
+            let week = now + Duration::days(7);
+            let at = invoice.as_ref().map_or(week, |i| i.expires_at.max(week));
+            due::put_in(tx, "invoice.expire", ids[0], at).await?;
+            due::put_in(tx, due::COMPAT_REVERSED, settlement.id.0, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Did a unique key refuse it?
-fn is_taken(error: &sqlx::Error) -> bool {
+pub(super) fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Where a part stands among those held: alone, or in a sum of parts that came through one partner
-/// (a reversal puts back what the ledger had added up).
-fn place_of_part(invoice: &Invoice, settlement: &Settlement) -> Option<usize> {
-    let holds = |p: &Part, whole: bool| {
-        p.partner == settlement.partner
-            && if whole { p.amount == settlement.amount } else { p.amount > settlement.amount }
-    };
-    let find = |whole| invoice.parts.iter().position(|p| holds(p, whole));
-    find(true).or_else(|| find(false))
-}
+type Told = (event::Event, Option<Message>);
 
-/// A part that is held no more.
-fn is_used_up(invoice: &Invoice, settlement: &Settlement) -> bool {
-    settlement.outcome == Outcome::Held && place_of_part(invoice, settlement).is_none()
-}
-
-/// A part that is held no more has gone on since it was booked: with an ended invoice it is due
-/// back; with a paid one it is the agency's by now, and what is missing stands in suspense until an
-/// officer decides whose loss it is. The bank has the money all the same.
-fn with_used_part(lines: Vec<Line>, invoice: &Invoice) -> Vec<Line> {
-    let now_at = match invoice.status {
-        Status::Expired | Status::Cancelled => AccountKind::RefundDue,
-        Status::Issued | Status::Pending | Status::Paid => AccountKind::Suspense,
-    };
-    lines
-        .into_iter()
-        .map(|mut line| {
-            if line.account.kind == AccountKind::PartPaymentsHeld {
-                line.account.kind = now_at;
-            }
-            line
-        })
-        .collect()
-}
-
-type Told = Option<(event::Event, Option<Message>)>;
-
-/// The invoice's side of it: what was paid is owed again, what was held is held no more.
+/// The invoice's side of it: what was paid is owed again.
 fn reopen(
     invoice: &mut Invoice,
     settlement: &Settlement,
-    lines: &[Line],
     word: &Word<'_>,
     now: DateTime<Utc>,
 ) -> Result<Told, sqlx::Error> {
     let current = settlement.applied_cycle == Some(invoice.cycle);
-    let defect = |why: String| sqlx::Error::Protocol(format!("defect: {why}"));
     invoice.sequence += 1;
     let mut message = None;
     if current && settlement.outcome.is_applied() {
-        invoice.status = invoice.status.after(Step::Reverse).map_err(|e| defect(e.to_string()))?;
+        invoice.status = invoice
+            .status
+            .after(Step::Reverse)
+            .map_err(|e| sqlx::Error::Protocol(format!("defect: {e}")))?;
         invoice.status_since = now;
         invoice.paid_at = None;
         invoice.paid_via = None;
@@ -330,12 +361,6 @@ fn reopen(
         // What was given back is of the cycle that ends here; its refunds tell of it.
         invoice.refunded = Money::zero(invoice.amount.currency());
         invoice.refunding = invoice.refunded;
-        // The parts that had completed it are held again.
-        invoice.parts = lines
-            .iter()
-            .filter(|l| l.side == Side::Debit && l.account.kind == AccountKind::PartPaymentsHeld)
-            .map(|l| Part { partner: l.account.owner.clone(), amount: l.amount })
-            .collect();
         message = Some(Message {
             kind: MessageKind::NoticeDue,
             route: String::new(),
@@ -343,25 +368,12 @@ fn reopen(
             sequence: invoice.sequence,
             trace: telemetry::current_trace(),
         });
-    } else if settlement.outcome == Outcome::Held
-        && let Some(place) = place_of_part(invoice, settlement)
-    {
-        let part = &mut invoice.parts[place];
-        part.amount =
-            part.amount.checked_sub(settlement.amount).map_err(|e| defect(e.to_string()))?;
-        invoice.parts.retain(|part| !part.amount.is_zero());
     }
-    let zero = Money::zero(invoice.amount.currency());
-    invoice.held = invoice
-        .parts
-        .iter()
-        .try_fold(zero, |sum, part| sum.checked_add(part.amount))
-        .map_err(|e| defect(e.to_string()))?;
     let more = json!({
         "settlement": settlement.id, "partner": settlement.partner, "reason": word.reason,
         "taken_back": settlement.amount,
     });
     // A reversal that leaves the invoice as it stands is no news for the portal.
     let kind = if message.is_some() { "payment.reversed" } else { "settlement.reversed" };
-    Ok(Some((invoice.event(kind, &word.actor, now, &more), message)))
+    Ok((invoice.event(kind, &word.actor, now, &more), message))
 }

@@ -276,16 +276,17 @@ pub async fn settlement_banked_on(
     .await
 }
 
-/// Has another source reported the same amount on the same account for the same invoice?
+/// Has another source reported the same amount on the same account for the same invoice, and was that
+/// booked? What was only noted is the same money seen from the side that does not settle.
 pub async fn reported_by_another(
     conn: &mut PgConnection,
     settlement: &Settlement,
+    invoice: InvoiceId,
 ) -> Result<bool, sqlx::Error> {
-    let Some(invoice) = settlement.invoice else { return Ok(false) };
     sqlx::query_scalar!(
         r#"select exists (select from settlement
                            where invoice_id = $1 and partner = $2 and account = $3 and amount = $4
-                             and source <> $5) as "there!""#,
+                             and source <> $5 and entry_id is not null) as "there!""#,
         invoice.0,
         settlement.partner,
         settlement.account,
@@ -294,6 +295,142 @@ pub async fn reported_by_another(
     )
     .fetch_one(conn)
     .await
+}
+
+/// The memos of unidentified money of the same amount that another source reported on the same
+/// account since a time, and that was booked. Ids are made in the order of time: the few days that
+/// are looked at are read by the primary key.
+pub async fn unidentified_by_another(
+    conn: &mut PgConnection,
+    settlement: &Settlement,
+    since: DateTime<Utc>,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select memo from settlement
+          where settlement_id >= $1 and invoice_id is null and entry_id is not null
+            and partner = $2 and account = $3 and amount = $4 and source <> $5",
+        first_of(since),
+        settlement.partner,
+        settlement.account,
+        settlement.amount.amount(),
+        settlement.source.as_str()
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The least id of version 7 of a moment.
+fn first_of(at: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
+}
+
+/// A part payment of an invoice, and what became of it.
+#[derive(Debug)]
+pub struct PartPayment {
+    /// The settlement.
+    pub settlement: SettlementId,
+    /// Through whom it came.
+    pub partner: String,
+    /// How much.
+    pub amount: Money,
+    /// The entry that books it.
+    pub entry: i64,
+    /// So much of it went back to the payer, or is on its way, as a refund of what was paid.
+    pub given_back: Money,
+    /// The invoice ended while it was held: it is due back.
+    pub given_up: bool,
+    /// Its bank took it back.
+    pub taken_back: bool,
+}
+
+/// The part payments of an invoice, oldest first. The invoice is locked, so none of it changes.
+pub async fn part_payments(
+    conn: &mut PgConnection,
+    invoice: InvoiceId,
+) -> Result<Vec<PartPayment>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select s.settlement_id, s.partner, s.amount, s.currency, s.entry_id as "entry!",
+                  (select coalesce(sum(r.amount), 0) from refund r
+                    where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
+                      and r.status in ('approved', 'sent', 'confirmed')) as "given_back!",
+                  exists (select from event came
+                            join event ended on ended.invoice_id = came.invoice_id
+                                 and ended.sequence > came.sequence
+                                 and ended.kind in ('invoice.expired', 'invoice.cancelled')
+                           where came.invoice_id = s.invoice_id
+                             and came.kind = 'payment.part_received'
+                             and came.body::jsonb #>> '{detail,settlement}' = s.settlement_id::text
+                         ) as "given_up!",
+                  exists (select from reversal v where v.settlement_id = s.settlement_id)
+                      as "taken_back!"
+             from settlement s
+            where s.invoice_id = $1 and s.outcome = 'held'
+            order by s.settlement_id"#,
+        invoice.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse().map_err(undecodable)?;
+            Ok(PartPayment {
+                settlement: SettlementId(row.settlement_id),
+                partner: row.partner,
+                amount: Money::new(row.amount, currency).map_err(undecodable)?,
+                entry: row.entry,
+                given_back: Money::new(row.given_back, currency).map_err(undecodable)?,
+                given_up: row.given_up,
+                taken_back: row.taken_back,
+            })
+        })
+        .collect()
+}
+
+/// So much of one budget of an agency went back to the payer of a part.
+#[derive(Debug)]
+pub struct GivenBack {
+    /// Through whom the part came.
+    pub partner: String,
+    /// The agency.
+    pub agency: String,
+    /// Chapter and sub-item of its budget.
+    pub budget: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What of these settlements was given back, or is on its way, out of what an invoice was paid in one
+/// cycle of its life.
+pub async fn given_back_of(
+    conn: &mut PgConnection,
+    (invoice, cycle): (InvoiceId, i32),
+    settlements: &[Uuid],
+) -> Result<Vec<GivenBack>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select r.partner, r.currency, share.value ->> 'agency' as "agency!",
+                  share.value ->> 'budget' as "budget!",
+                  (share.value #>> '{amount,amount}')::numeric as "amount!"
+             from refund r cross join lateral jsonb_array_elements(r.shares) share
+            where r.invoice_id = $1 and r.cycle = $2 and r.settlement_id = any($3)
+              and r.kind <> 'surplus' and r.status in ('approved', 'sent', 'confirmed')"#,
+        invoice.0,
+        cycle,
+        settlements
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse().map_err(undecodable)?;
+            Ok(GivenBack {
+                partner: row.partner,
+                agency: row.agency,
+                budget: row.budget,
+                amount: Money::new(row.amount, currency).map_err(undecodable)?,
+            })
+        })
+        .collect()
 }
 
 /// A reversal to be written.

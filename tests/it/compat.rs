@@ -4,10 +4,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{Duration, Utc};
+use payclear::approvals::propose::{Maker, ProposeError};
 use payclear::compat::configure::{ConfigureError, configure};
 use payclear::compat::retell::retell;
 use payclear::platform::audit::By;
 use payclear::platform::egress::Policy;
+use payclear::vocabulary::ids::ApprovalId;
 use serde_json::{Value, json};
 
 use crate::support::town::master_keys;
@@ -17,11 +19,20 @@ const PORTAL: &str = "botp-mau";
 
 async fn set(town: &Town, portal: &str, code: &str, url: &str) -> Result<(), ConfigureError> {
     let settings = json!({ "partner_code": code, "secret": DOSSIER_SECRET, "result_url": url });
-    let by = By { actor: "tests", at: Utc::now() };
-    let keys = master_keys();
-    configure(&town.pool, (&keys, Policy::LoopbackToo), by, portal, settings.to_string().as_bytes())
-        .await
-        .map(|_| ())
+    let maker = Maker::bootstrap(By { actor: "tests", at: Utc::now() });
+    set_by(town, maker, portal, &settings).await.map(|_| ())
+}
+
+async fn set_by(
+    town: &Town,
+    maker: Maker<'_>,
+    portal: &str,
+    settings: &Value,
+) -> Result<Option<ApprovalId>, ConfigureError> {
+    let (keys, settings) = (master_keys(), settings.to_string());
+    let with = (&keys, Policy::LoopbackToo);
+    let configured = configure(&town.pool, with, maker, portal, settings.as_bytes()).await?;
+    Ok(configured.1)
 }
 
 async fn connected() -> Town {
@@ -270,6 +281,85 @@ async fn a_partner_code_is_one_portals_and_results_go_only_where_they_may() {
         .expect("one row");
     let secret = DOSSIER_SECRET.as_bytes();
     assert!(!sealed.windows(secret.len()).any(|part| part == secret), "the secret is sealed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_opens_nothing_before_another_approved_it() {
+    let town = Town::whole().await;
+    let approver = town.approver().await;
+    // Somebody else is approved by somebody: from now on nothing is made by one alone.
+    town.person("an@town.example", &["viewer"]).await;
+    let url = format!("{}/dossier/result", town.simulators().url);
+    let settings =
+        json!({ "partner_code": "SIMDT01", "secret": DOSSIER_SECRET, "result_url": url });
+    let by = By { actor: "cli/one", at: Utc::now() };
+    let over = set_by(&town, Maker::bootstrap(by), PORTAL, &settings).await;
+    assert!(matches!(over, Err(ConfigureError::Propose(ProposeError::BootstrapOver))), "{over:?}");
+    let refused = |message: Value| {
+        let town = &town;
+        async move {
+            let sent = town.simulators().post("/dossier/messages", &message).await.expect(200);
+            assert_eq!(sent["answer"]["MaLoi"], "01", "{sent}");
+        }
+    };
+    let waits = || set_by(&town, Maker::pending(by), PORTAL, &settings);
+    let first = waits().await.expect("it waits").expect("an approval").to_string();
+    refused(init("R1", 200_000)).await;
+    let again = waits().await.expect_err("one question at a time");
+    assert!(again.to_string().contains("waits for an approval already"), "{again}");
+    // Nor does the database let it in by another way.
+    let forced = sqlx::query(
+        "update compat_portal set partner_code = next_partner_code, settings = next_settings,
+                configured_at = now()",
+    );
+    let forced = forced.execute(&town.pool).await.expect_err("refused");
+    assert!(forced.to_string().contains("approved by another"), "{forced}");
+    let seen = approver.get(&format!("/v1/approvals/{first}")).await;
+    assert!(seen.text().contains(&url) && !seen.text().contains(DOSSIER_SECRET));
+    approver.decide(&first, "reject").await.expect(200);
+    refused(init("R1", 200_000)).await;
+
+    let second = waits().await.expect("it waits").expect("an approval").to_string();
+    town.approve(&second).await;
+    assert_eq!(send(&town, &init("R1", 200_000)).await["MaLoi"], "00");
+    // What is in force stays so while something else waits.
+    let other = json!({
+        "partner_code": "SIMDT01", "secret": "another secret", "result_url": url,
+    });
+    set_by(&town, Maker::pending(by), PORTAL, &other).await.expect("it waits");
+    assert_eq!(send(&town, &ask("QUERY", "R1")).await["MaLoi"], "00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_was_taken_back_is_a_case_and_is_told_again_once_paid_anew() {
+    let town = connected().await;
+    assert_eq!(send(&town, &init("R1", 200_000)).await["MaLoi"], "00");
+    let (code, ..) = invoice(&town, "R1").await;
+    assert_eq!(town.settle("T1", 200_000, &code).await, "applied");
+    until("the result to be told", || async {
+        town.count("compat_payment where state = 'told'").await == 1
+    })
+    .await;
+
+    assert_eq!(town.reverse("T1", "B1").await.status, 204);
+    until("the payment to be looked at again", || async {
+        town.count("compat_payment where state = 'open'").await == 1
+    })
+    .await;
+    assert_eq!(town.cases().await, ["B13 200000 open", "B13 200000 open"]);
+    let waiting = send(&town, &ask("QUERY", "R1")).await;
+    assert_eq!(waiting["TrangThaiGD"], "0", "{waiting}");
+
+    assert_eq!(town.settle("T2", 200_000, &code).await, "applied");
+    until("the result to be told again", || async {
+        town.clock.turn(Duration::seconds(5));
+        results(&town, "R1").await.len() == 2
+    })
+    .await;
+    until("it to be written", || async {
+        town.count("compat_payment where state = 'told'").await == 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

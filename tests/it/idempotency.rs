@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use payclear::registers::caller::CallerKind;
 use serde_json::json;
 
-use crate::support::{Town, fresh_key, text};
+use crate::support::town::PROCEDURE;
+use crate::support::{PORTAL, Town, fresh_key, text};
 
 const INVOICES: &str = "/v1/invoices";
 
@@ -141,4 +142,32 @@ async fn a_batch_has_an_answer_for_each_row_and_wrong_rows_hold_up_nobody() {
     // A row of another shape spoils the whole: it cannot be told apart from a slip of the list.
     let odd = json!([Town::fee("HS-9", 5), 7]);
     town.portal.post(&path, &odd).await.points_to("/1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_row_that_cannot_be_decided_is_decided_when_it_is_sent_again() {
+    let town = Town::doors().await;
+    // A claim without its invoice: what a row sees whose rival ends at that very moment.
+    let claim = format!(
+        "insert into claim (portal, dossier, fee, invoice_id)
+         values ('{PORTAL}', 'HS-2', '{PROCEDURE}', gen_random_uuid())"
+    );
+    town.as_owner(&claim).await.expect("a claim");
+    let batch = json!([Town::fee("HS-1", 100_000), Town::fee("HS-2", 100_000)]);
+    let path = format!("{INVOICES}/batch");
+    let told = town.portal.post_as("k1", &path, &batch).await;
+    assert!(told.headers.contains_key("retry-after"));
+    told.problem(409, "in-progress");
+    town.portal.post_as("k2", INVOICES, &batch[1]).await.problem(409, "in-progress");
+
+    town.as_owner("delete from claim where dossier = 'HS-2'").await.expect("it goes");
+    let told = town.portal.post_as("k1", &path, &batch).await.expect(200);
+    let results = told["results"].as_array().expect("results");
+    let statuses: Vec<i64> = results.iter().filter_map(|r| r["status"].as_i64()).collect();
+    // The first was issued with the request that was not answered.
+    assert_eq!(statuses, [200, 201]);
+    assert_eq!(town.count("invoice").await, 2);
+    let again = town.portal.post_as("k1", &path, &batch).await.expect(200);
+    assert_eq!(again, told);
+    town.portal.post_as("k2", INVOICES, &batch[1]).await.expect(200);
 }

@@ -219,19 +219,7 @@ async fn a_change_of_source_does_not_make_one_payment_two() {
     assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
     assert_eq!(town.status(&invoice).await, "paid");
 
-    let tomorrow = BusinessDay::of(town.clock.now() + Duration::days(1), None);
-    let folder = std::env::temp_dir().join(format!("registers-{:x}", rand::random::<u64>()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let rows = format!(
-        "partner,number,valid_from,bin,holder,agency,settling_source,closed\n\
-         samplebank,{PAYOS_ACCOUNT},{tomorrow},970418,KHO BAC NHA NUOC TINH MAU,,api,\n"
-    );
-    std::fs::write(folder.join("collecting_accounts.csv"), rows).expect("a file");
-    let by = By { actor: "tests", at: town.clock.now() };
-    import(&town.pool, by, &folder).await.expect("a load");
-    std::fs::remove_dir_all(&folder).expect("the folder goes");
-    town.app.directory.refresh().await.expect("the registers");
-    town.clock.turn(Duration::days(1));
+    settle_by_api(&town).await;
 
     let mut report = town.credit("T1", 100_000, code);
     report["account"] = json!(PAYOS_ACCOUNT);
@@ -245,6 +233,54 @@ async fn a_change_of_source_does_not_make_one_payment_two() {
     ])
     .await;
     assert_eq!(town.cases().await, ["B05 100000 open"]);
+}
+
+/// From tomorrow on samplebank's account settles by the signed interface; it is tomorrow.
+async fn settle_by_api(town: &Town) {
+    let tomorrow = BusinessDay::of(town.clock.now() + Duration::days(1), None);
+    let folder = std::env::temp_dir().join(format!("registers-{:x}", rand::random::<u64>()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rows = format!(
+        "partner,number,valid_from,bin,holder,agency,settling_source,closed\n\
+         samplebank,{PAYOS_ACCOUNT},{tomorrow},970418,KHO BAC NHA NUOC TINH MAU,,api,\n"
+    );
+    std::fs::write(folder.join("collecting_accounts.csv"), rows).expect("a file");
+    let by = By { actor: "tests", at: town.clock.now() };
+    import(&town.pool, by, &folder).await.expect("a load");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    town.app.directory.refresh().await.expect("the registers");
+    town.clock.turn(Duration::days(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_of_source_only_what_was_booked_makes_a_report_suspect() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let report = |transaction: &str, memo: &str| {
+        let mut report = town.credit(transaction, 100_000, memo);
+        report["account"] = json!(PAYOS_ACCOUNT);
+        report
+    };
+    let transfer = |id: &str, memo: &str| payos_envelope(&payos_transfer(id, 100_000, memo));
+    assert_eq!(town.payos(&transfer("FT1", "khong ro: so 7")).await.status, 200);
+    settle_by_api(&town).await;
+
+    // Unidentified money of the same memo is the same money, whatever the channel did to the memo.
+    for (transaction, memo, outcome) in
+        [("T1", "KHONG RO SO 7", "suspected_duplicate"), ("T2", "khong ro so 8", "suspense")]
+    {
+        let told = samplebank.post("/v1/settlements", &report(transaction, memo)).await.expect(201);
+        assert_eq!(text(&told, "outcome"), outcome, "{memo}");
+    }
+    assert_eq!(town.cases().await, ["B07 100000 open", "B05 100000 open", "B07 100000 open"]);
+
+    // What the old source says after the change is noted, and no reason to suspect the new one.
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.payos(&transfer("FT2", code)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "issued");
+    let told = samplebank.post("/v1/settlements", &report("T3", code)).await.expect(201);
+    assert_eq!(text(&told, "outcome"), "applied");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +304,23 @@ async fn a_reversal_opens_the_debt_again_and_the_portal_is_told() {
     assert_eq!(town.status(&invoice).await, "paid");
     town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
     town.wait_until_told(&invoice, &["invoice.paid", "payment.reversed", "invoice.paid"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debt_that_is_open_again_gets_its_week() {
+    let town = Town::doors().await;
+    let tomorrow = town.clock.now() + Duration::days(1);
+    let invoice = town.issue_with(100_000, &json!({ "expires_at": tomorrow })).await;
+    assert_eq!(town.settle("T1", 100_000, text(&invoice, "code")).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+
+    town.clock.turn(Duration::days(6));
+    town.app.expiring().sweep().await.expect("a sweep");
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.clock.turn(Duration::days(1) + Duration::minutes(1));
+    town.app.expiring().sweep().await.expect("a sweep");
+    assert_eq!(town.status(&invoice).await, "expired");
+    assert_eq!(town.count("due where kind = 'invoice.expire'").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,6 +348,139 @@ async fn a_part_taken_back_after_it_was_used_is_missing_in_suspense() {
 
     assert_eq!(town.reverse("T1", "R1").await.status, 204);
     town.books(&[(RECEIVABLE, 60_000), (PAYABLE, -100_000), (SUSPENSE, 40_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_its_bank_has_back_is_not_held_again() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 0);
+    town.books(&[]).await;
+
+    assert_eq!(town.settle("T3", 60_000, code).await, "held");
+    assert_eq!(town.status(&invoice).await, "pending");
+    assert_eq!(town.settle("T4", 40_000, code).await, "applied");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_given_up_and_is_taken_back_is_not_due_back_any_more() {
+    let town = Town::doors().await;
+    let soon = town.clock.now() + Duration::minutes(10);
+    let invoice = town.issue_with(100_000, &json!({ "expires_at": soon })).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    expire(&town, &invoice).await;
+    assert_eq!(town.settle("T2", 100_000, code).await, "applied_late");
+
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[(RECEIVABLE, 100_000), (PAYABLE, -100_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_the_payer_has_back_is_not_held_again() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    town.named_account(&invoice).await;
+    let first = town.ask_back_of(&invoice, "T1", 30_000, 100_000).await.expect(201);
+    let waits = town.ask_back_of(&invoice, "T1", 10_000, 70_000).await.expect(201);
+    let approver = town.approval_key().await;
+    town.approve_refund(&approver, &first).await.expect(200);
+
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+
+    assert_eq!(money(&town.read(&invoice).await["held"]), 10_000);
+    // What nobody had approved is not given back: the part is held.
+    let told = town.approve_refund(&approver, &waits).await;
+    told.problem(409, "wrong-state");
+    town.app.carrying().sweep_reversed().await.expect("a sweep");
+    assert_eq!(text(&town.refund(&waits).await, "status"), "refused");
+    assert_eq!(text(&town.refund(&first).await, "status"), "approved");
+    town.books(&[
+        (RECEIVABLE, 40_000),
+        (HELD, -10_000),
+        ("refunds_in_transit directbank", -30_000),
+    ])
+    .await;
+
+    // Ninety more pay it; what is left of the part is not the bank's to take back twice.
+    assert_eq!(town.settle("T3", 90_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    assert_eq!(town.reverse("T3", "R3").await.status, 204);
+    assert_eq!(money(&town.read(&invoice).await["held"]), 0);
+    town.books(&[(SUSPENSE, 30_000), ("refunds_in_transit directbank", -30_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_webhook_told_is_taken_back_by_the_banks_own_key() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    // The interface that does not settle was told of it as well.
+    let mut report = town.credit("FT1", 100_000, code);
+    report["account"] = json!(PAYOS_ACCOUNT);
+    let noted = samplebank.post("/v1/settlements", &report).await.expect(201);
+    assert_eq!(text(&noted, "outcome"), "noted");
+    let back = json!({ "transaction_id": "R1", "reason": "recalled" });
+    let path = "/v1/settlements/FT1/reversal";
+    // Before it is booked there is nothing to take back: a case, however often it is told.
+    samplebank.post(path, &back).await.problem(404, "not-found");
+    samplebank.post(path, &back).await.problem(404, "not-found");
+    assert_eq!(town.cases().await, ["B13 100000 open"]);
+
+    let credit = payos_transfer("FT1", 100_000, code);
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.books(&[]).await;
+    assert_eq!(town.cases().await, ["B13 100000 open", "B13 100000 open"]);
+    town.reverse("FT1", "R2").await.problem(404, "not-found");
+    assert_eq!(town.cases().await[2..], ["B13 0 open"], "another bank's word is its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_wallet_takes_back_two_officers_enter() {
+    let town = Town::doors().await;
+    let approver = town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01", "approver:G01"]).await;
+    let other = town.person("binh@town.example", &["officer:G02"]).await;
+    let invoice = town.issue(100_000).await;
+    let credit = payos_transfer("FT1", 100_000, text(&invoice, "code"));
+    assert_eq!(town.payos(&payos_envelope(&credit)).await.status, 200);
+    let id: uuid::Uuid = sqlx::query_scalar("select settlement_id from settlement")
+        .fetch_one(&town.pool)
+        .await
+        .expect("a settlement");
+    let path = format!("/v1/settlements/{id}/reversal-proposal");
+    let said = json!({ "reference": "CB-17", "reason": "chargeback, letter of 15 January" });
+
+    an.post(&path, &json!({ "reference": "", "reason": "x" })).await.points_to("/reference");
+    other.post(&path, &said).await.problem(404, "not-found");
+    approver.post(&path, &said).await.problem(403, "forbidden");
+    let told = an.post(&path, &said).await.expect(202);
+    an.post(&path, &said).await.problem(409, "wrong-state");
+    an.decide(text(&told, "approval"), "approve").await.problem(403, "four-eyes");
+    assert_eq!(town.status(&invoice).await, "paid");
+
+    town.approve(text(&told, "approval")).await;
+    assert_eq!(town.status(&invoice).await, "pending");
+    town.books(&[]).await;
+    assert_eq!(town.cases().await, ["B13 100000 open"]);
+    an.post(&path, &said).await.problem(409, "wrong-state");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -636,6 +636,13 @@ async fn refunds_by_officers(doors: &mut Doors, (invoice, approved): (&str, &str
     doors.call(Officer, &format!("POST {settlement}/banked"), &json!({}), 202).await;
     doors.call(Officer, &format!("POST {settlement}/banked"), &json!({}), 409).await;
     doors.call(Officer, &format!("POST {settlement}/refund"), &nothing, 202).await;
+    let taken_back = format!("POST {settlement}/reversal-proposal");
+    let said = json!({ "reference": "CB-17", "reason": "chargeback" });
+    doors.call(Officer, &taken_back, &json!({ "reference": "", "reason": "x" }), 422).await;
+    doors.call(Officer, &taken_back, &said, 202).await;
+    doors.call(Officer, &taken_back, &said, 409).await;
+    let unknown = format!("POST /v1/settlements/{}/reversal-proposal", uuid::Uuid::nil());
+    doors.call(Officer, &unknown, &said, 404).await;
     let line = |line: u32| format!("POST /v1/invoices/{invoice}/lines/{line}/paid-over");
     doors.call(Officer, &line(1), &nothing, 202).await;
     doors.call(Officer, &line(9), &nothing, 404).await;

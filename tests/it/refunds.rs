@@ -36,13 +36,34 @@ fn id(value: &Value) -> Uuid {
 
 impl Town {
     /// The portal's other person, with an approval key.
-    async fn approval_key(&self) -> Caller {
+    pub async fn approval_key(&self) -> Caller {
         self.caller_with(CallerKind::Portal, PORTAL, KeyPurpose::Approve).await
     }
 
     pub async fn ask_back(&self, invoice: &Value, amount: u64, refundable: u64) -> Answer {
         let body = json!({
             "amount": dong(amount), "reason": "rút hồ sơ", "refundable": dong(refundable),
+        });
+        self.ask_back_with(invoice, &body).await
+    }
+
+    /// The same of one of its settlements.
+    pub async fn ask_back_of(
+        &self,
+        invoice: &Value,
+        transaction: &str,
+        amount: u64,
+        refundable: u64,
+    ) -> Answer {
+        let settlement: Uuid =
+            sqlx::query_scalar("select settlement_id from settlement where transaction_id = $1")
+                .bind(transaction)
+                .fetch_one(&self.pool)
+                .await
+                .expect("a settlement");
+        let body = json!({
+            "amount": dong(amount), "reason": "rút hồ sơ", "refundable": dong(refundable),
+            "settlement": settlement,
         });
         self.ask_back_with(invoice, &body).await
     }
@@ -62,7 +83,7 @@ impl Town {
         told["refunds"].as_array().expect("refunds").clone()
     }
 
-    async fn approve_refund(&self, approver: &Caller, refund: &Value) -> Answer {
+    pub async fn approve_refund(&self, approver: &Caller, refund: &Value) -> Answer {
         approver.post(&format!("/v1/refunds/{}/approve", text(refund, "id")), &json!({})).await
     }
 

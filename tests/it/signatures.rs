@@ -173,3 +173,49 @@ async fn both_keys_of_a_caller_sign_until_one_is_revoked() {
     assert_eq!(old["status"], 401);
     assert_eq!(second.get(INVOICES).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_refused_is_not_judged_a_second_time() {
+    let town = Town::doors().await;
+    let invoice = town.issue(50_000).await;
+    let cancel = format!("{INVOICES}/{}/cancel", text(&invoice, "id"));
+    let refunds = format!("{INVOICES}/{}/refunds", text(&invoice, "id"));
+    let nobody = format!("{INVOICES}/{}/cancel", uuid::Uuid::nil());
+    let credit = |amount: &str| {
+        let mut credit = town.credit("T1", 1, "nobody knows");
+        credit["amount"]["amount"] = json!(amount);
+        credit.to_string()
+    };
+    let endpoint = format!("/v1/endpoints/{}/enable", uuid::Uuid::nil());
+    let back = json!({ "transaction_id": "R1", "reason": "recalled" }).to_string();
+    let refund = json!({
+        "amount": { "amount": "1", "currency": "VND" }, "reason": "x",
+        "refundable": { "amount": "1", "currency": "VND" },
+    });
+    let (portal, bank) = (&town.portal, &town.bank);
+    for (caller, path, body, status) in [
+        (portal, INVOICES, "{", 400),
+        (portal, INVOICES, "{}", 422),
+        (portal, "/v1/invoices/batch", "[]", 422),
+        (portal, &*nobody, "{}", 404),
+        (portal, &*cancel, "{\"x\":1}", 422),
+        (portal, &*refunds, &*refund.to_string(), 409),
+        (portal, &*endpoint, "", 404),
+        (portal, "/v1/settlements", &*credit("5"), 403),
+        (bank, "/v1/settlements", &*credit("0"), 422),
+        (bank, "/v1/settlements/T9/reversal", &*back, 404),
+        (bank, "/v1/settlements/T9/reversal", "{}", 422),
+    ] {
+        let letter = caller.sign("POST", path, Some(&fresh_key()), body.as_bytes());
+        let first = caller.send(&letter).await;
+        assert_eq!(first.status, status, "{path}: {}", first.text());
+        refused(&town, &letter, path).await;
+    }
+    // The same key with other content: the nonce of the refusal is used up as well.
+    let fee = Town::fee("HS-9", 1_000).to_string();
+    town.portal.post_bytes("one", INVOICES, fee.as_bytes()).await.expect(201);
+    let other = Town::fee("HS-9", 2_000).to_string();
+    let reused = town.portal.sign("POST", INVOICES, Some("one"), other.as_bytes());
+    town.portal.send(&reused).await.problem(422, "idempotency-key-reused");
+    refused(&town, &reused, "another content").await;
+}

@@ -34,7 +34,10 @@ pub async fn sources(
                            where came.invoice_id = s.invoice_id
                              and came.kind = 'payment.part_received'
                              and came.body::jsonb #>> '{detail,settlement}' = s.settlement_id::text
-                         ) as "given_up!"
+                         ) as "given_up!",
+                  (select coalesce(sum(r.amount), 0) from refund r
+                    where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
+                      and r.status in ('approved', 'sent', 'confirmed')) as "given_back!"
              from settlement s
             where s.invoice_id = $1 and s.entry_id is not null
               and not exists (select from reversal r where r.settlement_id = s.settlement_id)
@@ -53,7 +56,11 @@ pub async fn sources(
         let is_paid = invoice.status == Status::Paid;
         let (due_back, paid) = match outcome {
             Outcome::RefundDue => (amount, zero),
-            Outcome::Held if row.given_up => (amount, zero),
+            // What the payer got back while it was paid is not given up once more.
+            Outcome::Held if row.given_up => {
+                let given = Money::new(row.given_back, currency).map_err(undecodable)?;
+                (amount.checked_sub(given).unwrap_or(zero), zero)
+            }
             Outcome::Held if is_paid => (zero, amount),
             outcome if outcome.is_applied() => {
                 let current = is_paid && row.applied_cycle == Some(invoice.cycle);
