@@ -42,16 +42,15 @@ pub fn read(
     let looks = Looks::of(&head);
     let skipped = usize::from(head.starts_with(BOM)) * BOM.len();
     let whole = head[skipped..].chain(input);
-    let mut guarded = Guarded::new(whole);
-    let read = match looks {
-        Looks::Xml => camt::read(guarded, lines),
-        Looks::Swift => mt940::read(&mut guarded, lines),
-        Looks::Text => report::read(guarded, mappings, lines),
+    match looks {
+        Looks::Xml => camt::read(Guarded::new(whole), lines),
+        Looks::Swift => mt940::read(&mut Guarded::new(whole), lines),
+        // It looks at the head once more, and guards what it reads then.
+        Looks::Text => report::read(whole, mappings, lines),
         Looks::Nothing => Ok(refused(FindingCode::Empty, "the file is empty")),
         Looks::Other(what) => Ok(refused(FindingCode::UnknownFormat, what)),
         Looks::Utf16 => Ok(refused(FindingCode::Encoding, "the file is UTF-16")),
-    };
-    read
+    }
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

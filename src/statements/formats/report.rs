@@ -23,7 +23,7 @@ const MOST_ACCOUNTS: usize = 1000;
 
 /// Reads a report.
 pub fn read(
-    input: Guarded<impl BufRead>,
+    input: impl BufRead,
     mappings: &[Mapping],
     lines: Lines<'_>,
 ) -> std::io::Result<ReadFile> {

@@ -396,6 +396,25 @@ fn the_line_of_a_mistake_is_told() {
 }
 
 #[test]
+fn a_file_may_be_long_but_no_piece_of_it() {
+    let entries = vec![(1_000, "CRDT", "a memo of some length".to_owned()); 20_000];
+    let made = Made { entries, opening: 0 };
+    let head = VNPAY.split("1,A1").next().expect("a head");
+    let row = "1,A1,1000,0,20261120080000,01,00,a memo of some length\n";
+    let report = format!("{head}{}END,20000,20000000,0\n", row.repeat(20_000));
+    for text in [made.camt("08"), made.mt940("\r\n"), report.clone()] {
+        assert!(text.len() > 1 << 20, "{}", text.len());
+        let (file, lines) = read(text.as_bytes());
+        assert_eq!(Outcome::of(&file), Outcome::Accepted, "{:?}", file.findings.told());
+        assert_eq!(lines.len(), 20_000);
+    }
+    // A quote that is never closed takes all the rest into one cell.
+    let open = report.replacen(",a memo", ",\"a memo", 1);
+    let (file, _) = read(open.as_bytes());
+    assert!(codes(&file).contains(&FindingCode::Shape), "{:?}", file.findings.told());
+}
+
+#[test]
 fn details_are_used_only_if_they_make_the_entry() {
     let made = Made { entries: vec![(300, "CRDT", "a".to_owned())], opening: 0 };
     let camt = made.camt("08");
