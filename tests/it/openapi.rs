@@ -532,7 +532,7 @@ async fn what_is_answered_has_the_documented_form() {
     operations_and_attempts(&mut doors, &id).await;
     payovers(&mut doors).await;
     days(&mut doors).await;
-    receipts_and_statistics(&mut doors, &id).await;
+    receipts_and_statistics(&mut doors).await;
 
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
@@ -1047,9 +1047,17 @@ async fn days(doors: &mut Doors) {
 }
 
 /// The receipt of the payment, what officers do with it, and the open figures.
-async fn receipts_and_statistics(doors: &mut Doors, invoice: &str) {
-    use Who::{Officer, Portal};
+async fn receipts_and_statistics(doors: &mut Doors) {
+    use Who::{Bank, Officer, Portal};
     let nothing = Value::Null;
+    let issued = doors.call(Portal, "POST /v1/invoices", &fee("D-90", "90000"), 201).await;
+    let invoice = text(&issued, "id");
+    let credit = json!({
+        "transaction_id": "T-90", "account": "0011009988776", "memo": issued["code"],
+        "amount": { "amount": "90000", "currency": "VND" },
+        "value_time": "2026-01-05T08:00:00+07:00",
+    });
+    doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
     let of_invoice = format!("GET /v1/invoices/{invoice}/receipt");
     doors.call(Portal, &of_invoice, &nothing, 404).await;
     let receipts = doors.app.receipts();
@@ -1058,7 +1066,9 @@ async fn receipts_and_statistics(doors: &mut Doors, invoice: &str) {
     receipts.number(&directory, "test").await.expect("it numbers");
     receipts.sign_some().await.expect("it signs");
     doors.call(Portal, &of_invoice, &nothing, 200).await;
-    let page = doors.call(Officer, "GET /v1/receipts?agency=G01&limit=5", &nothing, 200).await;
+    let page = doors
+        .call(Officer, "GET /v1/receipts?agency=G01&status=valid&limit=5", &nothing, 200)
+        .await;
     let receipt = &page["receipts"][0];
     let one = format!("/v1/receipts/{}", text(receipt, "id"));
     doors.call(Officer, &format!("GET {one}"), &nothing, 200).await;
