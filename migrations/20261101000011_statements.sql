@@ -1,6 +1,7 @@
 -- Files that banks and partners send, and what they say: statements of accounts, reports of what a
 -- partner collected, and their lines. What was received is kept as it came.
 
+-- One file, as it came.
 create table statement_file (
     file_id uuid primary key,
     -- Of the bytes as they came: the same again is the same file.

@@ -477,6 +477,24 @@ create table line_in_payover (
 );
 create index line_in_payover_of_idx on line_in_payover (payover_line_id);
 
+-- What is in a run, or was paid over by one, stays seen in the bank: money has gone out for it.
+create function settlement_banked_stays() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from public.settlement s
+                 join public.payover_item i on i.invoice_id = s.invoice_id and i.cycle = s.applied_cycle
+                 join public.payover_line l on l.payover_line_id = i.payover_line_id
+                 join public.payover p on p.payover_id = l.payover_id
+                where s.settlement_id = old.settlement_id
+                  and l.status <> 'failed' and p.status <> 'refused') then
+        raise exception 'settlement % is being paid over', old.settlement_id
+            using errcode = 'check_violation';
+    end if;
+    return old;
+end $$;
+create trigger settlement_banked_stays before delete on settlement_banked
+    for each row execute function settlement_banked_stays();
+
 -- Net positions up to the end of a closed day: sums since the beginning, so that reading them
 -- means reading the days after it alone.
 create table day_position (

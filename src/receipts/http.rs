@@ -389,7 +389,7 @@ async fn read_one(
 #[utoipa::path(get, path = "/v1/receipts/{id}/pdf", tag = "receipts", security(("session" = [])),
     params(("id" = Uuid, Path, description = "the receipt")),
     responses(
-        (status = 200, description = "PDF/A-3b", body = Vec<u8>, content_type = "application/pdf"),
+        (status = 200, description = "PDF/A-3b; strongly consistent", body = Vec<u8>, content_type = "application/pdf"),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = PROBLEM_JSON)))]
 async fn pdf_of(
     State(doors): State<ReceiptDoors>,

@@ -24,7 +24,7 @@ impl WorkingDays {
     pub fn plain() -> Self {
         Self::new(|day| {
             !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
-                && !matches!((day.month(), day.day()), (1, 1) | (4, 30) | (5, 1) | (9, 2))
+                && !matches!((day.month(), day.day()), (1 | 5, 1) | (4, 30) | (9, 2))
         })
     }
 

@@ -96,7 +96,9 @@ pub(super) async fn gather(
             codes.extend(InvoiceCode::candidates(&line.memo));
             codes.sort();
             codes.dedup();
-            codes.iter().for_each(|code| asked.add(n, code.as_str()));
+            for code in &codes {
+                asked.add(n, code.as_str());
+            }
         }
     }
     let rows = store::by_code(conn, &statement.partner, layer, &asked.places, &asked.names).await?;

@@ -45,6 +45,9 @@ pub(super) struct Scene {
 /// A line, and what was made of it before when it is looked at once more.
 pub(super) type Looked = (Line, Option<OpenLine>);
 
+/// The entry of a day of this chunk, or one of before.
+type At = Result<NaiveDate, i64>;
+
 /// What a chunk will write.
 pub(super) struct Chunk<'a> {
     matching: &'a Matching,
@@ -60,8 +63,8 @@ pub(super) struct Chunk<'a> {
     closed: Vec<Uuid>,
     off_the_list: Vec<i64>,
     /// Settlements that are seen in the bank: by which match, by the entry of a day or one of before.
-    banked: Vec<(Uuid, Uuid, Result<NaiveDate, i64>)>,
-    funded: Vec<((Uuid, String), Uuid, Result<NaiveDate, i64>)>,
+    banked: Vec<(Uuid, Uuid, At)>,
+    funded: Vec<((Uuid, String), Uuid, At)>,
     /// Matched lines of a report that is looked at once more: their batch may be banked.
     late_pairs: Vec<(String, i32)>,
     tally: Tally,
@@ -143,10 +146,12 @@ impl Chunk<'_> {
         let transactions = transactions_of(&self.scene.statement, lines);
         let of = (&self.scene.statement, self.scene.source);
         let mut seen = candidates::gather(conn, of, lines, &transactions).await?;
+        let mut taken_apart: BTreeSet<i64> = BTreeSet::new();
         if !before.is_empty() {
             let ids: Vec<i64> = before.keys().copied().collect();
             let apart: BTreeSet<(i64, Uuid)> =
                 work::pairs_taken_apart(conn, &ids).await?.into_iter().collect();
+            taken_apart.extend(apart.iter().map(|(line, _)| *line));
             for (line, seen) in lines.iter().zip(&mut seen) {
                 seen.settlements.retain(|c| !apart.contains(&(line.id, c.settlement)));
             }
@@ -189,8 +194,10 @@ impl Chunk<'_> {
                     let left = (self.today, why.to_owned(), line.amount);
                     self.leave(line, open, seen, ("kept", None), left);
                 }
+                // What people have taken apart waits for people.
+                Verdict::Settle { .. } if taken_apart.contains(&line.id) => {}
                 Verdict::Settle { for_invoice, suggest } => {
-                    to_settle.push((n, for_invoice, suggest))
+                    to_settle.push((n, for_invoice, suggest));
                 }
             }
         }
@@ -252,25 +259,22 @@ impl Chunk<'_> {
             booked_to: None,
             entry: None,
         };
-        match open {
-            Some(open) => {
-                self.closed.extend(open.case);
-                left.booked_to.clone_from(&open.booked_to);
-                left.entry = open.entry;
+        if let Some(open) = open {
+            self.closed.extend(open.case);
+            left.booked_to.clone_from(&open.booked_to);
+            left.entry = open.entry;
+        } else {
+            if standing == "kept" {
+                self.tally.kept += 1;
+            } else {
+                self.tally.open += 1;
             }
-            None => {
-                if standing == "kept" {
-                    self.tally.kept += 1;
-                } else {
-                    self.tally.open += 1;
-                }
-                if !matches!(standing, "kept" | "payout") && self.book(line, None) {
-                    left.booked_to = Some("receivable".to_owned());
-                }
+            if !matches!(standing, "kept" | "payout") && self.book(line, None) {
+                left.booked_to = Some("receivable".to_owned());
             }
         }
         if let (Some(code), "open") = (code, standing) {
-            left.case = self.case(line, code, amount, (seen, why));
+            left.case = Some(self.case(line, code, amount, (seen, why)));
         }
         self.open.push(left);
     }
@@ -282,7 +286,7 @@ impl Chunk<'_> {
         code: BreakCode,
         amount: Decimal,
         (seen, why): (&Seen, String),
-    ) -> Option<Uuid> {
+    ) -> Uuid {
         let amount = self
             .money(amount)
             .or_else(|| Money::new(amount.abs(), Currency::Vnd).ok())
@@ -303,7 +307,7 @@ impl Chunk<'_> {
             amount,
             detail: format!("{why}; line {} of {}", line.place, statement.reference),
         });
-        Some(id.0)
+        id.0
     }
 
     /// A match of this statement, without its sides.
@@ -342,7 +346,7 @@ impl Chunk<'_> {
         let statement = &self.scene.statement;
         self.of_closed_days(conn).await?;
         let by_day = self.books.write(conn, self.matching, self.scene, self.now).await?;
-        let entry = |at: &Result<NaiveDate, i64>| match at {
+        let entry = |at: &At| match at {
             Ok(day) => by_day.get(day).copied(),
             Err(entry) => Some(*entry),
         };

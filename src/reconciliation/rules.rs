@@ -216,7 +216,7 @@ pub type Taken = BTreeSet<Uuid>;
 
 /// The order in which lines are looked at.
 pub fn in_order(lines: &mut [Line]) {
-    lines.sort_by(|a, b| (a.value_date, a.amount, a.id).cmp(&(b.value_date, b.amount, b.id)));
+    lines.sort_by_key(|line| (line.value_date, line.amount, line.id));
 }
 
 /// Decides about one line. What it uses up is added to `taken`.

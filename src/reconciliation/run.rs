@@ -125,6 +125,8 @@ impl Matching {
         }
         let waits = !read::store::statements_waiting(&mut conn, 1).await?.is_empty();
         drop(conn);
+        // What two people have matched meanwhile.
+        batches::bank_funded(self).await?;
         if waits || all {
             self.run().await?;
         }
@@ -196,24 +198,21 @@ impl Matching {
             ("lines", _) => {
                 let upto = progress.upto;
                 let lines = read::store::lines_of(&mut tx, statement.id, upto, self.chunk).await?;
-                match lines.last().map(|line| line.place) {
-                    Some(last) => {
-                        came_to.0 = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                        let looked = lines.into_iter().map(|line| (line, None)).collect();
-                        came_to.1 = chunk::work_in(&mut tx, self, scene, looked).await?.0;
-                        let steps = (upto, last);
-                        if !work::matching_step(&mut tx, statement.id, steps, came_to.1).await? {
-                            return Err(MatchingError::Overtaken);
-                        }
+                if let Some(last) = lines.last().map(|line| line.place) {
+                    came_to.0 = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+                    let looked = lines.into_iter().map(|line| (line, None)).collect();
+                    came_to.1 = chunk::work_in(&mut tx, self, scene, looked).await?.0;
+                    let steps = (upto, last);
+                    if !work::matching_step(&mut tx, statement.id, steps, came_to.1).await? {
+                        return Err(MatchingError::Overtaken);
                     }
-                    None => {
-                        work::matching_phase(&mut tx, statement.id, "done", Some(now)).await?;
-                        work::batches_open(&mut tx, statement.id).await?;
-                        let booked =
-                            read::store::statement_booked_in(&mut tx, statement.id, now).await?;
-                        if !booked {
-                            return Err(MatchingError::NotFound);
-                        }
+                } else {
+                    work::matching_phase(&mut tx, statement.id, "done", Some(now)).await?;
+                    work::batches_open(&mut tx, statement.id).await?;
+                    let booked =
+                        read::store::statement_booked_in(&mut tx, statement.id, now).await?;
+                    if !booked {
+                        return Err(MatchingError::NotFound);
                     }
                 }
             }

@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{FindingCode, Findings};
 use super::intake::{Arrival, Intake, IntakeError, Source, Taken};
 use super::spool::{Spool, SpoolError, Spooling};
 use super::verdict::Outcome;
@@ -101,9 +103,12 @@ impl Watching {
                 let good = taken.outcome != Outcome::Rejected;
                 (if good { "done" } else { "refused" }, taken.verdict)
             }
-            Err(Refused::ByUs(why)) => ("refused", serde_json::json!({ "verdict": "rejected", "errors": [{
-                "code": "too-large", "severity": "refusal", "line": 0, "place": "file", "detail": why,
-            }] }).to_string()),
+            Err(Refused::ByUs(code, why)) => {
+                let mut findings = Findings::default();
+                findings.add(code, 0, "file", why);
+                let told = json!({ "verdict": Outcome::Rejected, "errors": findings.told() });
+                ("refused", told.to_string())
+            }
             Err(Refused::NotNow(why)) => {
                 tracing::warn!(file = name, why, "a file stays in the folder");
                 return;
@@ -119,19 +124,21 @@ impl Watching {
 
     async fn told(&self, path: &Path, name: &str, partner: Option<&str>) -> Result<Taken, Refused> {
         let spool = Spool::of_file(path, &self.settings).await.map_err(|error| match error {
-            SpoolError::TooLarge { .. } => Refused::ByUs(error.to_string()),
+            SpoolError::TooLarge { .. } => Refused::ByUs(FindingCode::TooLarge, error.to_string()),
             other => Refused::NotNow(other.to_string()),
         })?;
         let arrival = Arrival { name, source: Source::Folder, by: "folder", partner };
         self.intake.take(&spool, arrival).await.map_err(|error| match error {
-            IntakeError::UnknownPartner(_) => Refused::ByUs(error.to_string()),
+            IntakeError::UnknownPartner(_) => {
+                Refused::ByUs(FindingCode::Account, error.to_string())
+            }
             other => Refused::NotNow(other.to_string()),
         })
     }
 }
 
 enum Refused {
-    ByUs(String),
+    ByUs(FindingCode, String),
     NotNow(String),
 }
 

@@ -36,7 +36,6 @@ pub async fn judge(
     let statements = std::mem::take(&mut file.statements);
     let mut seen: Vec<(Kind, String, String)> = Vec::new();
     for (place, read) in statements.iter().enumerate() {
-        let report_of = (file.format == "report").then_some(file.version.as_str());
         let owner = owner_of(directory, read, only);
         let Some((partner, account)) = owner.clone().ok().flatten() else {
             // What is kept for information needs no owner.
@@ -54,7 +53,6 @@ pub async fn judge(
             placed.push(Placed::default());
             continue;
         };
-        debug_assert!(report_of.is_none() || read.kind == Kind::Report);
         let mut one = Placed { partner, account, supersedes: None, jump: Decimal::ZERO };
         if read.kind == Kind::Information {
             placed.push(one);

@@ -19,7 +19,7 @@ use crate::support::{Answer, Person, Town, text, until};
 
 impl Town {
     /// Today, as the books count it.
-    pub fn today(&self) -> NaiveDate {
+    pub fn business_day(&self) -> NaiveDate {
         self.app.accounts.day_of(self.clock.now()).0
     }
 
@@ -125,7 +125,7 @@ async fn sequenced(town: &Town) {
 async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let (town, mut an, mut checker) = town().await;
     let mut viewer = town.person("chi@town.example", &["viewer:*", "auditor:*"]).await;
-    let day = town.today();
+    let day = town.business_day();
     // While it goes on it cannot be signed.
     let early = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
     assert!(text(&early, "detail").contains("the day ends at"), "{early}");
@@ -197,9 +197,9 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_month_never() {
     let (town, mut an, mut checker) = town().await;
-    let first = town.today();
+    let first = town.business_day();
     town.next_day(&mut [&mut an, &mut checker]).await;
-    let second = town.today();
+    let second = town.business_day();
     town.next_day(&mut [&mut an, &mut checker]).await;
     town.statement_of(first, "booked").await;
     let early = an.post(&of(second, "prepare"), &json!({})).await.problem(409, "wrong-state");
@@ -269,7 +269,7 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
     // Up to the end of the month, and then for good.
     an.post(&of(second, "lock-month"), &json!({})).await.problem(409, "wrong-state");
     let mut last = second;
-    while town.today().month() == second.month() {
+    while town.business_day().month() == second.month() {
         town.clock.turn(Duration::days(1));
     }
     town.next_day(&mut [&mut an, &mut checker]).await;
@@ -290,7 +290,7 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_changed_afterwards_is_named() {
     let (town, mut an, mut checker) = town().await;
-    let day = town.today();
+    let day = town.business_day();
     town.settle("T2", 7_000, "nobody knows").await;
     town.next_day(&mut [&mut an, &mut checker]).await;
     sequenced(&town).await;
@@ -361,7 +361,7 @@ async fn whatever_is_changed_afterwards_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_go_on_while_a_day_closes_and_none_is_lost_or_booked_into_it_afterwards() {
     let (town, mut an, mut checker) = town().await;
-    let day = town.today();
+    let day = town.business_day();
     town.next_day(&mut [&mut an, &mut checker]).await;
     town.statement_of(day, "booked").await;
     let town = Arc::new(town);
@@ -450,7 +450,7 @@ async fn payments_go_on_while_a_day_closes_and_none_is_lost_or_booked_into_it_af
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
     let (town, mut an, mut checker) = town().await;
-    let day = town.today();
+    let day = town.business_day();
     let days = town.app.days();
     days.sweep().await.expect("a sweep");
     assert_eq!(town.cases().await, [""; 0]);

@@ -50,7 +50,7 @@ impl Town {
         let debit = Debit {
             amount: Money::vnd(amount),
             account: account.to_owned(),
-            value_date: self.today(),
+            value_date: self.business_day(),
             statement_line: line,
         };
         let mut tx = self.pool.begin().await.expect("a transaction");
@@ -81,7 +81,7 @@ async fn releases(person: &Person, run: &Value) -> Answer {
 
 /// A run that has gone out.
 async fn goes_out(town: &Town, an: &Person, account: &str) -> Value {
-    let run = prepares(an, account, town.today()).await.expect(201);
+    let run = prepares(an, account, town.business_day()).await.expect(201);
     releases(town.approver().await, &run).await.expect(200);
     an.post(&of(&run, "/sent"), &json!({})).await.expect(200);
     an.get(&of(&run, "")).await.expect(200)
@@ -100,12 +100,13 @@ async fn the_bank_makes_the_transfers_and_its_own_debit_closes_the_loop() {
         invoices.push(invoice);
     }
     assert_eq!(town.cash(&invoices[0]).await, "reported");
-    let nothing = prepares(&an, PAYOS_ACCOUNT, town.today()).await.problem(409, "wrong-state");
+    let nothing =
+        prepares(&an, PAYOS_ACCOUNT, town.business_day()).await.problem(409, "wrong-state");
     assert!(text(&nothing, "detail").contains("nothing can be paid over"), "{nothing}");
     town.all_banked(PAYOS_ACCOUNT).await;
     assert_eq!(town.cash(&invoices[0]).await, "banked");
 
-    let run = prepares(&an, PAYOS_ACCOUNT, town.today()).await.expect(201);
+    let run = prepares(&an, PAYOS_ACCOUNT, town.business_day()).await.expect(201);
     assert_eq!((money(&run["amount"]), run["count"].as_i64()), (150_000, Some(1)));
     let transfer = &run["transfers"][0];
     assert_eq!((text(transfer, "agency"), transfer["items"].as_i64()), ("G01.A", Some(2)));
@@ -166,7 +167,7 @@ async fn the_bank_makes_the_transfers_and_its_own_debit_closes_the_loop() {
     let of_bank = &positions["positions"][0];
     assert_eq!((text(of_bank, "partner"), text(of_bank, "net")), ("samplebank", "0"));
     assert_eq!((text(of_bank, "collected"), text(of_bank, "paid_over")), ("150000", "150000"));
-    prepares(&an, PAYOS_ACCOUNT, town.today()).await.problem(409, "wrong-state");
+    prepares(&an, PAYOS_ACCOUNT, town.business_day()).await.problem(409, "wrong-state");
 }
 
 async fn uploads(town: &Town, xml: String) -> (u16, Value) {
@@ -186,7 +187,7 @@ async fn a_line_is_in_one_run_and_nothing_of_it_is_given_back_until_that_ends() 
     town.all_banked(ACCOUNT).await;
     // Of what somebody asks back and nobody has decided on nothing goes.
     let refund = town.ask_back(&asked, 20_000, 60_000).await.expect(201);
-    let ten = join_all((0..10).map(|_| prepares(&an, ACCOUNT, town.today()))).await;
+    let ten = join_all((0..10).map(|_| prepares(&an, ACCOUNT, town.business_day()))).await;
     let made: Vec<&Answer> = ten.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 1, "one of ten at once");
     let run = made[0].json();
@@ -203,7 +204,7 @@ async fn a_line_is_in_one_run_and_nothing_of_it_is_given_back_until_that_ends() 
     let refused =
         format!("update refund set status = 'refused' where refund_id = '{}'", text(&refund, "id"));
     town.as_owner(&refused).await.expect("refused");
-    let run = prepares(&an, ACCOUNT, town.today()).await.expect(201);
+    let run = prepares(&an, ACCOUNT, town.business_day()).await.expect(201);
     assert_eq!(money(&run["amount"]), 60_000);
 }
 
@@ -215,7 +216,7 @@ async fn what_was_taken_back_since_does_not_go_out() {
     town.paid_by_bank("T1", 100_000).await;
     town.paid_by_bank("T2", 50_000).await;
     town.all_banked(ACCOUNT).await;
-    let run = prepares(&an, ACCOUNT, town.today()).await.expect(201);
+    let run = prepares(&an, ACCOUNT, town.business_day()).await.expect(201);
     releases(approver, &run).await.expect(200);
     assert_eq!(town.reverse("T2", "R2").await.status, 204);
     let told = an.post(&of(&run, "/sent"), &json!({})).await.problem(409, "wrong-state");
@@ -270,7 +271,7 @@ async fn a_transfer_without_word_is_a_case_another_amount_is_one_and_a_failed_on
     let late = town.debited(&reference, (100_000, ACCOUNT), Some(2)).await;
     assert!(matches!(late, Err(ConfirmError::WrongState(_))), "{late:?}");
 
-    let until = town.today();
+    let until = town.business_day();
     let seen_since = until - Duration::days(40);
     let body = json!({ "account": ACCOUNT, "until": until, "seen_since": seen_since });
     let run = an.post("/v1/payovers", &body).await.expect(201);

@@ -29,6 +29,10 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("payover_item.invoice_id", "a check would lock the row of every invoice of a run"),
     ("line_in_payover.invoice_id", "as above; written under the invoice's lock"),
     ("line_in_payover.payover_line_id", "written with the transfer, by a room below"),
+    ("receipt.invoice_id", "with `sequence` it names a step, which is an event"),
+    ("receipt_task.invoice_id", "with `sequence` it names a step, which is an event"),
+    ("receipt_task.receipt_id", "a task goes once it is done"),
+    ("statistic_notice.invoice_id", "with `sequence` it names a step, which is an event"),
 ];
 
 /// Tables that every payment writes: a foreign key there takes row locks on what all share.
@@ -71,6 +75,7 @@ const NEVER_CHANGED: &[&str] = &[
     "register_load",
     "line_paid_over",
     "opening_balance",
+    "receipt_step",
     "refund_batch",
     "report_mapping",
     "reversal",

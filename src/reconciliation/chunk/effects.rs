@@ -43,6 +43,9 @@ pub(super) struct Found {
     pub also: Option<(BreakCode, Decimal)>,
 }
 
+/// A line that its statement settles: its place, for an invoice or not, and the one it suggests.
+type ToSettle = (usize, bool, Option<Uuid>);
+
 impl Chunk<'_> {
     /// Writes a match down, with all that follows from it.
     pub(super) async fn found(
@@ -54,7 +57,8 @@ impl Chunk<'_> {
         mut found: Found,
     ) -> Result<(), MatchingError> {
         if found.suggested {
-            return self.suggest(line, open, &found);
+            self.suggest(line, open, &found);
+            return Ok(());
         }
         let mut new = self.new_match(found.rule, false, &found.why);
         let account = self.scene.statement.kind == Kind::Account;
@@ -111,12 +115,7 @@ impl Chunk<'_> {
     }
 
     /// A suggestion moves nothing: its line waits for a person, as a case.
-    fn suggest(
-        &mut self,
-        line: &Line,
-        open: Option<&OpenLine>,
-        found: &Found,
-    ) -> Result<(), MatchingError> {
+    fn suggest(&mut self, line: &Line, open: Option<&OpenLine>, found: &Found) {
         let mut new = self.new_match(found.rule, true, &found.why);
         if let With::Batch { fee, difference, .. } = &found.with {
             new.fee = *fee;
@@ -133,7 +132,6 @@ impl Chunk<'_> {
         if open.is_none() {
             self.tally.open -= 1;
         }
-        Ok(())
     }
 
     /// Money that stood on the account's own receivable pays another's.
@@ -244,7 +242,7 @@ impl Chunk<'_> {
         conn: &mut PgConnection,
         lines: &[Line],
         transactions: &[String],
-        (before, wanted): (&HashMap<i64, OpenLine>, &[(usize, bool, Option<Uuid>)]),
+        (before, wanted): (&HashMap<i64, OpenLine>, &[ToSettle]),
         taken: &mut Taken,
     ) -> Result<(), MatchingError> {
         if wanted.is_empty() {

@@ -10,7 +10,7 @@ use super::amount;
 use super::camt_statement::unknown_direction;
 use super::texts::{MEMO, REFERENCE, clean, iso_date, masked};
 use crate::statements::finding::{FindingCode, Findings};
-use crate::statements::model::{Kind, Line, Nature, Standing, plain};
+use crate::statements::model::{Line, Nature, Standing, plain};
 
 /// More details of one entry are not held in memory.
 const MOST_DETAILS: usize = 200_000;
@@ -153,7 +153,6 @@ impl Entry {
     /// Its lines; none when it cannot be read, which is told.
     pub fn lines(
         mut self,
-        kind: Kind,
         currency: &str,
         day: Option<NaiveDate>,
         findings: &mut Findings,
@@ -216,8 +215,6 @@ impl Entry {
             (None, [one]) => vec![line_of(one, signed, self.declared.is_some_and(|n| n > 1))],
             (None, _) => vec![line_of(&self.facts, signed, transactions > 1)],
         };
-        // What is only told of is not matched line by line: a notification names payments.
-        debug_assert!(kind != Kind::Account || !lines.is_empty());
         Some(Made { amount: signed, standing, transactions, lines })
     }
 
@@ -245,9 +242,10 @@ impl Entry {
         {
             return disagree(format!("{declared} details are declared, {count} are there"));
         }
-        if let ([one], None) = (self.details.as_slice(), self.details[0].amount) {
+        if let [one] = self.details.as_slice()
+            && one.amount.is_none()
+        {
             // A detail without an amount of its own has the entry's.
-            let _ = one;
             return Some(vec![signed]);
         }
         let mut amounts = Vec::with_capacity(count);

@@ -191,7 +191,7 @@ impl Statement {
             entry.currency().clone_into(&mut self.read.currency);
         }
         let day = self.day();
-        let Some(made) = entry.lines(self.read.kind, &self.read.currency, day, findings) else {
+        let Some(made) = entry.lines(&self.read.currency, day, findings) else {
             return;
         };
         self.read.entries += 1;

@@ -383,14 +383,14 @@ fn a_planted_defect_is_found_and_named() {
 
 #[test]
 fn the_line_of_a_mistake_is_told() {
-    let made = Made { entries: vec![(5, "CRDT", "a".into()), (7, "CRDT", "b".into())], opening: 0 };
-    let camt = made.camt("08").replace(">7<", ">7.5<");
-    let line = camt.lines().position(|l| l.contains("7.5")).expect("it") as u64 + 1;
+    let made = Made { entries: vec![(5, "CRDT", "a".into()), (9, "CRDT", "b".into())], opening: 0 };
+    let camt = made.camt("08").replace(">9<", ">9.5<");
+    let line = camt.lines().position(|l| l.contains("9.5")).expect("it") as u64 + 1;
     let (file, _) = read(camt.as_bytes());
     let told = file.findings.told().iter().find(|f| f.code == FindingCode::Fraction).expect("it");
     assert_eq!(told.line, line);
-    let swift = made.mt940("\n").replace("CD7,", "CD7;");
-    let line = swift.lines().position(|l| l.contains("CD7;")).expect("it") as u64 + 1;
+    let swift = made.mt940("\n").replace("CD9,", "CD9;");
+    let line = swift.lines().position(|l| l.contains("CD9;")).expect("it") as u64 + 1;
     let (file, _) = read(swift.as_bytes());
     assert!(file.findings.told().iter().any(|f| f.line == line), "{:?}", file.findings.told());
 }

@@ -128,6 +128,7 @@ fn fingerprint() -> String {
     for folder in ["migrations", "registers/sample"] {
         let files = std::fs::read_dir(root().join(folder)).expect("a folder of the tree");
         let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+        paths.retain(|path| path.is_file());
         paths.sort();
         for path in paths {
             hash.update(std::fs::read(path).expect("a file of the tree"));
