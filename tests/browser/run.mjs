@@ -96,7 +96,7 @@ async function screens(page) {
   const sections = await page.$$eval('.pd-side .pd-nav__item', (links) => links.map((a) => a.getAttribute('href')));
   const found = new Set([...sections, '/desk/me']);
   for (const section of sections) {
-    const query = section === '/desk/approvals' ? '?status=any' : section === '/desk/breaks' ? '?state=any' : '';
+    const query = { '/desk/approvals': '?status=any', '/desk/breaks': '?state=any' }[section] ?? '';
     await page.goto(url + section + query);
     const below = await page.$$eval('main .pd-table a.pd-link', (links) => links.map((a) => a.getAttribute('href')));
     const first = new Map();
@@ -246,6 +246,39 @@ async function refundByKeyboard() {
   await other.context.close();
 }
 
+/** Closing a day by the keyboard: one prepares, another approves. A day that something stands against
+ * says so, and its button is dim. */
+async function closeByKeyboard() {
+  const one = await open(1280);
+  await signIn(one.page, people.officer, '/desk/days');
+  const { page } = one;
+  await tabTo(page, '.pd-table a.pd-link[href*="/desk/days/"]', 200);
+  await page.keyboard.press('Enter');
+  await page.waitForLoadState();
+  const day = new URL(page.url()).pathname;
+  if (await page.$('#form-prepare button[type=submit]')) {
+    await tabTo(page, '#form-prepare button[type=submit]', 400);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/told=waits/);
+    await look(one, 'day prepared vi 1280');
+    const other = await open(1280);
+    await signIn(other.page, people.approver, day);
+    await tabTo(other.page, '#form-decide input[type=radio]', 400);
+    await other.page.keyboard.press('Space');
+    await tabTo(other.page, '#form-decide button[type=submit]', 100);
+    await other.page.keyboard.press('Enter');
+    await other.page.waitForURL(/told=approved/);
+    await other.page.goto(url + day);
+    await look(other, 'day closed vi 1280');
+    await other.context.close();
+  } else {
+    const against = await page.$$('.pd-notice');
+    if (against.length === 0) fail('closing a day', 'nothing stands against it, and it cannot be prepared');
+    await look(one, 'day with something against it vi 1280');
+  }
+  await one.context.close();
+}
+
 async function step(what, doing) {
   try {
     return await doing();
@@ -258,6 +291,7 @@ async function step(what, doing) {
 await step('public pages', counterPages);
 await step('paying by the keyboard', payByKeyboard);
 await step('a refund by the keyboard', refundByKeyboard);
+await step('closing a day by the keyboard', closeByKeyboard);
 for (const who of ['officer', 'approver', 'auditor', 'province']) {
   const paths = await step(`screens of the ${who}`, () => everyScreen(who));
   if (who === 'auditor' && paths) await step('without scripts', () => withoutScripts(who, paths));

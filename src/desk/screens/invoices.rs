@@ -117,7 +117,7 @@ async fn found(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         vec![
             Cell::code(&*row.code).to(format!("{PATH}/{}", row.invoice_id)),
             Cell::time(row.issued_at),
-            Cell::text(&*row.agency),
+            Cell::text(&*row.agency).note(&*row.portal),
             Cell::code(&*row.dossier),
             Cell::code(&*row.procedure),
             if row.refunded.is_zero() {
@@ -319,9 +319,9 @@ fn orders(reader: &Reader, attempts: &[Attempt]) -> Table {
 
 fn settlements(reader: &Reader, settled: &[store::SettledRow]) -> Table {
     let columns = vec![
-        Column::text("received_at", reader.say("Nhận tin lúc", "Told")),
+        Column::text("received_at", reader.say("Nhận tin, thu lúc", "Told, collected")),
         Column::text("partner", reader.say("Đối tác", "Partner")),
-        Column::text("transaction_id", reader.say("Mã của đối tác", "Partner's id")),
+        Column::text("transaction_id", reader.say("Mã của đối tác, của ta", "Partner's id, ours")),
         Column::figure("amount", reader.say("Số tiền", "Amount")),
         Column::text("outcome", reader.say("Xử lý", "What was done")),
         Column::text("memo", reader.say("Nội dung", "Message")),
@@ -343,9 +343,13 @@ fn settlements(reader: &Reader, settled: &[store::SettledRow]) -> Table {
         };
         let outcome = Cell::tag(tone, reader.name(Named::Outcome, &row.outcome));
         vec![
-            Cell::time(row.received_at),
-            Cell::text(&*row.partner).note(reader.name(Named::Channel, &row.source)),
-            Cell::code(&*row.transaction_id),
+            Cell::time(row.received_at).note(Cell::time(row.value_time).shown()),
+            Cell::text(&*row.partner).note(format!(
+                "{} – {}",
+                reader.name(Named::Channel, &row.source),
+                row.account
+            )),
+            Cell::code(&*row.transaction_id).note(row.settlement_id.to_string()),
             Cell::amount(row.amount, &row.currency),
             match row.reversed_at {
                 Some(_) => outcome.note(reader.say("đã bị lấy lại", "taken back")),

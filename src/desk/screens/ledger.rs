@@ -146,7 +146,10 @@ async fn account_page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Pr
     let days = (asked.day("from"), asked.day("until"));
     let found = store::postings(&mut conn, id, days, asked.most("postings")).await?;
     let columns = vec![
-        Column::text("business_day", reader.say("Ngày", "Day")),
+        Column::text(
+            "business_day",
+            reader.say("Ngày đối soát, giá trị", "Business day, value date"),
+        ),
         Column::text("act", reader.say("Nghiệp vụ", "Act")),
         Column::figure("debit", reader.say("Nợ", "Debit")),
         Column::figure("credit", reader.say("Có", "Credit")),
@@ -158,7 +161,11 @@ async fn account_page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Pr
     let rows = found.iter().map(|row| {
         let [debit, credit] = sides(row.amount, &account.currency);
         vec![
-            Cell::day(row.business_day),
+            if row.value_date == row.business_day {
+                Cell::day(row.business_day)
+            } else {
+                Cell::day(row.business_day).note(Cell::day(row.value_date).shown())
+            },
             Cell::text(reader.name(Named::Act, &row.act)),
             debit,
             credit,

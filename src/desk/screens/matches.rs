@@ -13,7 +13,7 @@ use crate::desk::menu::Section;
 use crate::desk::page::{Block, Facts, Field, Form, Page, Weight};
 use crate::desk::posted::{Check, Posted, Stop};
 use crate::desk::reader::Reader;
-use crate::desk::table::{Cell, Choice, Column, NOTHING, Table, Tone};
+use crate::desk::table::{Cell, Choice, Column, Table, Tone};
 use crate::desk::words::Named;
 use crate::people::role::Role;
 use crate::platform::problem::Problem;

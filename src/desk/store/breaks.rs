@@ -39,16 +39,12 @@ pub struct Case {
     pub invoice_id: Option<Uuid>,
     /// Its code.
     pub invoice: Option<String>,
-    /// The settlement.
-    pub settlement_id: Option<Uuid>,
     /// How much.
     pub amount: Decimal,
     /// The currency.
     pub currency: String,
     /// Where it stands.
     pub state: String,
-    /// Since when.
-    pub state_since: DateTime<Utc>,
     /// For the officer.
     pub detail: String,
 }
@@ -58,8 +54,7 @@ pub async fn cases(conn: &mut PgConnection, wanted: &Wanted<'_>) -> Result<Vec<C
     sqlx::query_as!(
         Case,
         r#"select b.break_id, b.code, b.opened_at, b.partner, b.agency, b.invoice_id,
-                  i.code as "invoice?", b.settlement_id, b.amount, b.currency, b.state,
-                  b.state_since, b.detail
+                  i.code as "invoice?", b.amount, b.currency, b.state, b.detail
              from break_case b left join invoice i on i.invoice_id = b.invoice_id
             where exists (select from unnest($1::text[]) scope
                            where scope = '*' or b.agency = scope

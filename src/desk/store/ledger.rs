@@ -123,8 +123,6 @@ pub async fn postings(
 /// An entry.
 #[derive(Debug)]
 pub struct EntryRow {
-    /// Its number.
-    pub entry_id: i64,
     /// What was booked.
     pub act: String,
     /// For which day.
@@ -151,7 +149,7 @@ pub struct EntryRow {
 pub async fn entry(conn: &mut PgConnection, id: i64) -> Result<Option<EntryRow>, sqlx::Error> {
     sqlx::query_as!(
         EntryRow,
-        r#"select e.entry_id, e.act, e.business_day, e.value_date, e.currency, e.source, e.reverses,
+        r#"select e.act, e.business_day, e.value_date, e.currency, e.source, e.reverses,
                   (select r.entry_id from ledger.entry r where r.reverses = e.entry_id)
                       as "reversed_by?",
                   e.actor, e.reason, e.made_at
@@ -165,8 +163,6 @@ pub async fn entry(conn: &mut PgConnection, id: i64) -> Result<Option<EntryRow>,
 /// A line of an entry.
 #[derive(Debug)]
 pub struct LineRow {
-    /// Its place.
-    pub line: i16,
     /// The account.
     pub account_id: i64,
     /// Its kind.
@@ -189,7 +185,7 @@ pub async fn lines(
 ) -> Result<Vec<LineRow>, sqlx::Error> {
     sqlx::query_as!(
         LineRow,
-        r#"select p.line, p.account_id, a.kind, a.owner, a.detail, p.amount,
+        r#"select p.account_id, a.kind, a.owner, a.detail, p.amount,
                   exists (select from unnest($1::text[]) scope
                            where scope = '*'
                               or (a.kind in ('agency_payable', 'claim_on_agency', 'claim_on_treasury')
