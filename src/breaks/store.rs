@@ -174,8 +174,10 @@ pub async fn breaks_close(
         return Ok(());
     }
     sqlx::query!(
-        "update break_case set state = 'auto_closed', state_since = $2
-          where break_id = any($1) and state in ('open', 'assigned', 'waiting')",
+        "update break_case
+            set state = 'auto_closed', state_since = $2, closed_at = $2, changed_at = $2,
+                changed_by = 'payclear', change = 'its cause is gone'
+          where break_id = any($1) and held = 0 and state in ('open', 'assigned', 'waiting')",
         ids,
         now
     )

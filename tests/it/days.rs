@@ -46,9 +46,9 @@ impl Town {
                  values (gen_random_uuid(), sha256('{day}'::bytea), 'directbank', 'x.xml', 'api', 'test',
                          now(), 1, 'camt.053.001.08', 'booked', now()) returning file_id),
                   p as (insert into statement_file_piece select file_id, 1, '{day}'::bytea from f)
-             insert into statement (statement_id, file_id, kind, partner, account, reference, day,
+             insert into statement (statement_id, file_id, place, kind, partner, account, reference, day,
                                     currency, opening, closing, lines, total, state, state_since)
-             select gen_random_uuid(), file_id, 'account', 'directbank', '{ACCOUNT}', 'S-{day}',
+             select gen_random_uuid(), file_id, 0, 'account', 'directbank', '{ACCOUNT}', 'S-{day}',
                     '{day}', 'VND', 0, 0, 2, 0, '{state}', now() from f"
         );
         self.as_owner(&statement).await.expect("a statement");
@@ -56,7 +56,7 @@ impl Town {
 
     /// Somebody has every open case, and says why.
     pub async fn cases_are_owned(&self) {
-        let taken = "update break_case set state = 'assigned' where state = 'open'";
+        let taken = "update break_case set state = 'assigned', owner = 'an@town.example' where state = 'open'";
         self.as_owner(taken).await.expect("cases with owners");
     }
 

@@ -111,8 +111,10 @@ pub async fn break_close(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update break_case set state = 'auto_closed', state_since = $2
-          where break_id = $1 and state not in ('resolved', 'auto_closed')",
+        "update break_case
+            set state = 'auto_closed', state_since = $2, closed_at = $2, changed_at = $2,
+                changed_by = 'payclear', change = 'its cause is gone'
+          where break_id = $1 and held = 0 and state not in ('resolved', 'auto_closed')",
         id,
         now
     )

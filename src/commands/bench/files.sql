@@ -44,10 +44,10 @@ begin
                                 state, state_since)
         values (file, sha256(convert_to(run, 'UTF8')), 'filebench', run, 'command', 'bench', now(), 0,
                 'staged', now());
-    insert into statement (statement_id, file_id, kind, partner, account, reference, day, currency,
-                           lines, total, state_since)
-        values (report, file, 'report', 'filebench', run, run, current_date, 'VND', most,
-                150000::numeric * most, now());
+    insert into statement (statement_id, file_id, place, kind, partner, account, reference, day,
+                           currency, lines, total, state, state_since)
+        values (report, file, 0, 'report', 'filebench', run, run, current_date, 'VND', most,
+                150000::numeric * most, 'staged', now());
     began := clock_timestamp();
     -- In an order that is not that of the settlements, as reports are.
     insert into statement_line (statement_id, place, nature, amount, fee, value_date, transaction_id,
@@ -57,10 +57,10 @@ begin
           from generate_series(1, most) n;
     perform set_config('bench.staged_ms',
         round(1000 * extract(epoch from clock_timestamp() - began))::text, false);
-    insert into statement (statement_id, file_id, kind, partner, account, reference, day, currency,
-                           opening, closing, lines, total, state_since)
-        values (statement, file, 'account', 'filebench', 'bank-' || run, run, current_date, 'VND', 0,
-                149000::numeric * most, 1, 149000::numeric * most, now());
+    insert into statement (statement_id, file_id, place, kind, partner, account, reference, day,
+                           currency, opening, closing, lines, total, state, state_since)
+        values (statement, file, 1, 'account', 'filebench', 'bank-' || run, run, current_date, 'VND',
+                0, 149000::numeric * most, 1, 149000::numeric * most, 'staged', now());
     insert into statement_line (statement_id, place, nature, amount, value_date, transaction_id, batch)
         values (statement, 1, 'lump', 149000::numeric * most, current_date, run || '-lump', run);
     insert into partner_fee (partner, valid_from, fixed, made_by, made_at)

@@ -111,9 +111,10 @@ impl Town {
         let booked: Vec<&Told> = lines.iter().filter(|line| line.standing == "booked").collect();
         let total: i64 = booked.iter().map(|line| line.amount).sum();
         sqlx::query(
-            "insert into statement (statement_id, file_id, kind, partner, account, reference, day,
-                                    currency, opening, closing, lines, total, state_since, supersedes)
-             values ($1, $2, $3, $4, $5, $6, $7, 'VND', 0, $8, $9, $8, $10, $11)",
+            "insert into statement (statement_id, file_id, place, kind, partner, account, reference, day,
+                                    currency, opening, closing, lines, total, state, state_since,
+                                    supersedes)
+             values ($1, $2, 0, $3, $4, $5, $6, $7, 'VND', 0, $8, $9, $8, 'staged', $10, $11)",
         )
         .bind(statement)
         .bind(file)
