@@ -281,7 +281,7 @@ impl Dated for CollectingAccount {
 }
 
 impl Dated for Holiday {
-    fn group(&self) -> &str {
+    fn group(&self) -> &'static str {
         ""
     }
     fn item(&self) -> (&str, i16) {

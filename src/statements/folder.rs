@@ -48,7 +48,7 @@ impl Watching {
                 match self.intake.resume(&Spooling(&self.settings)).await {
                     Ok(0) => {}
                     Ok(count) => {
-                        tracing::warn!(count, "files were read on that had been broken off")
+                        tracing::warn!(count, "files were read on that had been broken off");
                     }
                     Err(error) => tracing::warn!(%error, "a file cannot be read on"),
                 }
@@ -116,7 +116,7 @@ impl Watching {
         };
         match move_away(path, &folder.join(to), &name, &verdict) {
             Ok(place) => {
-                tracing::info!(file = name, to = %place.display(), "a file was taken from the folder")
+                tracing::info!(file = name, to = %place.display(), "a file was taken from the folder");
             }
             Err(error) => tracing::error!(file = name, %error, "a file cannot be moved away"),
         }

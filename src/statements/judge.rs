@@ -89,15 +89,10 @@ pub async fn judge(
                 .iter()
                 .zip(&placed)
                 .filter(|(_, p)| p.account == one.account && p.partner == one.partner)
-                .map(|(earlier, _)| earlier)
-                .filter(|earlier| earlier.kind == Kind::Account)
-                .next_back();
-            let (before, after) = match earlier {
-                Some(earlier) => (Some(standing_of(earlier)), None),
-                None => {
-                    let (who, when) = ((&*one.partner, &*one.account), (day, read.number));
-                    store::statement_neighbours(conn, who, when).await?
-                }
+                .map(|(earlier, _)| earlier).rfind(|earlier| earlier.kind == Kind::Account);
+            let (before, after) = if let Some(earlier) = earlier { (Some(standing_of(earlier)), None) } else {
+                let (who, when) = ((&*one.partner, &*one.account), (day, read.number));
+                store::statement_neighbours(conn, who, when).await?
             };
             let replaced = |other: &Standing| Some(other.statement_id) == one.supersedes;
             let before = before.filter(|b| !replaced(b));

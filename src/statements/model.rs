@@ -158,7 +158,7 @@ impl ReadStatement {
         };
         let reckoned = opening.checked_add(self.total);
         if reckoned != Some(closing) {
-            let sum = reckoned.map_or_else(|| "too much".to_owned(), |sum| plain(sum));
+            let sum = reckoned.map_or_else(|| "too much".to_owned(), plain);
             let detail = format!(
                 "{} + {} makes {sum}, the closing balance is told as {}",
                 plain(opening),

@@ -167,7 +167,7 @@ impl StatisticsPage {
     }
 
     fn money(&self, sum: Option<Decimal>) -> String {
-        match sum.map(|sum| i64::try_from(sum)) {
+        match sum.map(i64::try_from) {
             Some(Ok(sum)) => format!("{} đ", grouped(sum)),
             Some(Err(_)) | None => Texts::of(self.language).not_told.to_owned(),
         }

@@ -106,7 +106,7 @@ async fn who_is_not_signed_in_signs_in_first_and_comes_back() {
     let answer = browser.get("/desk/refunds?status=sent").await;
     assert_eq!(answer.status, 303);
     assert_eq!(place(&answer), "/desk/sign-in?next=%2Fdesk%2Frefunds%3Fstatus%3Dsent");
-    let page = browser.get(&place(&answer).to_owned()).await;
+    let page = browser.get(place(&answer)).await;
     assert_eq!(page.status, 200);
     assert!(page.text().contains("<html lang=\"vi\""), "Vietnamese first");
     assert!(page.text().contains("value=\"/desk/refunds?status=sent\""));

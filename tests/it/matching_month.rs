@@ -223,7 +223,7 @@ impl Town {
             }
             _ => {}
         }
-        if states && day % 6 == 0 {
+        if states && day.is_multiple_of(6) {
             // B11: a hundred đồng more than agreed, on a line that is matched all the same.
             list.lines[20].fee += 100;
         }
@@ -355,7 +355,7 @@ impl Town {
         for (n, (code, amount)) in codes.iter().zip(&amounts).enumerate() {
             match n {
                 // Half of it, and the rest never comes.
-                0 if day % 3 == 0 => {
+                0 if day.is_multiple_of(3) => {
                     planted.held += 10_000;
                     list.add(credit(n, 10_000, code), "R1");
                 }

@@ -117,7 +117,7 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
         .endpoints(&delivery.portal)
         .iter()
         .find(|endpoint| endpoint.id.0 == delivery.endpoint_id)
-        .map(|endpoint| endpoint.url.to_string());
+        .map(|endpoint| endpoint.url.clone());
     let rows = vec![
         (label("Cổng", "Portal"), Cell::text(&*delivery.portal)),
         (

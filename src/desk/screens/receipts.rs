@@ -147,8 +147,8 @@ fn anything(reader: &Reader, name: &'static str, caption: &str, rows: &[Value]) 
     let has = |key: &str| rows.iter().any(|row| !row[key].is_null());
     let shown: Vec<_> = KNOWN.iter().filter(|(key, _, _)| has(key)).collect();
     let columns = shown.iter().map(|(key, vietnamese, english)| {
-        let label = crate::desk::words::Say(*vietnamese, *english).to(reader.language);
-        Column::text(*key, label)
+        let label = crate::desk::words::Say(vietnamese, english).to(reader.language);
+        Column::text(key, label)
     });
     let cells = rows.iter().map(|row| {
         let cell = |key: &str| match &row[key] {
