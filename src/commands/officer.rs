@@ -70,7 +70,7 @@ pub struct Roles {
     email: String,
     /// All roles that they have from then on: `--role officer:G01 --role viewer`.
     #[arg(long = "role", value_name = "ROLE[:AGENCY]", required = true)]
-    roles: Vec<Grant>,
+    grants: Vec<Grant>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -127,7 +127,7 @@ pub async fn run(
             show(&people::reset(pool, drawing, maker, &args.email).await?, args.json);
         }
         Officer::Roles(args) => {
-            let approval = roles::change::propose(pool, by, &args.email, &args.roles).await?;
+            let approval = roles::change::propose(pool, by, &args.email, &args.grants).await?;
             if args.json {
                 println!("{}", json!({ "email": args.email, "approval": approval }));
             } else {

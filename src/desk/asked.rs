@@ -108,10 +108,10 @@ impl Asked {
     /// This page with other parameters; one without a value is taken out. Pages of tables begin anew
     /// when anything else changes.
     pub fn with(&self, changed: &[(&str, &str)]) -> String {
-        let paging = changed.iter().any(|(name, _)| name.ends_with(".page"));
+        let paging = changed.iter().any(|(name, _)| turns(name));
         let kept = self.pairs.iter().filter(|(name, _)| {
             !changed.iter().any(|(other, _)| other == name)
-                && (paging || !name.ends_with(".page"))
+                && (paging || !turns(name))
                 && !matches!(name.as_str(), "lang" | "told" | "format" | "table")
         });
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -128,6 +128,11 @@ pub fn link(path: &str, query: &[(&str, &str)]) -> String {
     given.extend_pairs(query.iter().filter(|(_, value)| !value.is_empty()));
     let query = given.finish();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// Is this the parameter that turns the pages of a table?
+fn turns(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, last)| last == "page")
 }
 
 #[cfg(test)]

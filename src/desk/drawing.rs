@@ -99,6 +99,7 @@ impl PageTemplate<'_> {
     }
 
     /// Is it the one that stands in a field of choices?
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     fn is(&self, value: &str, chosen: &str) -> bool {
         value == chosen
     }

@@ -123,7 +123,9 @@ impl Section {
     /// Who finds it.
     pub const fn admits(self) -> Admits {
         match self {
-            Self::Today | Self::Approvals => Admits { roles: Role::ALL, everything: false },
+            Self::Today | Self::Approvals | Self::People => {
+                Admits { roles: Role::ALL, everything: false }
+            }
             Self::Files | Self::Days => Admits { roles: Role::ALL, everything: true },
             Self::Invoices
             | Self::Refunds
@@ -133,12 +135,12 @@ impl Section {
             | Self::Payovers
             | Self::Receipts
             | Self::Reports => MONEY,
-            Self::Deliveries => Admits { roles: &[Operator, Auditor], everything: true },
+            Self::Deliveries | Self::Sweeps => {
+                Admits { roles: &[Operator, Auditor], everything: true }
+            }
             Self::Partners => {
                 Admits { roles: &[Operator, Auditor, Role::Officer], everything: true }
             }
-            Self::Sweeps => Admits { roles: &[Operator, Auditor], everything: true },
-            Self::People => Admits { roles: Role::ALL, everything: false },
             Self::Audit => Admits { roles: &[Auditor, Admin], everything: true },
         }
     }

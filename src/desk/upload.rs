@@ -91,7 +91,7 @@ pub async fn open(headers: &HeaderMap, body: Body) -> Result<Upload, Problem> {
             }
         };
         if name == super::csrf::FIELD {
-            token = String::from_utf8_lossy(&value).trim().to_owned();
+            String::from_utf8_lossy(&value).trim().clone_into(&mut token);
         }
     }
 }

@@ -298,12 +298,12 @@ impl Sheet {
             columns.iter().map(|c| INSIDE * f32::from(c.share) / shares.max(1.0)).collect();
         let titles: Vec<String> = columns.iter().map(|c| c.title.clone()).collect();
         let aligns: Vec<Align> = columns.iter().map(|c| c.align).collect();
-        let head = self.row_height(&titles, &widths, Weight::Bold);
+        let head = Self::row_height(&titles, &widths, Weight::Bold);
         self.keep(head + rows_high(2, SMALL + 1.0));
         self.row(&titles, &widths, &aligns, Weight::Bold);
         for (n, row) in rows.iter().enumerate() {
             let weight = if sum && n + 1 == rows.len() { Weight::Bold } else { Weight::Regular };
-            if self.y + self.row_height(row, &widths, weight) > BOTTOM {
+            if self.y + Self::row_height(row, &widths, weight) > BOTTOM {
                 self.turn();
                 self.row(&titles, &widths, &aligns, Weight::Bold);
             }
@@ -312,7 +312,7 @@ impl Sheet {
         self.space(6);
     }
 
-    fn row_height(&self, cells: &[String], widths: &[f32], weight: Weight) -> f32 {
+    fn row_height(cells: &[String], widths: &[f32], weight: Weight) -> f32 {
         let high = |(text, room): (&String, &f32)| {
             lines(text, SMALL + 1.0, weight, room - 2.0 * CELL).len()
         };
@@ -322,7 +322,7 @@ impl Sheet {
 
     fn row(&mut self, cells: &[String], widths: &[f32], aligns: &[Align], weight: Weight) {
         const SIZE: f32 = SMALL + 1.0;
-        let high = self.row_height(cells, widths, weight);
+        let high = Self::row_height(cells, widths, weight);
         let top = self.y;
         let mut x = MARGIN;
         for ((text, room), align) in cells.iter().zip(widths).zip(aligns) {
@@ -399,6 +399,7 @@ impl Sheet {
         self.y = MARGIN;
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one place draws a text")]
     fn put(&mut self, x: f32, top: f32, size: f32, weight: Weight, grey: u8, text: String) {
         if !text.is_empty() {
             self.mark(Mark::Text { x, y: top + size, size, weight, grey, text });

@@ -71,7 +71,9 @@ fn context(key_id: &str) -> String {
 impl BuiltIn {
     async fn key(&self, agency: &str) -> Result<(String, SigningKey), SignError> {
         let mut conn = self.pool.acquire().await?;
-        let kept = if let Some(kept) = keys::key_of_agency(&mut conn, agency).await? { kept } else {
+        let kept = if let Some(kept) = keys::key_of_agency(&mut conn, agency).await? {
+            kept
+        } else {
             self.make(agency).await?;
             keys::key_of_agency(&mut conn, agency).await?.ok_or(sqlx::Error::RowNotFound)?
         };

@@ -328,8 +328,10 @@ impl Group {
         };
         let same_memo = |memo: &str| memo_token(memo) == memo_token(&settlement.memo);
         let mut others = self.settlements.iter().filter(in_group);
-        if let Some(invoice) = settlement.invoice { Ok(others.next().is_some()
-        || store::reported_by_another(conn, settlement, invoice).await?) } else {
+        if let Some(invoice) = settlement.invoice {
+            Ok(others.next().is_some()
+                || store::reported_by_another(conn, settlement, invoice).await?)
+        } else {
             let since = self.now - SOURCES_OVERLAP;
             Ok(others.any(|other| same_memo(&other.memo))
                 || store::unidentified_by_another(conn, settlement, since)

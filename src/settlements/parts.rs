@@ -20,7 +20,7 @@ pub(super) struct Back {
     /// Parts that are held again.
     pub held_again: Vec<SettlementId>,
     /// So much of parts was given back to the payer while the invoice was paid.
-    pub given_back: Money,
+    pub given: Money,
 }
 
 /// Finds out where the money of a settlement is by now, and brings the parts of its invoice, which is
@@ -32,7 +32,7 @@ pub(super) async fn back_in(
     lines: Vec<Line>,
 ) -> Result<Back, sqlx::Error> {
     let zero = Money::zero(invoice.amount.currency());
-    let mut back = Back { lines, held_again: Vec::new(), given_back: zero };
+    let mut back = Back { lines, held_again: Vec::new(), given: zero };
     let is_held = |line: &Line| line.account.kind == AccountKind::PartPaymentsHeld;
     if !back.lines.iter().any(is_held) {
         return Ok(back);
@@ -49,7 +49,7 @@ pub(super) async fn back_in(
         let given = store::given_back_of(conn, paid, &ids).await?;
         let (lines, parts) = completed_back(&used, &given, back.lines).map_err(defect)?;
         back.lines = lines;
-        back.given_back = sum(zero, given.iter().map(|given| given.amount)).map_err(defect)?;
+        back.given = sum(zero, given.iter().map(|given| given.amount)).map_err(defect)?;
         back.held_again = ids.into_iter().map(SettlementId).collect();
         invoice.parts = parts;
     }

@@ -265,8 +265,8 @@ async fn take_back_in(
     if let Some(invoice) = &mut invoice {
         let back = parts::back_in(tx, invoice, settlement, lines).await?;
         lines = back.lines;
-        if !back.given_back.is_zero() {
-            let given = back.given_back.for_people();
+        if !back.given.is_zero() {
+            let given = back.given.for_people();
             detail = format!("{detail}; of its parts {given} was given back and is not held again");
         }
         // What nobody has approved of the cycle that ends is not given back any more.

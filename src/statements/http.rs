@@ -14,6 +14,7 @@ use super::spool::{Spool, SpoolError, SpoolWriter};
 use super::verdict::{Outcome, Verdict};
 use crate::callers::doors::{Doors, only_partners};
 use crate::platform::admission;
+use crate::platform::http;
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::settings::StatementsSettings;
 
@@ -87,8 +88,11 @@ async fn post(State(doors): State<StatementDoors>, request: Request) -> Result<R
     let by = head.caller.to_string();
     let source = Source::Api;
     let arrival = Arrival { name: &name, source, by: &by, partner: Some(&partner) };
-    let taken = doors.intake.take(&spool, arrival).await?;
-    Ok(answer(taken))
+    // The nonce is used up: whatever is answered now was decided with it.
+    match doors.intake.take(&spool, arrival).await {
+        Ok(taken) => Ok(http::decided(answer(taken))),
+        Err(error) => Ok(http::decided(Problem::from(error))),
+    }
 }
 
 /// The verdict as an answer.

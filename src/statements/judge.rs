@@ -89,8 +89,11 @@ pub async fn judge(
                 .iter()
                 .zip(&placed)
                 .filter(|(_, p)| p.account == one.account && p.partner == one.partner)
-                .map(|(earlier, _)| earlier).rfind(|earlier| earlier.kind == Kind::Account);
-            let (before, after) = if let Some(earlier) = earlier { (Some(standing_of(earlier)), None) } else {
+                .map(|(earlier, _)| earlier)
+                .rfind(|earlier| earlier.kind == Kind::Account);
+            let (before, after) = if let Some(earlier) = earlier {
+                (Some(standing_of(earlier)), None)
+            } else {
                 let (who, when) = ((&*one.partner, &*one.account), (day, read.number));
                 store::statement_neighbours(conn, who, when).await?
             };
@@ -175,7 +178,6 @@ fn precedes(read: &ReadStatement, after: Option<&Standing>, file: &mut ReadFile)
 }
 
 /// The partner and the account of the registers; an error when several partners have it.
-#[expect(clippy::type_complexity, reason = "a pair or nothing, or too many")]
 fn owner_of(
     directory: &Directory,
     read: &ReadStatement,

@@ -61,9 +61,8 @@ async fn the_portal_is_told_when_all_that_paid_was_seen_in_the_bank() {
     // The feed tells at once, and that it is the partner's word alone.
     let steps = town.portal.get(&format!("/v1/invoices/{}/events", text(&invoice, "id"))).await;
     let steps = steps.expect(200);
-    let paid = steps["events"].as_array().expect("events").iter();
-    let paid =
-        paid.filter(|e| e["type"] == "invoice.paid" || e["kind"] == "invoice.paid").next_back();
+    let mut paid = steps["events"].as_array().expect("events").iter();
+    let paid = paid.rfind(|e| e["type"] == "invoice.paid" || e["kind"] == "invoice.paid");
     let detail = &paid.expect("it is paid")["data"]["detail"];
     assert_eq!((&detail["cash"], &detail["notify_at"]), (&json!("reported"), &json!("banked")));
     // Lost messages are looked for: what waits for the bank is none.

@@ -46,7 +46,7 @@ async fn a_death_between_partner_portal_and_us_loses_and_doubles_nothing() {
         "dispatch.called:4",
         "callback.before_answer:4",
         "notices.sent:5",
-        "notices.after_commit:3",
+        "notices.after_commit:1",
     ])
     .await;
 }

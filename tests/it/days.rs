@@ -213,12 +213,13 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
 
     // What comes for a closed day is booked on the first open one.
     let late = format!(
-        "begin; insert into ledger.entry (entry_id, act, business_day, value_date, currency, source,
+        "with e as (insert into ledger.entry (entry_id, act, business_day, value_date, currency, source,
                   actor, made_by_tx, made_at)
-         select nextval('ledger.entry_number'), 'test', '{first}', '{first}', 'VND', 'x', 'x', '1', now();
-         insert into ledger.posting select currval('ledger.entry_number'), n,
+         select nextval('ledger.entry_number'), 'test', '{first}', '{first}', 'VND', 'x', 'x', '1', now()
+         returning entry_id)
+         insert into ledger.posting select e.entry_id, n,
                 (select account_id from ledger.account order by account_id limit 1 offset n - 1),
-                case n when 1 then 5 else -5 end from generate_series(1, 2) n; commit"
+                case n when 1 then 5 else -5 end from e, generate_series(1, 2) n"
     );
     town.as_owner(&late).await.expect("an entry");
     let on: NaiveDate =
@@ -385,13 +386,13 @@ async fn payments_go_on_while_a_day_closes_and_none_is_lost_or_booked_into_it_af
             while !stop.load(Ordering::SeqCst) {
                 tick += 1;
                 let booked = format!(
-                    "begin; insert into ledger.entry (entry_id, act, business_day, value_date,
+                    "with e as (insert into ledger.entry (entry_id, act, business_day, value_date,
                             currency, source, actor, made_by_tx, made_at)
                      select nextval('ledger.entry_number'), 'late', '{day}', '{day}', 'VND',
-                            'late/{tick}', 'x', '1', now();
-                     insert into ledger.posting select currval('ledger.entry_number'), n,
+                            'late/{tick}', 'x', '1', now() returning entry_id)
+                     insert into ledger.posting select e.entry_id, n,
                             (select account_id from ledger.account order by account_id limit 1 offset n - 1),
-                            case n when 1 then 5 else -5 end from generate_series(1, 2) n; commit"
+                            case n when 1 then 5 else -5 end from e, generate_series(1, 2) n"
                 );
                 sqlx::raw_sql(sqlx::AssertSqlSafe(booked)).execute(&pool).await.expect("booked");
                 count += 1;

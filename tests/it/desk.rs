@@ -228,6 +228,8 @@ async fn every_page_opens_to_its_roles_and_to_no_other() {
             let open = roles.contains(&role);
             for lang in ["vi", "en"] {
                 let mark = if path.contains('?') { '&' } else { '?' };
+                // No faster than a person may call.
+                tokio::time::sleep(std::time::Duration::from_millis(60)).await;
                 let answer = browser.get(&format!("{path}{mark}lang={lang}")).await;
                 let expected = if open { 200 } else { 403 };
                 assert_eq!(answer.status, expected, "{role} {path}: {}", answer.text());

@@ -722,7 +722,6 @@ async fn matching(doors: &mut Doors) {
     doors.call(Officer, "POST /v1/matches", &json!({ "line": 1, "reason": "x" }), 422).await;
     doors.call(Approver, "POST /v1/matching/run", &nothing, 200).await;
     doors.call(Approver, "GET /v1/partner-terms", &nothing, 200).await;
-    doors.call(Officer, "GET /v1/partner-terms", &nothing, 403).await;
     let terms = |percent: &str| {
         json!({
             "partner": "momo", "valid_from": "2027-01-01", "fixed": "500", "percent": percent,

@@ -165,8 +165,7 @@ impl Statement {
         match balance.code.as_str() {
             "OPBD" => self.opening = Some(balance),
             "CLBD" => self.closing = Some(balance),
-            "PRCD" if self.opening.is_none() => self.opening = Some(balance),
-            "ITBD" if self.opening.is_none() => self.opening = Some(balance),
+            "PRCD" | "ITBD" if self.opening.is_none() => self.opening = Some(balance),
             "ITBD" if self.closing.is_none() => self.closing = Some(balance),
             _ => return,
         }

@@ -37,7 +37,7 @@ struct Reader<'l> {
 pub fn read(input: &mut Guarded<impl BufRead>, lines: Lines<'_>) -> std::io::Result<ReadFile> {
     let count = input.count();
     let mut file = ReadFile { format: "mt940".to_owned(), ..ReadFile::default() };
-    file.version = "2004".to_owned();
+    "2004".clone_into(&mut file.version);
     let mut reader =
         Reader { file, statement: None, reference: String::new(), lines, interim: false };
     let (mut tag, mut text, mut begun) = (String::new(), String::new(), 0);
@@ -75,7 +75,7 @@ pub fn read(input: &mut Guarded<impl BufRead>, lines: Lines<'_>) -> std::io::Res
     reader.end_statement(count.line());
     let mut file = reader.file;
     if reader.interim {
-        file.format = "mt942".to_owned();
+        "mt942".clone_into(&mut file.format);
         file.statements.clear();
         file.findings = Findings::default();
         let detail = "this is an MT942, an interim report of the day";
@@ -87,6 +87,7 @@ pub fn read(input: &mut Guarded<impl BufRead>, lines: Lines<'_>) -> std::io::Res
 }
 
 /// The next line as text; none inside when it is too long. Bytes that are not UTF-8 are Latin-1.
+#[expect(clippy::option_option, reason = "the end of the file, or a field that is none")]
 fn line_of<'b>(
     input: &mut Guarded<impl BufRead>,
     count: &Count,
@@ -131,7 +132,6 @@ impl Reader<'_> {
         let place = format!(":{tag}:");
         let at = (line, place.as_str());
         match tag {
-            "" => {}
             "20" => {
                 self.end_statement(line);
                 self.reference = clean(text, REFERENCE, at, &mut self.file.findings);
