@@ -275,7 +275,7 @@ impl Courier {
             Ok((status, body)) => {
                 answer.accepted = (what.accepted)(status, &body);
                 answer.status = Some(status);
-                answer.body = Some(body.chars().take(4_000).collect());
+                answer.body = Some(body.chars().take(1_000_000).collect());
             }
             Err(error) => answer.error = Some(reasons(&error.without_url())),
         }

@@ -213,7 +213,7 @@ impl EvidenceView {
 
 /// A step of a case.
 #[derive(Debug, Serialize, ToSchema)]
-struct StepView {
+struct BreakStepView {
     /// When.
     at: DateTime<Utc>,
     /// Where it stood; empty at its opening.
@@ -387,7 +387,7 @@ pub struct BreakFile {
     #[serde(rename = "break")]
     case: BreakView,
     /// Its steps, the oldest first.
-    steps: Vec<StepView>,
+    steps: Vec<BreakStepView>,
     /// What was said, the oldest first.
     comments: Vec<CommentView>,
     /// What shows it.
@@ -444,8 +444,8 @@ pub async fn file_of(
     })
 }
 
-fn step(row: timeline::StepRow) -> StepView {
-    StepView {
+fn step(row: timeline::StepRow) -> BreakStepView {
+    BreakStepView {
         at: row.at,
         from: row.from_state,
         to: row.to_state,

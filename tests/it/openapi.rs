@@ -816,7 +816,7 @@ async fn cases(doors: &mut Doors) {
     let proposed = doors.call(Approver, "POST /v1/people/roles", &roles, 202).await;
     let owner = doors.scratch.owner().await;
     sqlx::raw_sql(
-        "alter table person_role disable trigger user; update person_role set scope = '*';
+        "alter table person_role disable trigger user; delete from person_role where scope <> '*';
          alter table person_role enable trigger user",
     )
     .execute(&owner)
