@@ -56,7 +56,7 @@ pub struct DayList {
 
 /// A file that the day needs.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FileView {
+pub struct DayFileView {
     /// Whose.
     partner: String,
     /// Of which account.
@@ -80,7 +80,7 @@ pub struct FileView {
 
 /// Count and đồng.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SumView {
+pub struct DaySumView {
     /// How many.
     count: i64,
     /// How much, a decimal.
@@ -88,7 +88,7 @@ pub struct SumView {
     amount: Decimal,
 }
 
-impl From<(i64, Decimal)> for SumView {
+impl From<(i64, Decimal)> for DaySumView {
     fn from((count, amount): (i64, Decimal)) -> Self {
         Self { count, amount }
     }
@@ -98,16 +98,16 @@ impl From<(i64, Decimal)> for SumView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RollForwardView {
     /// Open when the day began.
-    before: SumView,
+    before: DaySumView,
     /// Opened in it.
-    new: SumView,
+    new: DaySumView,
     /// Closed in it.
-    cleared: SumView,
+    cleared: DaySumView,
     /// Open when it ended.
-    open: SumView,
+    open: DaySumView,
     /// What the day before was signed with; the same as `before`, or the day cannot be signed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    carried: Option<SumView>,
+    carried: Option<DaySumView>,
 }
 
 /// A case that was open when the day ended.
@@ -175,7 +175,7 @@ pub struct ChecklistView {
     /// The first instant of the next one.
     to: DateTime<Utc>,
     /// The files that it needs.
-    files: Vec<FileView>,
+    files: Vec<DayFileView>,
     /// Lines in the files that are in.
     lines: i64,
     /// Lines that are not placed.
@@ -198,7 +198,7 @@ pub struct ChecklistView {
 impl ChecklistView {
     /// A day that was looked at, and what it waits for.
     pub fn of(looked: &Checklist, approval: Option<ApprovalId>) -> Self {
-        let files = looked.files.iter().map(|file| FileView {
+        let files = looked.files.iter().map(|file| DayFileView {
             partner: file.partner.clone(),
             account: file.account.clone(),
             kind: file.kind,

@@ -109,7 +109,7 @@ struct WithdrawRequest {
 /// What the bank did.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ConfirmRequest {
+struct PayoverConfirmRequest {
     /// `confirmed`: it debited the account; `failed`: it did not make the transfers.
     #[serde(rename = "as")]
     #[schema(example = "confirmed")]
@@ -421,7 +421,7 @@ async fn withdraw(
 /// Proposes what the bank did with transfers, where no statement shows it; another agrees. The same
 /// debit on a statement later changes nothing.
 #[utoipa::path(post, path = "/v1/payovers/{id}/confirm", tag = "payovers",
-    request_body = ConfirmRequest, security(("session" = [])),
+    request_body = PayoverConfirmRequest, security(("session" = [])),
     params(("id" = Uuid, Path, description = "the run")),
     responses(
         (status = 202, description = "it waits for another; strongly consistent", body = WaitingView),
@@ -435,7 +435,7 @@ async fn confirm(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let given: ConfirmRequest = body(request).await?;
+    let given: PayoverConfirmRequest = body(request).await?;
     let wrong =
         |pointer: &str, detail: &str| Err(Problem::invalid(vec![FieldError::new(pointer, detail)]));
     let word = match (given.what.as_str(), given.value_date, given.reason.as_deref()) {
