@@ -22,8 +22,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
             found.push(format!("{at}: fits not exactly one way: {tried:?}"));
         }
     }
-    for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-        check(document, part, value, at, found);
+    if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
+        check(document, &together(document, parts), value, at, found);
     }
     match schema.get("type") {
         Some(Value::String(kind)) if !is(kind, value) => {
@@ -121,4 +121,17 @@ fn what_does_not_fit_is_found() {
     assert_eq!(found(serde_json::json!({ "id": id, "lines": [1.5, "x"] })), 2);
     assert_eq!(found(serde_json::json!({ "id": "x", "more": 1 })), 2);
     assert_eq!(found(serde_json::json!({})), 1);
+}
+
+/// The parts of an `allOf` as one object: each knows its own fields alone.
+fn together(document: &Value, parts: &[Value]) -> Value {
+    let mut properties = serde_json::Map::new();
+    let mut required = Vec::new();
+    for part in parts {
+        let name = part["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+        let part = name.and_then(|name| document.pointer(name)).unwrap_or(part);
+        properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
+        required.extend(part["required"].as_array().cloned().unwrap_or_default());
+    }
+    serde_json::json!({ "type": "object", "properties": properties, "required": required })
 }
