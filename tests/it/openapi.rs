@@ -543,6 +543,8 @@ async fn what_is_answered_has_the_documented_form() {
     days(&mut doors).await;
     receipts_and_statistics(&mut doors).await;
 
+    lent_and_withdrawn(&mut doors).await;
+
     doors.call(Approver, "DELETE /v1/session", &nothing, 204).await;
     doors.call(Approver, "GET /v1/session", &nothing, 401).await;
 
@@ -1116,4 +1118,37 @@ async fn park_notice(doors: &Doors, endpoint: &str, invoice: &str, history: &Val
     .await
     .expect("a delivery");
     owner.close().await;
+}
+
+/// A role is lent and taken back; a refund is asked for and withdrawn.
+async fn lent_and_withdrawn(doors: &mut Doors) {
+    use Who::{Approver, Bank, Officer, Portal};
+    let nothing = Value::Null;
+    let today = doors.app.accounts.day_of(SystemClock.now()).0;
+    person(&doors.app.pool, "chi@example.vn", &["viewer:*"]).await;
+    let lent = json!({
+        "receiver": "chi@example.vn", "role": "officer", "scope": "*", "from": today, "until": today,
+        "reason": "nghỉ phép",
+    });
+    let waits = doors.call(Officer, "POST /v1/delegations", &lent, 202).await;
+    let yes = decision(doors, &waits).await;
+    let approve = format!("POST /v1/approvals/{}/approve", text(&waits, "approval"));
+    doors.call(Approver, &approve, &yes, 200).await;
+    let list = doors.call(Officer, "GET /v1/delegations", &nothing, 200).await;
+    let end = format!("POST /v1/delegations/{}/end", text(&list["delegations"][0], "id"));
+    doors.call(Officer, &end, &nothing, 204).await;
+
+    let paid = doors.call(Portal, "POST /v1/invoices", &fee("W-1", "50000"), 201).await;
+    let credit = json!({
+        "transaction_id": "W-1", "account": "0011009988776", "memo": paid["code"],
+        "amount": { "amount": "50000", "currency": "VND" },
+        "value_time": "2026-01-05T08:00:00+07:00",
+    });
+    doors.call(Bank, "POST /v1/settlements", &credit, 201).await;
+    let all = json!({ "amount": "50000", "currency": "VND" });
+    let back = json!({ "amount": all, "refundable": all, "reason": "rút hồ sơ" });
+    let ask = format!("POST /v1/invoices/{}/refunds", text(&paid, "id"));
+    let refund = doors.call(Portal, &ask, &back, 201).await;
+    let withdraw = format!("POST /v1/refunds/{}/withdraw", text(&refund, "id"));
+    doors.call(Portal, &withdraw, &json!({}), 200).await;
 }
