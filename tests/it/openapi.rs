@@ -148,6 +148,7 @@ impl Doors {
         let approver =
             person(&pool, "an@example.vn", &["admin:*", "approver:*", "operator:*"]).await;
         let officer = person(&pool, "binh@example.vn", &["officer:G01", "officer:*"]).await;
+        person(&pool, "chi@example.vn", &["viewer:*"]).await;
         let approve = KeyPurpose::Approve;
         let approval_key = Signer::with(&pool, CallerKind::Portal, "dvc-mau", approve).await;
         let by = Maker::bootstrap(By { actor: "test", at: SystemClock.now() });
@@ -1125,7 +1126,6 @@ async fn lent_and_withdrawn(doors: &mut Doors) {
     use Who::{Approver, Bank, Officer, Portal};
     let nothing = Value::Null;
     let today = doors.app.accounts.day_of(SystemClock.now()).0;
-    person(&doors.app.pool, "chi@example.vn", &["viewer:*"]).await;
     let lent = json!({
         "receiver": "chi@example.vn", "role": "officer", "scope": "*", "from": today, "until": today,
         "reason": "nghỉ phép",
