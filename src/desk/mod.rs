@@ -8,8 +8,8 @@
 //!
 //! A screen reads (`store/`, by the scopes of the roles that may look at it) and says what stands on
 //! the page; it decides nothing about money. What officers do there is a use case of the room it is
-//! about, the same that the JSON door calls. [`page`] is all that a page can hold, [`drawing`] how it
-//! becomes HTML (`web/templates/desk/`), [`query`] how tables are sorted, filtered and paged by the
+//! about, the same that the JSON door calls. `page` is all that a page can hold, `drawing` how it
+//! becomes HTML (`web/templates/desk/`), `asked` how tables are sorted, filtered and paged by the
 //! address alone; nothing needs a script.
 
 mod asked;
