@@ -26,7 +26,7 @@ const fail = (where, what) => {
 
 const browser = await chromium.launch({
   executablePath: need('CHROMIUM'),
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  args: ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
 });
 
 /** A context whose pages tell what went wrong on them. */
@@ -219,7 +219,19 @@ async function refundByKeyboard() {
   const one = await open(1280);
   await signIn(one.page, people.officer, '/desk/invoices?status=paid');
   const { page } = one;
-  await tabTo(page, '.pd-table a.pd-link[href*="/desk/invoices/"]', 200);
+  // One of which something is left to give back.
+  const paid = await page.$$eval('.pd-table a.pd-link[href*="/desk/invoices/"]', (links) => links.map((a) => a.getAttribute('href')));
+  let chosen;
+  for (const href of paid) {
+    await page.goto(url + href);
+    if (await page.$('#ask-amount')) {
+      chosen = href;
+      break;
+    }
+  }
+  if (!chosen) throw new Error('no paid invoice has anything left to refund');
+  await page.goto(`${url}/desk/invoices?status=paid`);
+  await tabTo(page, `.pd-table a.pd-link[href="${chosen}"]`, 400);
   await press(page);
   // Nothing filled in: the form comes back and says what is wrong, under the field and above.
   await tabTo(page, '#form-ask button[type=submit]', 400);
