@@ -199,6 +199,7 @@ create table open_line (
 );
 create index open_line_statement_idx on open_line (statement_id);
 create index open_line_waiting_idx on open_line (line_id) where standing in ('waiting', 'open');
+create index open_line_payout_idx on open_line (line_id) where standing = 'payout';
 
 -- Up to which day of an account settlements that nobody reported have been looked for.
 create table missing_upto (

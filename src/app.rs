@@ -301,7 +301,7 @@ impl App {
             clock: clock.clone(),
             accounts: Arc::clone(&accounts),
             directory: directory.clone(),
-            days: WorkingDays::plain(),
+            days: working_days(&directory, &accounts, &clock),
             chunk: CHUNK,
         };
         let closing = closing(&settings, &directory, &keys);
@@ -903,6 +903,9 @@ impl App {
         if let Err(error) = refunds::recover::resend_due(&self.pool, now).await {
             heard("refunds put off", &error);
         }
+        if let Err(error) = self.paying_over().sweep_debits().await {
+            heard("transfers that statements show", &error);
+        }
         if let Err(error) = self.gauges().await {
             heard("gauges", &error);
         }
@@ -1077,6 +1080,31 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(days::http::routes().into_openapi());
     openapi::complete(&mut document);
     document
+}
+
+/// The working days of the registers as they stand, read anew when they change.
+pub fn working_days(
+    directory: &LiveDirectory,
+    accounts: &Arc<Accounts>,
+    clock: &SharedClock,
+) -> WorkingDays {
+    let (directory, accounts, clock) = (directory.clone(), Arc::clone(accounts), clock.clone());
+    let known = std::sync::Mutex::new(None);
+    WorkingDays::new(move |day| {
+        let registers = directory.current();
+        let today = accounts.day_of(clock.now());
+        let mut known = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (_, _, calendar) = match known.take() {
+            Some((of, on, calendar)) if Arc::ptr_eq(&of, &registers) && on == today => {
+                known.insert((of, on, calendar))
+            }
+            _ => {
+                let calendar = registers.calendar(today);
+                known.insert((registers, today, calendar))
+            }
+        };
+        calendar.is_working_day(day)
+    })
 }
 
 /// What closing a day needs of an installation.

@@ -11,7 +11,6 @@ use payclear::operations::sweeps::Sweeping;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
-use payclear::reconciliation::calendar::WorkingDays;
 use payclear::reconciliation::run::{CHUNK, Matching};
 use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
@@ -202,8 +201,8 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
                 pool: pool.clone(),
                 clock: clock.clone(),
                 accounts: Arc::clone(&accounts),
-                directory,
-                days: WorkingDays::plain(),
+                directory: directory.clone(),
+                days: app::working_days(&directory, &accounts, &clock),
                 chunk: CHUNK,
             };
             let kinds = app::kinds(&accounts, &matching, &closing);

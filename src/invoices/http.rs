@@ -24,7 +24,6 @@ use crate::callers::doors::{Doors, SignedWrite, only_portals};
 use crate::platform::admission::StoredAnswer;
 use crate::platform::group::Writer;
 use crate::platform::http::{BATCH_BODY, BODY, CallerName, decided, link_next, query, read_json};
-use crate::platform::outbox;
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;

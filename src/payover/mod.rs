@@ -24,6 +24,7 @@
 
 pub mod confirm;
 pub mod export;
+pub mod heard;
 pub mod http;
 pub mod kind;
 pub mod overdue;

@@ -539,6 +539,63 @@ pub async fn open_lines_delete(conn: &mut PgConnection, lines: &[i64]) -> Result
     Ok(())
 }
 
+/// A transfer of ours that a bank's statement shows, and that nobody has taken in yet.
+#[derive(Debug)]
+pub struct Payout {
+    /// The line.
+    pub line: i64,
+    /// The bank account.
+    pub account: String,
+    /// Whose statement it is.
+    pub partner: String,
+    /// How much went out, as a positive number.
+    pub amount: Decimal,
+    /// Its currency.
+    pub currency: String,
+    /// The bank's day.
+    pub value_date: NaiveDate,
+    /// Our reference as the bank gave it back.
+    pub reference: String,
+}
+
+/// Transfers of ours that wait, locked; those that another looks at are left out.
+pub async fn payouts_lock(conn: &mut PgConnection, most: i64) -> Result<Vec<Payout>, sqlx::Error> {
+    sqlx::query_as!(
+        Payout,
+        r#"select l.line_id as line, t.account, t.partner, -l.amount as "amount!", t.currency,
+                  l.value_date, l.order_reference as reference
+             from open_line o
+             join statement_line l on l.line_id = o.line_id
+             join statement t on t.statement_id = o.statement_id
+            where o.standing = 'payout' order by o.line_id limit $1 for update of o skip locked"#,
+        most
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What became of a transfer's line: kept as it is, or a case.
+pub async fn payout_leave(
+    conn: &mut PgConnection,
+    line: i64,
+    why: &str,
+    case: Option<(&str, Uuid)>,
+) -> Result<(), sqlx::Error> {
+    let (code, id) = case.unzip();
+    sqlx::query!(
+        "update open_line set standing = case when $3::text is null then 'kept' else 'open' end,
+                              why = $2, code = $3, break_id = $4
+          where line_id = $1 and standing = 'payout'",
+        line,
+        why,
+        code,
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Open lines of a statement.
 pub async fn open_lines_of_statement(
     conn: &mut PgConnection,
