@@ -46,6 +46,11 @@ impl Value {
         matches!(self, Self::Amount(..) | Self::Count(_))
     }
 
+    /// Is it a moment or a day, which stays on its line?
+    pub const fn is_time(&self) -> bool {
+        matches!(self, Self::Time(_) | Self::Day(_))
+    }
+
     fn against(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
@@ -174,6 +179,11 @@ impl Cell {
     /// As it is read.
     pub fn shown(&self) -> String {
         self.value.shown()
+    }
+
+    /// Too long to stand on one line.
+    pub fn is_long(&self) -> bool {
+        matches!(&self.value, Value::Text(text) if text.len() > 40)
     }
 }
 

@@ -26,7 +26,7 @@ const fail = (where, what) => {
 
 const browser = await chromium.launch({
   executablePath: need('CHROMIUM'),
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  args: ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
 });
 
 /** A context whose pages tell what went wrong on them. */
@@ -58,8 +58,7 @@ async function signIn(page, person, path = '/desk') {
   await page.goto(`${url}/desk/sign-in?next=${encodeURIComponent(path)}`);
   await page.fill('#sign-in-email', person.email);
   await page.fill('#sign-in-password', person.password);
-  await page.press('#sign-in-password', 'Enter');
-  await page.waitForLoadState();
+  await Promise.all([page.waitForEvent('load', { timeout: 15_000 }), page.press('#sign-in-password', 'Enter')]);
   if (page.url().includes('/sign-in')) throw new Error(`${person.email} is not signed in: ${await page.textContent('main')}`);
 }
 
@@ -159,6 +158,11 @@ async function tabTo(page, selector, most = 80) {
   throw new Error(`${selector} is not reached by the keyboard on ${page.url()}`);
 }
 
+/** Presses a key and waits for the page that it leads to. */
+async function press(page, key = 'Enter') {
+  await Promise.all([page.waitForEvent('load', { timeout: 15_000 }), page.keyboard.press(key)]);
+}
+
 /** Is what has the focus seen to have it? */
 async function focusIsSeen(page, where) {
   const seen = await page.evaluate(() => {
@@ -215,9 +219,20 @@ async function refundByKeyboard() {
   const one = await open(1280);
   await signIn(one.page, people.officer, '/desk/invoices?status=paid');
   const { page } = one;
-  await tabTo(page, '.pd-table a.pd-link[href*="/desk/invoices/"]', 200);
-  await page.keyboard.press('Enter');
-  await page.waitForLoadState();
+  // One of which something is left to give back.
+  const paid = await page.$$eval('.pd-table a.pd-link[href*="/desk/invoices/"]', (links) => links.map((a) => a.getAttribute('href')));
+  let chosen;
+  for (const href of paid) {
+    await page.goto(url + href);
+    if (await page.$('#ask-amount')) {
+      chosen = href;
+      break;
+    }
+  }
+  if (!chosen) throw new Error('no paid invoice has anything left to refund');
+  await page.goto(`${url}/desk/invoices?status=paid`);
+  await tabTo(page, `.pd-table a.pd-link[href="${chosen}"]`, 400);
+  await press(page);
   // Nothing filled in: the form comes back and says what is wrong, under the field and above.
   await tabTo(page, '#form-ask button[type=submit]', 400);
   await page.keyboard.press('Enter');
@@ -235,8 +250,7 @@ async function refundByKeyboard() {
   const other = await open(360);
   await signIn(other.page, people.approver, '/desk/approvals');
   await tabTo(other.page, '.pd-table a.pd-link[href*="/desk/approvals/"]', 200);
-  await other.page.keyboard.press('Enter');
-  await other.page.waitForLoadState();
+  await press(other.page);
   await tabTo(other.page, '#form-decide input[type=radio]', 200);
   await other.page.keyboard.press('Space');
   await tabTo(other.page, '#form-decide button[type=submit]', 200);
@@ -253,8 +267,7 @@ async function closeByKeyboard() {
   await signIn(one.page, people.officer, '/desk/days');
   const { page } = one;
   await tabTo(page, '.pd-table a.pd-link[href*="/desk/days/"]', 200);
-  await page.keyboard.press('Enter');
-  await page.waitForLoadState();
+  await press(page);
   const day = new URL(page.url()).pathname;
   if (await page.$('#form-prepare button[type=submit]')) {
     await tabTo(page, '#form-prepare button[type=submit]', 400);

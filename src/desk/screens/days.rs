@@ -2,11 +2,12 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::approvals;
+use crate::counter::words::Language;
 use crate::desk::asked::link;
 use crate::desk::http::Desk;
 use crate::desk::json;
@@ -92,8 +93,8 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
     )
     .crumb(reader.say("Ký ngày", "Close the day"), PATH)
     .mark(tone(&status), reader.name(Named::Day, &status));
-    for against in json::list(&told, "against") {
-        page.add(Block::Notice(Tone::Waits, against.as_str().unwrap_or_default().to_owned()));
+    for against in json::list(&told, "against").iter().filter_map(Value::as_str) {
+        page.add(Block::Notice(Tone::Waits, stands_against(reader, against)));
     }
     let mut facts = vec![
         (label("Lần ký", "Revision"), json::count(&told["day"]["revision"])),
@@ -132,6 +133,43 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
         ]));
     }
     Ok(page)
+}
+
+/// What stands against signing a day, in the reader's language. The room says it in English; a
+/// sentence that is not known is shown as it is.
+fn stands_against(reader: &Reader, told: &str) -> String {
+    if reader.language != Language::Vi {
+        return told.to_owned();
+    }
+    let is_in = |rest: &str, how: &str, what: &str| {
+        let of = rest.strip_suffix(how)?;
+        let of = match (of.strip_prefix("account of "), of.strip_prefix("report of ")) {
+            (Some(of), _) => format!("sao kê của {of}"),
+            (_, Some(of)) => format!("bảng kê của {of}"),
+            _ => of.to_owned(),
+        };
+        Some(format!("{what} {of}"))
+    };
+    let said = if let Some(at) = told.strip_prefix("the day ends at ") {
+        let at = at.parse::<DateTime<Utc>>().ok();
+        at.map(|at| format!("Ngày này kết thúc lúc {}.", Cell::time(at).shown()))
+    } else if let Some(rest) = told.strip_prefix("days close in their order: ") {
+        rest.strip_suffix(" is not closed")
+            .map(|day| format!("Ngày phải ký theo thứ tự: {day} chưa ký."))
+    } else if let Some(rest) = told.strip_prefix("the ") {
+        is_in(rest, " is not in", "Chưa nhận:")
+            .or_else(|| {
+                is_in(rest, " is missing, and nobody has its case", "Thiếu, chưa ai nhận xử lý:")
+            })
+            .or_else(|| is_in(rest, " is quarantined", "Bị giữ lại:"))
+            .or_else(|| is_in(rest, " is staged", "Chưa đối soát xong:"))
+    } else if let Some(count) = told.strip_suffix(" lines are not placed") {
+        Some(format!("{count} dòng chưa khớp."))
+    } else {
+        told.strip_suffix(" open cases have no owner or no reason")
+            .map(|count| format!("{count} chênh lệch chưa có người xử lý hoặc lý do."))
+    };
+    said.unwrap_or_else(|| told.to_owned())
 }
 
 fn needed(reader: &Reader, told: &Value) -> Table {

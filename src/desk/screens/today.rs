@@ -275,7 +275,10 @@ fn ages(reader: &Reader, breaks: &[store::OpenBreaks], today: NaiveDate) -> Char
         Bar {
             label: Cell::text(reader.name(Named::Age, bucket.as_str())),
             value: Decimal::from(count),
-            figure: Cell::count(count).note(Cell::amount(amount, "VND").shown()),
+            figure: match count {
+                0 => Cell::count(0),
+                _ => Cell::count(count).note(Cell::amount(amount, "VND").shown()),
+            },
             tone: match bucket {
                 Bucket::Today | Bucket::Day1 => Tone::Quiet,
                 Bucket::Days3 | Bucket::Days7 => Tone::Waits,
