@@ -19,6 +19,7 @@ use crate::people::role::EVERYTHING;
 use crate::platform::{faults, lease, outbox};
 use crate::registers::live::LiveDirectory;
 use crate::statements::read::{self, Line};
+use crate::statements::store::statement_booked_in;
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::money::Currency;
@@ -209,8 +210,7 @@ impl Matching {
                 } else {
                     work::matching_phase(&mut tx, statement.id, "done", Some(now)).await?;
                     work::batches_open(&mut tx, statement.id).await?;
-                    let booked =
-                        read::store::statement_booked_in(&mut tx, statement.id, now).await?;
+                    let booked = statement_booked_in(&mut tx, statement.id, now).await?;
                     if !booked {
                         return Err(MatchingError::NotFound);
                     }

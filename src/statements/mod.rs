@@ -19,7 +19,7 @@
 //! quarantine (F02 the same statement with other content, F05 balances that do not add up), or no
 //! more than warnings (F04 a gap, a batch that cannot be looked into).
 //!
-//! The matching takes `store::statements_waiting`, reads `store::lines_of`, and says
+//! The matching takes `read::store::statements_waiting`, reads `read::store::lines_of`, and says
 //! `store::statement_booked_in`. A statement that stands in for an earlier issue names it
 //! (`supersedes`): whoever matches takes back what was made of the earlier one first.
 

@@ -1,22 +1,18 @@
-//! Every statement on files and statements. Lines stand in `store/lines.rs`, what the matching calls
-//! in `store/waiting.rs`, mappings and opening balances in `store/kept.rs`.
+//! Every statement on files and statements. Lines stand in `store/lines.rs`, steps in
+//! `store/steps.rs`, mappings and opening balances in `store/kept.rs`.
 
 pub mod kept;
 pub mod lines;
 pub mod reads;
-mod waiting;
+mod steps;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub use self::lines::{StagedLine, lines_of};
-pub(super) use self::waiting::file_follows;
-pub use self::waiting::{
-    WaitingStatement, file_of_statement, statement_booked_in, statement_of, statements_step,
-    statements_waiting,
-};
+pub(super) use self::steps::file_follows;
+pub use self::steps::{file_of_statement, statement_booked_in, statements_step};
 use super::status::{FileState, StatementState};
 
 /// A file that came in before with the same bytes.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use payclear::app::Role;
 use payclear::statements::mappings;
-use payclear::statements::store;
+use payclear::statements::{read, store};
 use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -99,13 +99,15 @@ async fn a_bank_sends_its_statement_and_gets_the_first_answer_again() {
     assert_eq!(town.count("statement_line").await, 2);
 
     let mut conn = town.pool.acquire().await.expect("a connection");
-    let waiting = store::statements_waiting(&mut conn, 10).await.expect("statements");
-    assert_eq!((waiting.len(), &*waiting[0].partner, waiting[0].lines), (1, "directbank", 2));
-    let id = waiting[0].statement_id;
-    let lines = store::lines_of(&mut conn, id, 0, 10).await.expect("lines");
+    let waiting = read::store::statements_waiting(&mut conn, 10).await.expect("statements");
+    assert_eq!(waiting.len(), 1);
+    let id = waiting[0];
+    let read_back = read::store::statement_read(&mut conn, id).await.expect("a row").expect("it");
+    assert_eq!((&*read_back.partner, read_back.lines), ("directbank", 2));
+    let lines = read::store::lines_of(&mut conn, id, 0, 10).await.expect("lines");
     let told: Vec<_> = lines.iter().map(|l| (l.place, &*l.transaction_id, &*l.memo)).collect();
     assert_eq!(told, [(1, "S-1-0", "a"), (2, "S-1-1", "b")]);
-    assert_eq!(store::lines_of(&mut conn, id, 1, 10).await.expect("lines").len(), 1);
+    assert_eq!(read::store::lines_of(&mut conn, id, 1, 10).await.expect("lines").len(), 1);
     let now = town.clock.now();
     assert!(store::statement_booked_in(&mut conn, id, now).await.expect("booked"));
     assert!(!store::statement_booked_in(&mut conn, id, now).await.expect("once"));
@@ -157,10 +159,11 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     assert_eq!(rows(&town.pool, STANDING).await, ["S-1 superseded", "S-1 staged"]);
     assert_eq!(rows(&town.pool, FILES).await, ["first.xml superseded", "second.xml staged"]);
     let mut conn = town.pool.acquire().await.expect("a connection");
-    let waiting = store::statements_waiting(&mut conn, 10).await.expect("statements");
-    let earlier = waiting[0].supersedes.expect("it stands in for the first");
-    let earlier = store::statement_of(&mut conn, earlier).await.expect("a row").expect("the first");
-    assert_eq!((&*earlier.state, earlier.lines), ("superseded", 2));
+    let waiting = read::store::statements_waiting(&mut conn, 10).await.expect("statements");
+    let second = read::store::statement_read(&mut conn, waiting[0]).await.expect("a row");
+    let earlier = second.and_then(|second| second.supersedes).expect("it stands in for the first");
+    let first = read::store::statement_read(&mut conn, earlier).await.expect("a row");
+    assert_eq!(first.map(|first| first.lines), Some(2));
     drop(conn);
 
     // A third is rejected by one: nothing of it was booked.

@@ -6,49 +6,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::text_enum;
-
-text_enum! {
-    /// What a list is.
-    pub enum Kind ("kind of statement") {
-        /// Movements of a bank account, between two balances.
-        Account = "account",
-        /// What a partner says that it collected.
-        Report = "report",
-    }
-}
-
-text_enum! {
-    /// What a line is.
-    pub enum Nature ("nature of a line") {
-        /// A payer's money.
-        Payment = "payment",
-        /// Money given back to a payer.
-        Refund = "refund",
-        /// An earlier line taken back.
-        Reversal = "reversal",
-        /// A debit that carries our reference: a transfer that we ordered.
-        Payout = "payout",
-        /// Many payments in one credit.
-        Lump = "lump",
-        /// What the bank or partner takes for itself.
-        Fee = "fee",
-        /// Anything else.
-        Other = "other",
-    }
-}
-
-text_enum! {
-    /// How far a line has got.
-    pub enum Standing ("standing of a line") {
-        /// It is so.
-        Booked = "booked",
-        /// Not yet booked, for information, or to come.
-        Pending = "pending",
-        /// The partner says that it failed.
-        Failed = "failed",
-    }
-}
+pub use super::model::{Kind, Nature, Standing};
 
 /// One line, as it was staged.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,79 +1,10 @@
-//! What the matching calls: which statements wait, and that one is booked.
+//! How statements step, and their files with them.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::statements::status::{FileState, StatementState};
-
-/// A statement, as it is matched.
-#[derive(Debug, Clone)]
-pub struct WaitingStatement {
-    /// Its id.
-    pub statement_id: Uuid,
-    /// Its file.
-    pub file_id: Uuid,
-    /// account or report.
-    pub kind: String,
-    /// Whose.
-    pub partner: String,
-    /// The account.
-    pub account: String,
-    /// Its id in the sender's words.
-    pub reference: String,
-    /// The business day.
-    pub day: NaiveDate,
-    /// ISO 4217.
-    pub currency: String,
-    /// Credit positive.
-    pub opening: Option<Decimal>,
-    /// Credit positive.
-    pub closing: Option<Decimal>,
-    /// How many lines.
-    pub lines: i64,
-    /// The sum of what is booked.
-    pub total: Decimal,
-    /// Where it stands.
-    pub state: String,
-    /// The earlier issue that it stands in for: what was made of it is taken back first.
-    pub supersedes: Option<Uuid>,
-}
-
-/// Statements that wait to be matched, the oldest day first; of a day reports before accounts, since
-/// an account's lumps are made of reports' lines.
-pub async fn statements_waiting(
-    conn: &mut PgConnection,
-    limit: i64,
-) -> Result<Vec<WaitingStatement>, sqlx::Error> {
-    sqlx::query_as!(
-        WaitingStatement,
-        "select statement_id, file_id, kind, partner, account, reference, day, currency, opening,
-                closing, lines, total, state, supersedes
-           from statement
-          where state = 'staged'
-          order by day, (kind = 'account'), statement_id limit $1",
-        limit
-    )
-    .fetch_all(conn)
-    .await
-}
-
-/// A statement.
-pub async fn statement_of(
-    conn: &mut PgConnection,
-    statement: Uuid,
-) -> Result<Option<WaitingStatement>, sqlx::Error> {
-    sqlx::query_as!(
-        WaitingStatement,
-        "select statement_id, file_id, kind, partner, account, reference, day, currency, opening,
-                closing, lines, total, state, supersedes
-           from statement where statement_id = $1",
-        statement
-    )
-    .fetch_optional(conn)
-    .await
-}
 
 /// The file of a statement.
 pub async fn file_of_statement(
