@@ -1,5 +1,5 @@
 //! What stood on an account before this installation began: proposed by one, approved by another,
-//! booked once (`docs/decisions/0014-opening-balances.md`).
+//! booked once (`docs/decisions/0015-opening-balances.md`).
 
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
