@@ -12,7 +12,7 @@ use super::status::{Step, WrongStep};
 use super::store;
 use super::view::InvoiceView;
 use crate::ledger::accounts::Accounts;
-use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
+use crate::platform::admission::{self, Admission, NotAdmitted, StoredAnswer};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::ids::InvoiceId;
@@ -37,8 +37,8 @@ pub enum CancelError {
     #[error("there is no such invoice of this portal")]
     NotFound,
     /// Used nonce or key.
-    #[error("the request was refused")]
-    Refused(Problem),
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -56,19 +56,9 @@ impl Cancelling {
     ) -> Result<StoredAnswer, CancelError> {
         let now = self.clock.now();
         let mut tx = self.pool.begin().await?;
-        match admission::admit_one_in(&mut tx, admission).await? {
-            Admitted::Fresh => {}
-            Admitted::Stored(answer) => {
-                // The nonce is used up, also for a repeat.
-                tx.commit().await?;
-                return Ok(answer);
-            }
-            Admitted::OtherContent => {
-                return Err(CancelError::Refused(Problem::new(ProblemType::IdempotencyKeyReused)));
-            }
-            Admitted::NonceUsed | Admitted::CopyOf(_) => {
-                return Err(CancelError::Refused(Problem::new(ProblemType::Unauthenticated)));
-            }
+        if let Some(answer) = admission::admit_one_in(&mut tx, admission).await? {
+            tx.commit().await?;
+            return Ok(answer);
         }
         let locked = store::invoices_lock(&mut tx, &[id.0]).await?;
         let Some(mut invoice) = locked.into_iter().find(|i| i.portal == portal) else {

@@ -297,7 +297,7 @@ async fn cancel_one(
     match doors.cancelling.cancel(portal, id, &write.admission, &body.reason).await {
         Ok(stored) => Ok(answer(stored)),
         Err(CancelError::NotFound) => Err(Problem::new(ProblemType::NotFound)),
-        Err(CancelError::Refused(problem)) => Err(problem),
+        Err(CancelError::NotAdmitted(error)) => Err(error.into()),
         Err(CancelError::Store(error)) => Err(error.into()),
     }
 }

@@ -368,8 +368,7 @@ impl From<ListError> for Problem {
 impl From<ManageError> for Problem {
     fn from(error: ManageError) -> Self {
         match error {
-            ManageError::NonceUsed => Self::new(ProblemType::Unauthenticated),
-            ManageError::OtherContent => Self::new(ProblemType::IdempotencyKeyReused),
+            ManageError::NotAdmitted(error) => error.into(),
             ManageError::NoDelivery => Self::new(ProblemType::NotFound),
             ManageError::NotOpen => Self::new(ProblemType::WrongState).detail(error.to_string()),
             ManageError::TooLong => Self::new(ProblemType::Unavailable).retry_after(5),

@@ -14,7 +14,7 @@ use super::store::{self, reads};
 use super::views::{self, EndpointView};
 use crate::approvals::endpoints::{self, AddError};
 use crate::approvals::propose::{Maker, ProposeError};
-use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
+use crate::platform::admission::{self, Admission, NotAdmitted, StoredAnswer};
 use crate::platform::audit::{self, By};
 use crate::platform::seal::{MasterKeys, OpenError};
 use crate::portals::endpoint::{self, EndpointError, EndpointState, secret_text};
@@ -66,12 +66,9 @@ impl Deed {
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
-    /// The signature was used before.
-    #[error("the nonce was used before")]
-    NonceUsed,
-    /// The key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    OtherContent,
+    /// Used nonce or key.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
     /// The portal has no such delivery.
     #[error("the portal has no such delivery")]
     NoDelivery,
@@ -128,18 +125,12 @@ pub async fn manage(
 ) -> Result<StoredAnswer, ManageError> {
     let context = format!("answer/{}/{}", admission.caller, admission.key);
     let mut tx = ground.pool.begin().await?;
-    match admission::admit_one_in(&mut tx, admission).await? {
-        Admitted::Fresh | Admitted::CopyOf(_) => {}
-        Admitted::NonceUsed => return Err(ManageError::NonceUsed),
-        Admitted::OtherContent => return Err(ManageError::OtherContent),
-        Admitted::Stored(mut answer) => {
-            if deed.shows_a_secret() {
-                answer.body = ground.keys.open(&context, &answer.body)?.expose().to_vec();
-            }
-            // The nonce is used up, also for a repeat.
-            tx.commit().await?;
-            return Ok(answer);
+    if let Some(mut answer) = admission::admit_one_in(&mut tx, admission).await? {
+        if deed.shows_a_secret() {
+            answer.body = ground.keys.open(&context, &answer.body)?.expose().to_vec();
         }
+        tx.commit().await?;
+        return Ok(answer);
     }
     let by = By { actor: &admission.caller, at: ground.now };
     let doing = perform_in(&mut tx, ground.keys, by, portal, deed);

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
+use super::problem::{Problem, ProblemType};
+
 /// A nonce as it was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Nonce {
@@ -195,12 +197,37 @@ pub async fn store_in(
     Ok(())
 }
 
-/// Lets one request of a use case with a transaction of its own in. A copy that runs at the same
-/// time waits here for the first one's end (`lock_timeout`), and then finds its answer.
+/// Why a request is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdmitted {
+    /// The signature was used before.
+    #[error("the nonce was used before")]
+    NonceUsed,
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    OtherContent,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+}
+
+impl From<NotAdmitted> for Problem {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::NonceUsed => Self::new(ProblemType::Unauthenticated),
+            NotAdmitted::OtherContent => Self::new(ProblemType::IdempotencyKeyReused),
+            NotAdmitted::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Lets one request of a use case with a transaction of its own in; its answer when it was done
+/// before (then only the nonce is left to commit). A copy that runs at the same time waits here for
+/// the first one's end (`lock_timeout`), and then finds its answer.
 pub async fn admit_one_in(
     conn: &mut PgConnection,
     admission: &Admission,
-) -> Result<Admitted, sqlx::Error> {
+) -> Result<Option<StoredAnswer>, NotAdmitted> {
     sqlx::query_scalar!(
         r#"select 1 as "one!" from pg_advisory_xact_lock(hashtextextended($1 || chr(1) || $2, 7))"#,
         admission.caller,
@@ -208,8 +235,13 @@ pub async fn admit_one_in(
     )
     .fetch_one(&mut *conn)
     .await?;
-    let mut admitted = admit_in(conn, &[admission]).await?;
-    Ok(admitted.pop().unwrap_or(Admitted::Fresh))
+    match admit_in(conn, &[admission]).await?.pop() {
+        Some(Admitted::Stored(answer)) => Ok(Some(answer)),
+        Some(Admitted::NonceUsed) => Err(NotAdmitted::NonceUsed),
+        Some(Admitted::OtherContent) => Err(NotAdmitted::OtherContent),
+        // One alone is nobody's copy.
+        Some(Admitted::Fresh | Admitted::CopyOf(_)) | None => Ok(None),
+    }
 }
 
 /// Empties the leaf of the nonce ring that is next but one.

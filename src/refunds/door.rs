@@ -18,7 +18,7 @@ use crate::approvals::store::pending_of;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::people::officer::Officer;
-use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
+use crate::platform::admission::{self, Admission, StoredAnswer};
 use crate::platform::outbox;
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::clock::SharedClock;
@@ -107,7 +107,7 @@ impl Refunding {
     ) -> Result<StoredAnswer, Problem> {
         let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
         let mut tx = self.pool.begin().await?;
-        if let Some(stored) = admitted(&mut tx, admission).await? {
+        if let Some(stored) = admission::admit_one_in(&mut tx, admission).await? {
             tx.commit().await?;
             return Ok(stored);
         }
@@ -132,7 +132,7 @@ impl Refunding {
     ) -> Result<StoredAnswer, Problem> {
         let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
         let mut tx = self.pool.begin().await?;
-        if let Some(stored) = admitted(&mut tx, admission).await? {
+        if let Some(stored) = admission::admit_one_in(&mut tx, admission).await? {
             tx.commit().await?;
             return Ok(stored);
         }
@@ -165,7 +165,7 @@ impl Refunding {
     ) -> Result<StoredAnswer, Problem> {
         let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
         let mut tx = self.pool.begin().await?;
-        if let Some(stored) = admitted(&mut tx, admission).await? {
+        if let Some(stored) = admission::admit_one_in(&mut tx, admission).await? {
             tx.commit().await?;
             return Ok(stored);
         }
@@ -225,21 +225,6 @@ async fn of_portal(conn: &mut PgConnection, portal: &str, id: RefundId) -> Resul
     let invoice = invoice_store::invoice_read(conn, refund.invoice).await?;
     invoice.filter(|invoice| invoice.portal == portal).ok_or_else(none)?;
     Ok(refund)
-}
-
-/// The stored answer of a request that was let in before; none of a new one.
-async fn admitted(
-    conn: &mut PgConnection,
-    admission: &Admission,
-) -> Result<Option<StoredAnswer>, Problem> {
-    match admission::admit_one_in(conn, admission).await? {
-        Admitted::Fresh => Ok(None),
-        Admitted::Stored(answer) => Ok(Some(answer)),
-        Admitted::OtherContent => Err(Problem::new(ProblemType::IdempotencyKeyReused)),
-        Admitted::NonceUsed | Admitted::CopyOf(_) => {
-            Err(Problem::new(ProblemType::Unauthenticated))
-        }
-    }
 }
 
 /// A refusal that is stored; any other is no answer.

@@ -9,7 +9,7 @@ use crate::breaks::evidence;
 use crate::breaks::status::BreakStep;
 use crate::breaks::store::reads::{break_lock, break_read};
 use crate::breaks::store::said::{self, Change, Comment};
-use crate::platform::admission::{self, Admission, Admitted, StoredAnswer};
+use crate::platform::admission::{self, Admission, StoredAnswer};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::ids::{BreakId, uuid_v7};
@@ -59,18 +59,9 @@ impl Answering {
     ) -> Result<StoredAnswer, Problem> {
         let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
         let mut tx = self.pool.begin().await?;
-        match admission::admit_one_in(&mut tx, admission).await? {
-            Admitted::Fresh => {}
-            Admitted::Stored(answer) => {
-                tx.commit().await?;
-                return Ok(answer);
-            }
-            Admitted::OtherContent => {
-                return Err(Problem::new(ProblemType::IdempotencyKeyReused));
-            }
-            Admitted::NonceUsed | Admitted::CopyOf(_) => {
-                return Err(Problem::new(ProblemType::Unauthenticated));
-            }
+        if let Some(answer) = admission::admit_one_in(&mut tx, admission).await? {
+            tx.commit().await?;
+            return Ok(answer);
         }
         let case = break_lock(&mut tx, id).await?;
         let case = case.filter(|case| is_shared_with(case, partner)).ok_or_else(not_there)?;
