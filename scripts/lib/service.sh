@@ -119,8 +119,8 @@ sandbox() {
   SANDBOX_KEY_ID='' SANDBOX_SECRET=''
   [ -n "${PAYCLEAR__SANDBOX__DATABASE_URL:-}" ] || return 0
   quietly "migrating the sandbox's database" "$BIN/payclear" --sandbox migrate --roles
-  quietly "importing the sandbox's registers" "$BIN/payclear" --sandbox registers import registers/sample
-  quietly "importing the sandbox's test bank" "$BIN/payclear" --sandbox registers import registers/sandbox
+  quietly "importing the sandbox's registers" "$BIN/payclear" --sandbox registers import registers/sample --bootstrap
+  quietly "importing the sandbox's test bank" "$BIN/payclear" --sandbox registers import registers/sandbox --bootstrap
   key=$(once sandbox-key.json "$BIN/payclear" --sandbox portal key dvc-mau --bootstrap --json)
   SANDBOX_KEY_ID=$(field key_id "$key") SANDBOX_SECRET=$(field secret "$key")
 }
@@ -162,7 +162,7 @@ start_service() {
 
   say 'setting up payclear'
   quietly 'migrating the database' "$BIN/payclear" migrate --roles
-  quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample
+  quietly 'importing the sample registers' "$BIN/payclear" registers import registers/sample --bootstrap
   key=$(once portal-key.json "$BIN/payclear" portal key dvc-mau --bootstrap --json)
   PORTAL_KEY_ID=$(field key_id "$key") PORTAL_SECRET=$(field secret "$key")
   key=$(once portal-approval-key.json "$BIN/payclear" portal key dvc-mau --purpose approve --bootstrap --json)

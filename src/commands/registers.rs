@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use sqlx::PgPool;
 
+use super::keys::{Making, waits};
+use crate::approvals::registers::{self, TakeError};
 use crate::platform::audit::By;
-use crate::registers::import::{self, ImportError, Loaded};
+use crate::registers::import::{ImportError, Loaded};
 use crate::statements::mappings::{self, RegisterError};
 use crate::vocabulary::clock::Clock;
+use crate::vocabulary::ids::ApprovalId;
 
 /// So many mistakes are written out; the rest is counted.
 const MOST_MISTAKES: usize = 200;
@@ -24,6 +27,9 @@ pub enum Registers {
 pub struct Import {
     /// Folder with agencies.csv, procedures.csv and so on; files may be left out.
     dir: PathBuf,
+    /// Whether another must agree.
+    #[command(flatten)]
+    making: Making,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -34,7 +40,7 @@ pub struct Import {
 pub enum RegistersError {
     /// The registers.
     #[error(transparent)]
-    Import(#[from] ImportError),
+    Take(#[from] TakeError),
     /// A mapping that cannot be opened.
     #[error("{name}: {source}")]
     Unreadable {
@@ -62,17 +68,19 @@ pub async fn run(
 ) -> Result<(), RegistersError> {
     let Registers::Import(args) = command;
     let by = By { actor, at: clock.now() };
-    let imported = import::import(pool, by, &args.dir).await;
-    if imported.is_ok() {
+    let taken = registers::take(pool, args.making.maker(by), &args.dir).await;
+    // Those of a partner that is not there yet are entered when the same is imported once more.
+    if matches!(taken, Ok((_, None))) {
         enter_mappings(pool, by, &args.dir.join("reports")).await?;
     }
-    match imported {
-        Ok(loaded) if args.json => {
+    match taken {
+        Ok((loaded, approval)) if args.json => {
             println!(
                 "{}",
                 serde_json::json!({
                     "rows": loaded.rows,
                     "load": loaded.load,
+                    "approval": approval,
                     "changed": loaded
                         .changed
                         .iter()
@@ -82,12 +90,12 @@ pub async fn run(
             );
             Ok(())
         }
-        Ok(loaded) => {
-            print(&loaded);
+        Ok((loaded, approval)) => {
+            print(&loaded, approval);
             Ok(())
         }
         Err(error) => {
-            if let ImportError::Mistakes(mistakes) = &error {
+            if let TakeError::Import(ImportError::Mistakes(mistakes)) = &error {
                 for mistake in mistakes.iter().take(MOST_MISTAKES) {
                     eprintln!("{mistake}");
                 }
@@ -116,14 +124,19 @@ async fn enter_mappings(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<(), Reg
     Ok(())
 }
 
-fn print(loaded: &Loaded) {
-    match loaded.load {
-        None => println!("registers: {} rows read, nothing changed", loaded.rows),
-        Some(load) => {
-            for (file, count) in &loaded.changed {
-                println!("{file}: {count} new or changed");
-            }
-            println!("registers: {} rows read, load {load} taken in", loaded.rows);
-        }
+fn print(loaded: &Loaded, approval: Option<ApprovalId>) {
+    for (file, count) in &loaded.changed {
+        println!("{file}: {count} new or changed");
     }
+    match loaded.load {
+        Some(load) => println!("registers: {} rows read, load {load} taken in", loaded.rows),
+        None if approval.is_some() => println!("registers: {} rows read", loaded.rows),
+        None => println!("registers: {} rows read, nothing changed", loaded.rows),
+    }
+    if approval.is_some() {
+        println!(
+            "Forms of reports beside them are entered when the same is imported once more, after that."
+        );
+    }
+    waits(approval);
 }

@@ -30,8 +30,12 @@ use crate::vocabulary::money::Money;
 const STEP: i64 = 200;
 /// An attempt that may still bring money delays the end so long, and no longer.
 const WAITS_FOR_ATTEMPTS: Duration = Duration::hours(24);
+/// Invoices that end in one transaction.
+const CHUNK: usize = 50;
 /// Between two looks at an invoice that waits.
 const LOOK_AGAIN: Duration = Duration::seconds(10);
+/// Until the next look at an invoice that could not be ended.
+const LOOK_LATER: Duration = Duration::minutes(10);
 /// No request takes so long from its first look at the clock to its commit.
 const MARK_LAGS: Duration = Duration::minutes(2);
 /// The name of the mark of the sweep.
@@ -74,14 +78,39 @@ impl Expiring {
             after = (last.expires_at, last.id);
             let open = |row: &&Overdue| matches!(row.status.as_str(), "issued" | "pending");
             let ids: Vec<Uuid> = rows.iter().filter(open).map(|r| r.id).collect();
-            for chunk in ids.chunks(50) {
-                expired += self.expire(chunk, Found::ByItsTime, now).await?;
-            }
+            expired += self.expire_all(&ids, Found::ByItsTime, now).await?;
             due::watermark_set(&self.pool, WATERMARK, after.0.min(now - MARK_LAGS)).await?;
         }
         let waiting = due::take(&self.pool, DUE, now, STEP).await?;
-        for chunk in waiting.chunks(50) {
-            expired += self.expire(chunk, Found::BecauseItIsDue, now).await?;
+        expired += self.expire_all(&waiting, Found::BecauseItIsDue, now).await?;
+        Ok(expired)
+    }
+
+    /// Expires invoices, many at once. When that fails, one by one: one that cannot be ended keeps
+    /// none of the others, and is looked at again later.
+    async fn expire_all(
+        &self,
+        ids: &[Uuid],
+        found: Found,
+        now: DateTime<Utc>,
+    ) -> Result<usize, sqlx::Error> {
+        let mut expired = 0;
+        for chunk in ids.chunks(CHUNK) {
+            if let Ok(count) = self.expire(chunk, found, now).await {
+                expired += count;
+                continue;
+            }
+            for id in chunk {
+                match self.expire(&[*id], found, now).await {
+                    Ok(count) => expired += count,
+                    Err(error) => {
+                        tracing::error!(invoice.id = %id, %error, "an invoice cannot be ended");
+                        metrics::counter!("payclear_invoices_expiry_failed_total").increment(1);
+                        let mut conn = self.pool.acquire().await?;
+                        due::put_in(&mut conn, DUE, *id, now + LOOK_LATER).await?;
+                    }
+                }
+            }
         }
         Ok(expired)
     }

@@ -1,7 +1,9 @@
 //! Takes a folder of CSV files into the registers: in whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
@@ -76,46 +78,116 @@ fn file_names() -> String {
     rows::FILES.map(|columns| columns.file).join(", ")
 }
 
-/// Takes the CSV files of `dir` in. The same content again changes nothing.
+/// The register files of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder(Vec<(&'static str, Vec<u8>)>);
+
+impl Folder {
+    /// Reads them. Files may be left out: what is in the registers stays.
+    pub fn read(dir: &Path) -> Result<Self, ImportError> {
+        files(dir).map(Self)
+    }
+
+    /// SHA-256 of names and content.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut digest = Sha256::new();
+        for (name, bytes) in &self.0 {
+            digest.update(format!("{name} {}\n", bytes.len()));
+            digest.update(bytes);
+        }
+        digest.finalize().to_vec()
+    }
+
+    /// The text of each file by its name; what is taken in is text.
+    pub fn texts(&self) -> BTreeMap<&'static str, String> {
+        self.0.iter().map(|(name, b)| (*name, String::from_utf8_lossy(b).into_owned())).collect()
+    }
+
+    /// The same, back again.
+    pub fn of_texts(mut texts: BTreeMap<String, String>) -> Self {
+        let names = rows::FILES.map(|columns| columns.file);
+        let kept = names.into_iter().filter_map(|name| Some((name, texts.remove(name)?)));
+        Self(kept.map(|(name, text)| (name, text.into_bytes())).collect())
+    }
+}
+
+/// What a folder would change.
+#[derive(Debug)]
+pub struct News {
+    /// Rows in its files.
+    pub rows: usize,
+    /// New versions and changed rows.
+    pub entries: Entries,
+    digest: Vec<u8>,
+}
+
+impl News {
+    /// For every file with news: how many rows of it are new or changed.
+    pub fn changed(&self) -> Vec<(&'static str, usize)> {
+        counts(&self.entries)
+    }
+}
+
+/// What a folder would change in the registers as they stand.
+pub async fn news(
+    conn: &mut PgConnection,
+    folder: &Folder,
+    today: NaiveDate,
+) -> Result<News, ImportError> {
+    let (book, mut mistakes) = rows::read(&folder.0);
+    let rows = book.row_count();
+    let now = store::entries(conn).await?;
+    match changes::find(book, &now, today) {
+        Ok(entries) if mistakes.is_empty() => Ok(News { rows, entries, digest: folder.digest() }),
+        Ok(_) => Err(ImportError::Mistakes(sorted(mistakes))),
+        Err(more) => {
+            mistakes.extend(more);
+            Err(ImportError::Mistakes(sorted(mistakes)))
+        }
+    }
+}
+
+/// Enters news; the number of the load. Nobody else changes the registers meanwhile: the caller has
+/// raised [`directory_version`] in the same transaction.
+pub async fn enter_in(
+    conn: &mut PgConnection,
+    by: By<'_>,
+    news: &News,
+) -> Result<i64, sqlx::Error> {
+    let load = put_in(conn, by, &news.entries, &news.digest).await?;
+    let detail = json!({
+        "rows": news.rows,
+        "changed": news.changed().into_iter().collect::<BTreeMap<_, _>>(),
+        "sha256": hex::encode(&news.digest),
+    });
+    audit::record_in(conn, by, "registers.import", &load.to_string(), &detail).await?;
+    Ok(load)
+}
+
+/// Takes the CSV files of `dir` in, while an installation begins: later another person looks at them
+/// first (`approvals::registers`). The same content again changes nothing.
 #[tracing::instrument(name = "registers.import", skip_all)]
 pub async fn import(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<Loaded, ImportError> {
-    let files = files(dir)?;
+    let folder = Folder::read(dir)?;
     let today = BusinessDay::of(by.at, None).0;
-    let digest = digest(&files);
     for _ in 0..TRIES {
-        let (book, mut mistakes) = rows::read(&files);
-        let row_count = book.row_count();
         // The registers are read and compared before the transaction begins, so that it is short;
         // the version that was read first tells whether they are still the same when it does.
         let mut conn = pool.acquire().await?;
         let seen = directory_version::read(&mut conn).await?;
-        let now = store::entries(&mut conn).await?;
+        let news = news(&mut conn, &folder, today).await?;
         drop(conn);
-        let changes = match changes::find(book, &now, today) {
-            Ok(changes) if mistakes.is_empty() => changes,
-            Ok(_) => return Err(ImportError::Mistakes(sorted(mistakes))),
-            Err(more) => {
-                mistakes.extend(more);
-                return Err(ImportError::Mistakes(sorted(mistakes)));
-            }
-        };
-        let changed = counts(&changes);
+        let (rows, changed) = (news.rows, news.changed());
         if changed.is_empty() {
-            return Ok(Loaded { rows: row_count, load: None, changed });
+            return Ok(Loaded { rows, load: None, changed });
         }
         let mut tx = pool.begin().await?;
         if !directory_version::raise_from_in(&mut tx, seen).await? {
             continue;
         }
-        let load = put_in(&mut tx, by, &changes, &digest).await?;
-        let detail = json!({
-            "rows": row_count,
-            "changed": changed.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
-            "sha256": hex::encode(&digest),
-        });
-        audit::record_in(&mut tx, by, "registers.import", &load.to_string(), &detail).await?;
+        let load = enter_in(&mut tx, by, &news).await?;
         tx.commit().await?;
-        return Ok(Loaded { rows: row_count, load: Some(load), changed });
+        return Ok(Loaded { rows, load: Some(load), changed });
     }
     Err(ImportError::Busy)
 }
@@ -207,13 +279,4 @@ fn files(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, ImportError> {
         files.push((columns.file, std::fs::read(&path).map_err(|e| unreadable(&path, e))?));
     }
     if files.is_empty() { Err(ImportError::NoFiles { dir: dir.into() }) } else { Ok(files) }
-}
-
-fn digest(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut digest = Sha256::new();
-    for (name, bytes) in files {
-        digest.update(format!("{name} {}\n", bytes.len()));
-        digest.update(bytes);
-    }
-    digest.finalize().to_vec()
 }

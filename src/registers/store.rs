@@ -179,6 +179,35 @@ pub async fn load_insert(
     .await
 }
 
+/// Lays files aside until somebody has looked at them.
+pub async fn waiting_put(
+    conn: &mut PgConnection,
+    digest: &[u8],
+    files: &serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into register_waiting (digest, files, made_at) values ($1, $2, $3)
+         on conflict on constraint register_waiting_pkey do nothing",
+        digest,
+        files,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes files out again.
+pub async fn waiting_take(
+    conn: &mut PgConnection,
+    digest: &[u8],
+) -> Result<Option<serde_json::Value>, sqlx::Error> {
+    sqlx::query_scalar!("delete from register_waiting where digest = $1 returning files", digest)
+        .fetch_optional(conn)
+        .await
+}
+
 /// One column of many rows, for `unnest`.
 fn column<'a, T, V>(rows: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
     rows.iter().map(value).collect()

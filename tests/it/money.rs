@@ -528,3 +528,37 @@ async fn what_the_banks_took_is_what_is_booked() {
     ])
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_invoice_that_cannot_be_ended_keeps_none_of_the_others() {
+    let town = Town::doors().await;
+    let soon = town.clock.now() + Duration::minutes(10);
+    let mut invoices = Vec::new();
+    for _ in 0..3 {
+        invoices.push(town.issue_with(100_000, &json!({ "expires_at": soon })).await);
+    }
+    let broken = text(&invoices[1], "id");
+    let refuse = format!(
+        "create function refuse() returns trigger language plpgsql as
+             $$ begin raise exception 'broken on purpose'; end $$;
+         create trigger refuse before update on invoice for each row
+             when (old.invoice_id = '{broken}') execute function refuse();"
+    );
+    let owner = town.owner().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&owner).await.expect("a broken invoice");
+    town.clock.turn(Duration::minutes(11));
+    assert_eq!(town.app.expiring().sweep().await.expect("a sweep"), 2);
+    let mut seen = Vec::new();
+    for invoice in &invoices {
+        seen.push(town.status(invoice).await);
+    }
+    assert_eq!(seen, ["expired", "issued", "expired"]);
+
+    // Once it can be ended it is, though the mark has passed it.
+    sqlx::raw_sql("drop trigger refuse on invoice").execute(&owner).await.expect("mended");
+    town.clock.turn(Duration::minutes(5));
+    assert_eq!(town.app.expiring().sweep().await.expect("too early"), 0);
+    town.clock.turn(Duration::minutes(6));
+    assert_eq!(town.app.expiring().sweep().await.expect("a sweep"), 1);
+    assert_eq!(town.status(&invoices[1]).await, "expired");
+}
