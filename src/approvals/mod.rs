@@ -7,10 +7,10 @@
 //! ```
 //!
 //! The room knows what it decides on by [`kinds::Kind`]: a name, who may decide, what to do. Rooms
-//! below it have their kinds here ([`people`], [`endpoints`], [`partners`],
-//! [`registers`]), rooms above bring theirs; `app/parts.rs` puts them together. The database repeats the rules: who made it does not decide
-//! it, content does not change, no step is taken twice, and nothing that needs an approval becomes
-//! usable without one.
+//! below it have their kinds here ([`people`], [`endpoints`], [`partners`]), rooms above bring
+//! theirs; `app/parts.rs` puts them together. The database repeats the rules: who made it does not
+//! decide it, content does not change, no step is taken twice, and nothing that needs an approval
+//! becomes usable without one.
 
 pub mod approval;
 pub mod decide;
@@ -23,7 +23,6 @@ pub mod kinds;
 pub mod partners;
 pub mod people;
 pub mod propose;
-pub mod registers;
 pub mod roles;
 pub mod status;
 pub mod store;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use sqlx::PgPool;
 
 use super::keys::{Making, waits};
-use crate::approvals::registers::{self, TakeError};
 use crate::platform::audit::By;
+use crate::registers::approve::{self, TakeError};
 use crate::registers::import::{ImportError, Loaded};
 use crate::statements::mappings::{self, RegisterError};
 use crate::vocabulary::clock::Clock;
@@ -68,7 +68,7 @@ pub async fn run(
 ) -> Result<(), RegistersError> {
     let Registers::Import(args) = command;
     let by = By { actor, at: clock.now() };
-    let taken = registers::take(pool, args.making.maker(by), &args.dir).await;
+    let taken = approve::take(pool, args.making.maker(by), &args.dir).await;
     // Those of a partner that is not there yet are entered when the same is imported once more.
     if matches!(taken, Ok((_, None))) {
         enter_mappings(pool, by, &args.dir.join("reports")).await?;

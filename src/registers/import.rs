@@ -165,7 +165,7 @@ pub async fn enter_in(
 }
 
 /// Takes the CSV files of `dir` in, while an installation begins: later another person looks at them
-/// first (`approvals::registers`). The same content again changes nothing.
+/// first ([`super::approve`]). The same content again changes nothing.
 #[tracing::instrument(name = "registers.import", skip_all)]
 pub async fn import(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<Loaded, ImportError> {
     let folder = Folder::read(dir)?;

@@ -11,6 +11,7 @@
 //!                                                                       database ──live──▶ directory
 //! ```
 
+pub mod approve;
 pub mod caller;
 pub mod cells;
 pub mod changes;

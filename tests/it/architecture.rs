@@ -73,6 +73,7 @@ const OWNERS: &[(&str, &[&str])] = &[
             "procedure",
             "receipt_range",
             "register_load",
+            "register_waiting",
             "treasury_account",
         ],
     ),

@@ -1,4 +1,5 @@
-//! A generated month: some five thousand payments over thirty days through a wallet that reports and
+//! A generated month: some five thousand payments (`MONTH_TIMES=20`: a hundred thousand) over thirty
+//! days through a wallet that reports and
 //! pays in batches, a bank that tells of single credits, and an account that its own statement settles;
 //! every kind of defect planted. Every line ends where it belongs, the books hold to the đồng what the
 //! banks say, and looking again changes nothing.
@@ -27,10 +28,17 @@ const DAYS: usize = 30;
 const WALLET: usize = 100;
 const BANK: usize = 50;
 const OWN: usize = 17;
+/// So many invoices or reports at once.
+const AT_ONCE: usize = 200;
 const WALLET_ACCOUNT: &str = "MOMOSIMPAYCLEAR";
 const OWN_ACCOUNT: &str = "1200099887766";
 /// The wallet's contract: 500 đồng and 0.7 %.
 const FIXED: i64 = 500;
+
+/// How many times as many payments a day has: `MONTH_TIMES`, once unless told otherwise.
+fn times() -> usize {
+    std::env::var("MONTH_TIMES").ok().map_or(1, |text| text.parse().expect("a number"))
+}
 
 /// The same numbers in every run.
 struct Dice(u64);
@@ -100,13 +108,23 @@ impl Town {
                 Self::fee(&format!("M-{day}-{what}-{n}"), u64::try_from(*amount).expect("positive"))
             })
             .collect();
-        let made = self.portal.post("/v1/invoices/batch", &json!(rows)).await.expect(200);
-        let results = made["results"].as_array().expect("results");
-        results.iter().map(|row| text(&row["body"], "code").to_owned()).collect()
+        let mut codes = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(AT_ONCE) {
+            let made = self.portal.post("/v1/invoices/batch", &json!(rows)).await.expect(200);
+            let results = made["results"].as_array().expect("results");
+            codes.extend(results.iter().map(|row| text(&row["body"], "code").to_owned()));
+        }
+        codes
     }
 
     /// The partner's word of payments, as its callback would bring it.
-    async fn told_of(
+    async fn told_of(&self, of: (&str, SettlingSource, &str), at: DateTime<Utc>, paid: &[Paid]) {
+        for paid in paid.chunks(AT_ONCE) {
+            self.told_at_once(of, at, paid).await;
+        }
+    }
+
+    async fn told_at_once(
         &self,
         (partner, source, account): (&str, SettlingSource, &str),
         at: DateTime<Utc>,
@@ -165,7 +183,7 @@ impl Town {
     /// The wallet's day: its report, and the credit that pays it.
     async fn wallet_day(&self, day: usize, dice: &mut Dice, planted: &mut Planted) -> Told {
         let today = self.today();
-        let amounts: Vec<i64> = (0..WALLET).map(|_| dice.amount()).collect();
+        let amounts: Vec<i64> = (0..WALLET * times()).map(|_| dice.amount()).collect();
         let mut paid = self.pays_on(day, "mo", &amounts).await;
         if day % 6 == 5 {
             paid[9].transaction = format!("mo-{day}-elsewhere");
@@ -251,7 +269,7 @@ impl Town {
     /// The bank's day: single credits, the wallet's batch, and what does not belong.
     async fn bank_day(&self, day: usize, dice: &mut Dice, planted: &mut Planted, lump: Told) {
         let today = self.today();
-        let amounts: Vec<i64> = (0..BANK).map(|_| dice.amount()).collect();
+        let amounts: Vec<i64> = (0..BANK * times()).map(|_| dice.amount()).collect();
         let paid = self.pays_on(day, "db", &amounts).await;
         let of = ("directbank", SettlingSource::Api, ACCOUNT);
         self.told_of(of, self.clock.now(), &paid).await;
@@ -345,7 +363,7 @@ impl Town {
     /// The day of the account that nobody but its statement tells of.
     async fn own_day(&self, day: usize, dice: &mut Dice, planted: &mut Planted) {
         let today = self.today();
-        let amounts: Vec<i64> = (0..OWN).map(|_| dice.amount()).collect();
+        let amounts: Vec<i64> = (0..OWN * times()).map(|_| dice.amount()).collect();
         let codes = self.issued(day, "ow", &amounts).await;
         let mut list = List::default();
         let credit = |n: usize, amount, code: &str| {

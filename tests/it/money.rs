@@ -555,10 +555,12 @@ async fn one_invoice_that_cannot_be_ended_keeps_none_of_the_others() {
     assert_eq!(seen, ["expired", "issued", "expired"]);
 
     // Once it can be ended it is, though the mark has passed it.
+    for _ in 0..2 {
+        town.clock.turn(Duration::minutes(5));
+        assert_eq!(town.app.expiring().sweep().await.expect("still broken"), 0);
+    }
     sqlx::raw_sql("drop trigger refuse on invoice").execute(&owner).await.expect("mended");
-    town.clock.turn(Duration::minutes(5));
-    assert_eq!(town.app.expiring().sweep().await.expect("too early"), 0);
-    town.clock.turn(Duration::minutes(6));
+    town.clock.turn(Duration::minutes(11));
     assert_eq!(town.app.expiring().sweep().await.expect("a sweep"), 1);
     assert_eq!(town.status(&invoices[1]).await, "expired");
 }

@@ -7,16 +7,16 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use super::approval::Approval;
-use super::kinds::{ApplyError, Kind};
-use super::propose::{Maker, Making, Proposal, ProposeError, propose_in};
-use super::store::bootstrap_is_open;
+use super::entries::Entries;
+use super::import::{self, Folder, ImportError, Loaded, News};
+use super::store::{waiting_put, waiting_take};
+use crate::approvals::approval::Approval;
+use crate::approvals::kinds::{ApplyError, Kind};
+use crate::approvals::propose::{Maker, Making, Proposal, ProposeError, propose_in};
+use crate::approvals::store::bootstrap_is_open;
 use crate::people::role::{EVERYTHING, Role};
 use crate::platform::audit::By;
 use crate::platform::directory_version;
-use crate::registers::entries::Entries;
-use crate::registers::import::{self, Folder, ImportError, Loaded, News};
-use crate::registers::store::{waiting_put, waiting_take};
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::ids::ApprovalId;
 
