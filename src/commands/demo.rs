@@ -23,6 +23,9 @@ pub struct Demo {
     /// Plain fees besides the special ones.
     #[arg(long, default_value_t = 6)]
     fees: u32,
+    /// Fees only: no day is closed.
+    #[arg(long)]
+    leave_open: bool,
 }
 
 /// Why the demo did not come to its end.
@@ -108,6 +111,9 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
     stage.taken_back().await?;
     stage.found_by_asking(&unknown).await?;
 
+    if command.leave_open {
+        println!("The day stays open.");
+    }
     let paid = stage.count_paid().await?;
     // One was paid and taken back, which is two notices more; one was given back.
     let expected = paid + 3;
