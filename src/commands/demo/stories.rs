@@ -163,4 +163,21 @@ impl Stage {
         self.pay(text(&invoice, "qr"), &json!({ "outcome": "paid_late" })).await?;
         Ok(())
     }
+
+    /// A transfer of which the bank never tells: its statement will.
+    pub async fn unheard(&mut self) -> Result<(), DemoError> {
+        let more = json!({ "channels": ["sepay"] });
+        let invoice = self.issue("a fee, transferred, and the message is lost", &more).await?;
+        self.pay(text(&invoice, "qr"), &json!({ "fault": "lost" })).await?;
+        Ok(())
+    }
+
+    /// Money with a text that names nothing of ours.
+    pub async fn from_nobody(&self) -> Result<(), DemoError> {
+        say("somebody transfers money with a text that names no fee");
+        let qr = self.issued.iter().map(|invoice| text(invoice, "qr")).find(|qr| !qr.is_empty());
+        let more = json!({ "outcome": "unknown_reference", "amount": "175000" });
+        self.pay(qr.unwrap_or_default(), &more).await?;
+        Ok(())
+    }
 }
