@@ -12,6 +12,11 @@ pub fn stand_behind(seconds: u32) {
     BEHIND.store(seconds, Ordering::Relaxed);
 }
 
+/// Does this clock stand behind the machine's?
+pub fn is_behind() -> bool {
+    BEHIND.load(Ordering::Relaxed) > 0
+}
+
 /// Now.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
 pub fn now() -> DateTime<Utc> {

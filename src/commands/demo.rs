@@ -164,20 +164,25 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
 impl Stage {
     /// The evening's mishaps, the morning after, and the morning after that.
     async fn two_days(&mut self, night: &Night, pool: &sqlx::PgPool) -> Result<bool, DemoError> {
-        println!("Before midnight two things go wrong that nobody notices.");
+        println!("In the evening one more pays, and the terms of the wallets are agreed on.");
         let people = People::sign_in(self).await?;
         self.terms(&people).await?;
-        self.unheard().await?;
-        self.from_nobody().await?;
+        let unnamed = self.from_nobody().await?;
         let first = day::today(self.clock.now());
 
         println!("Next morning two officers look at the day: files, matching, breaks, signature.");
         night.pass(self).await?;
         let people = People::sign_in(self).await?;
-        // The third mishap: a wallet tells one payment with 1,000 đồng too much.
+        // Planted: a wallet tells one payment with 1,000 đồng too much.
         self.files(&people.officer, first, Some(("zalopay", "amount"))).await?;
         self.matched(&people.officer, first).await?;
-        self.resolve_one(&people).await?;
+        self.sums(&people.officer, first).await?;
+        let wish = json!({
+            "way": "place", "invoice": unnamed["code"],
+            "reason": "người nộp đã đưa uỷ nhiệm chi",
+        });
+        self.resolve_one(&people, Some(&wish)).await?;
+        self.wait_for(&unnamed, "paid").await?;
         self.owned(&people).await?;
         let mut closed = self.close(&people, pool, first).await?;
         self.positions(&people).await?;
@@ -208,8 +213,9 @@ impl Stage {
             say(&format!("{day} is over and not closed"));
             self.files(&people.officer, *day, None).await?;
             self.matched(&people.officer, *day).await?;
+            self.sums(&people.officer, *day).await?;
             if Some(day) == over.last() {
-                self.resolve_one(&people).await?;
+                self.resolve_one(&people, None).await?;
             }
             self.owned(&people).await?;
             closed &= self.close(&people, pool, *day).await?;

@@ -210,7 +210,8 @@ impl Matching {
                     work::matching_phase(&mut tx, statement.id, "done", Some(now)).await?;
                     work::batches_open(&mut tx, statement.id).await?;
                     let booked =
-                        read::store::statement_booked_in(&mut tx, statement.id, now).await?;
+                        crate::statements::store::statement_booked_in(&mut tx, statement.id, now)
+                            .await?;
                     if !booked {
                         return Err(MatchingError::NotFound);
                     }

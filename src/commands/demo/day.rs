@@ -15,9 +15,6 @@ pub fn today(at: DateTime<Utc>) -> NaiveDate {
     BusinessDay::of(at, None).0
 }
 
-/// Ways out that the demo takes, the most telling first.
-const WAYS: [&str; 2] = ["post", "accept"];
-
 /// What an officer writes beside a case that stays open.
 fn reason_for(code: &str) -> &'static str {
     match code {
@@ -32,13 +29,10 @@ fn reason_for(code: &str) -> &'static str {
     }
 }
 
-/// The case that two people resolve, and how; those that need no more than a reason.
-fn to_resolve(cases: &[Value]) -> Option<(&Value, &'static str)> {
-    WAYS.into_iter().find_map(|way| {
-        let fits =
-            |case: &&Value| case["ways"].as_array().is_some_and(|w| w.iter().any(|w| w == way));
-        cases.iter().find(fits).map(|case| (case, way))
-    })
+/// The first case that has a way out; the one that matters most comes first.
+fn with_way<'c>(cases: &'c [Value], way: &str) -> Option<&'c Value> {
+    let has = |case: &&Value| case["ways"].as_array().is_some_and(|w| w.iter().any(|w| w == way));
+    cases.iter().find(has)
 }
 
 fn told(case: &Value) -> String {
@@ -57,16 +51,26 @@ async fn open_cases(officer: &Person) -> Result<Vec<Value>, DemoError> {
 }
 
 impl Stage {
-    /// One case is resolved by two people, who see its entries before they are booked.
-    pub async fn resolve_one(&self, people: &People) -> Result<(), DemoError> {
+    /// One case is resolved by two people, who see its entries before they are booked: by what is
+    /// wished, or one is accepted as it is.
+    pub async fn resolve_one(
+        &self,
+        people: &People,
+        wish: Option<&Value>,
+    ) -> Result<(), DemoError> {
         let cases = open_cases(&people.officer).await?;
         for case in &cases {
             say(&format!("  case {}: {}", told(case), text(case, "detail")));
         }
-        let Some((case, way)) = to_resolve(&cases) else { return Ok(()) };
+        let accept = json!({ "way": "accept", "reason": "đã đối chiếu với sao kê của ngân hàng" });
+        let (wish, needed) = (wish.unwrap_or(&accept), wish.is_some());
+        let way = text(wish, "way");
+        let Some(case) = with_way(&cases, way) else {
+            let missing = || DemoError::InVain(format!("a case with the way out `{way}`"));
+            return if needed { Err(missing()) } else { Ok(()) };
+        };
         let path = format!("/v1/breaks/{}", text(case, "id"));
-        let wish = json!({ "way": way, "reason": "đã đối chiếu với sao kê của ngân hàng" });
-        let preview = people.officer.post(&format!("{path}/preview"), &wish).await?;
+        let preview = people.officer.post(&format!("{path}/preview"), wish).await?;
         say(&format!("two officers resolve {} by `{way}`, which would book:", told(case)));
         let entries = preview["entries"].as_array().into_iter().flatten();
         for line in entries.flat_map(|entry| entry["lines"].as_array().into_iter().flatten()) {
@@ -193,18 +197,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_case_that_books_is_taken_before_one_that_only_needs_a_reason() {
+    fn the_first_case_that_has_the_way_out_is_taken() {
         let case = |code: &str, ways: &[&str]| json!({ "code": code, "ways": ways });
         let cases = [
-            case("B07", &["wait", "place"]),
+            case("B05", &["wait", "refund"]),
+            case("B07", &["wait", "place", "return"]),
             case("B13", &["wait", "accept"]),
-            case("B02", &["wait", "post", "accept"]),
+            case("B08", &["wait", "place"]),
         ];
-        let chosen = |cases: &[Value]| {
-            to_resolve(cases).map(|(case, way)| (text(case, "code").to_owned(), way))
-        };
-        assert_eq!(chosen(&cases), Some(("B02".to_owned(), "post")));
-        assert_eq!(chosen(&cases[..2]), Some(("B13".to_owned(), "accept")));
-        assert_eq!(chosen(&cases[..1]), None);
+        let chosen = |way| with_way(&cases, way).map(|case| text(case, "code"));
+        assert_eq!(chosen("place"), Some("B07"));
+        assert_eq!(chosen("accept"), Some("B13"));
+        assert_eq!(chosen("post"), None);
     }
 }

@@ -7,14 +7,15 @@ use super::people::{People, Person};
 use super::{DemoError, Stage, say, text};
 use crate::commands::client::reply;
 
-/// How each partner of the sample writes.
+/// How each partner of the sample writes. The wallets' reports come first: a bank's credit of many
+/// payments is found by what its report says.
 const PARTNERS: [(&str, &str); 6] = [
-    ("samplebank", "camt053"),
-    ("sepay", "mt940"),
-    ("directbank", "camt053"),
     ("vnpay", "csv"),
     ("momo", "csv"),
     ("zalopay", "csv"),
+    ("samplebank", "camt053"),
+    ("sepay", "mt940"),
+    ("directbank", "camt053"),
 ];
 /// What a wallet keeps of a payment, in hundredths.
 const FEE: &str = "0.5";
@@ -107,7 +108,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Matches what is there until every line is placed, and tells the day in sums.
+    /// Matches what is there until every line is placed.
     pub async fn matched(&self, officer: &Person, day: NaiveDate) -> Result<(), DemoError> {
         self.until(&format!("the lines of {day} to be placed"), async || {
             officer.post("/v1/matching/run", &json!({})).await?;
@@ -116,7 +117,11 @@ impl Stage {
             let files = looked["files"].as_array();
             Ok(looked["unplaced"] == 0 && files.is_some_and(|files| files.iter().all(in_hand)))
         })
-        .await?;
+        .await
+    }
+
+    /// Tells a day in sums.
+    pub async fn sums(&self, officer: &Person, day: NaiveDate) -> Result<(), DemoError> {
         let sums = officer.get(&format!("/v1/reconciliation?day={day}")).await?;
         for of in sums["accounts"].as_array().into_iter().flatten() {
             say(&format!(
@@ -135,7 +140,7 @@ impl Stage {
             "{} lines: {} matched, {} open",
             of("lines"),
             of("matched"),
-            of("open") + of("suggested")
+            of("open") + of("suggested"),
         ));
         Ok(())
     }
@@ -156,6 +161,6 @@ mod tests {
             { "partner": "vnpay", "state": "quarantined" },
             { "partner": "sepay", "state": "booked" },
         ]);
-        assert_eq!(names(files), ["samplebank", "directbank", "momo"]);
+        assert_eq!(names(files), ["momo", "samplebank", "directbank"]);
     }
 }

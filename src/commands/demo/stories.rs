@@ -164,20 +164,12 @@ impl Stage {
         Ok(())
     }
 
-    /// A transfer of which the bank never tells: its statement will.
-    pub async fn unheard(&mut self) -> Result<(), DemoError> {
-        let more = json!({ "channels": ["sepay"] });
-        let invoice = self.issue("a fee, transferred, and the message is lost", &more).await?;
-        self.pay(text(&invoice, "qr"), &json!({ "fault": "lost" })).await?;
-        Ok(())
-    }
-
-    /// Money with a text that names nothing of ours.
-    pub async fn from_nobody(&self) -> Result<(), DemoError> {
-        say("somebody transfers money with a text that names no fee");
-        let qr = self.issued.iter().map(|invoice| text(invoice, "qr")).find(|qr| !qr.is_empty());
-        let more = json!({ "outcome": "unknown_reference", "amount": "175000" });
-        self.pay(qr.unwrap_or_default(), &more).await?;
-        Ok(())
+    /// Somebody pays a fee by hand and writes a text that names nothing; the payer's invoice.
+    pub async fn from_nobody(&mut self) -> Result<Value, DemoError> {
+        let what = "a fee, transferred by hand with a text that names nothing";
+        let invoice = self.issue(what, &json!({})).await?;
+        let more = json!({ "outcome": "unknown_reference" });
+        self.pay(text(&invoice, "qr"), &more).await?;
+        Ok(invoice)
     }
 }

@@ -27,7 +27,7 @@ impl Stage {
             let made = reply(to_bank).await?.success("handing pain.001 to the bank")?;
             people.officer.post(&format!("{path}/sent"), &json!({})).await?;
             say(&format!(
-                "pain.001 out of {account}: {} transfers of {} đồng to the Treasury, the bank says {}",
+                "pain.001 out of {account} to the Treasury: transfers {}, đồng {}; the bank says {}",
                 run["count"],
                 text(&run["amount"], "amount"),
                 text(&made, "status"),
@@ -66,13 +66,16 @@ impl Stage {
         Ok(())
     }
 
-    /// Net positions, by partner.
+    /// Net positions, by partner; with the books they are off by nothing.
     pub async fn positions(&self, people: &People) -> Result<(), DemoError> {
         let found = people.officer.get("/v1/positions").await?;
         let of = found["positions"].as_array().into_iter().flatten();
         let told = |p: &Value| format!("{} {}", text(p, "partner"), text(p, "net"));
         let told: Vec<String> = of.map(told).collect();
         say(&format!("net positions, đồng: {}", told.join(", ")));
-        Ok(())
+        match found["differences"].as_array() {
+            Some(off) => Err(DemoError::InVain(format!("positions that add up, off by {off:?}"))),
+            None => Ok(()),
+        }
     }
 }

@@ -123,20 +123,3 @@ pub async fn lines_read(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Line
         })
         .collect()
 }
-
-/// A staged statement is booked; `false` when it no longer is staged.
-pub async fn statement_booked_in(
-    conn: &mut PgConnection,
-    id: Uuid,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        "update statement set state = 'booked', state_since = $2
-          where statement_id = $1 and state = 'staged'",
-        id,
-        now
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
