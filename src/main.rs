@@ -14,7 +14,7 @@ use payclear::platform::{database, faults, telemetry};
 use payclear::reconciliation::run::{CHUNK, Matching};
 use payclear::refunds::export::Exporting;
 use payclear::registers::live::LiveDirectory;
-use payclear::vocabulary::clock::{SharedClock, SystemClock};
+use payclear::vocabulary::clock::SharedClock;
 use payclear::vocabulary::realm::Realm;
 
 /// A sixth of a settlement's CPU went into the system's allocator.
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(line: Line) -> Result<ExitCode, Failure> {
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock = commands::clock()?;
     let realm = if line.sandbox { Realm::Sandbox } else { Realm::Live };
     match line.command {
         Command::Serve { .. } | Command::Demo(_) | Command::Bench(_) if line.sandbox => {

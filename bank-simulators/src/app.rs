@@ -135,6 +135,7 @@ pub async fn serve(
 ) -> Result<(), CannotStart> {
     // A second call in one process finds the provider installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    clock::stand_behind(settings.clock_behind);
     let listener = TcpListener::bind(settings.listen).await?;
     let address = listener.local_addr()?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));

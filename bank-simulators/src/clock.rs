@@ -1,11 +1,26 @@
 //! The banks' clock. Wall-clock fields are Asia/Ho_Chi_Minh, which is UTC+7 all year.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+
+/// By how many seconds this clock stands behind the machine's: told once, at start.
+static BEHIND: AtomicU32 = AtomicU32::new(0);
+
+/// Lets the banks live so many seconds behind the machine's clock, with the service they report to.
+pub fn stand_behind(seconds: u32) {
+    BEHIND.store(seconds, Ordering::Relaxed);
+}
+
+/// Does this clock stand behind the machine's?
+pub fn is_behind() -> bool {
+    BEHIND.load(Ordering::Relaxed) > 0
+}
 
 /// Now.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
 pub fn now() -> DateTime<Utc> {
-    Utc::now()
+    Utc::now() - TimeDelta::seconds(BEHIND.load(Ordering::Relaxed).into())
 }
 
 /// The wall clock in Viet Nam.

@@ -86,6 +86,9 @@ pub struct Settings {
     /// Factor on the real pauses between retries, for example 0.001.
     #[arg(long, env = "SIM_RETRY_SCALE", default_value = "1")]
     pub retry_scale: RetryScale,
+    /// How many seconds the banks' clock stands behind the machine's, as the service's does.
+    #[arg(long, env = "SIM_CLOCK_BEHIND", default_value_t = 0)]
+    pub clock_behind: u32,
     /// How long a bank waits for the answer to a callback.
     #[arg(long, env = "SIM_CALLBACK_TIMEOUT_MS", default_value_t = 30_000)]
     pub callback_timeout_ms: u64,

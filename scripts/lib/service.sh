@@ -93,6 +93,14 @@ settings() {
     export PAYCLEAR__SANDBOX__DATABASE_URL=${DATABASE_URL}_sandbox
   fi
 
+  # A demo of its own plays on days that have ended: how many seconds its clock stands behind.
+  unset PAYCLEAR_CLOCK_BEHIND SIM_CLOCK_BEHIND
+  if [ -s "$RUN/clock" ]; then
+    export PAYCLEAR_CLOCK_BEHIND
+    PAYCLEAR_CLOCK_BEHIND=$(cat "$RUN/clock")
+    SIM_CLOCK_BEHIND=$PAYCLEAR_CLOCK_BEHIND
+  fi
+
   SIM_LISTEN=$LISTEN:$(port SIMULATORS)
   SIM_JOURNAL_DIR=$RUN/journals
   SIM_PAYCLEAR_URL=$PAYCLEAR_URL
@@ -130,7 +138,7 @@ fingerprint() {
   {
     stat -c '%n %i %Y %s' "$BIN/payclear" "$BIN/bank-simulators"
     find registers/sample registers/sandbox -type f -exec sha256sum {} + | sort
-    env | grep -E '^(PAYCLEAR__|SIM_(LISTEN|RETRY_SCALE)|DATABASE_|AMQP_)' | sort
+    env | grep -E '^(PAYCLEAR__|PAYCLEAR_CLOCK|SIM_(LISTEN|RETRY_SCALE)|DATABASE_|AMQP_)' | sort
   } | sha256sum
 }
 
@@ -147,6 +155,9 @@ write_env() {
   for name in SANDBOX_KEY_ID SANDBOX_SECRET; do
     printf "export %s='%s'\n" "$name" "${!name}"
   done >>"$RUN/env.part"
+  if [ -n "${PAYCLEAR_CLOCK_BEHIND:-}" ]; then
+    echo "export PAYCLEAR_CLOCK_BEHIND='$PAYCLEAR_CLOCK_BEHIND'" >>"$RUN/env.part"
+  fi
   chmod 600 "$RUN/env.part"
   mv "$RUN/env.part" "$RUN/env"
 }
@@ -177,6 +188,7 @@ start_service() {
     --role viewer --role approver --role admin --bootstrap --json)
   APPROVER_EMAIL=$(field email "$key") APPROVER_PASSWORD=$(field password "$key")
   APPROVER_TOTP=$(field totp "$key")
+  signing_key
   configure samplebank "{\"base_url\": \"$SIMULATORS_URL/payos\", \"client_id\": \"$SIM_PAYOS_CLIENT_ID\",
     \"api_key\": \"$SIM_PAYOS_API_KEY\", \"checksum_key\": \"$SIM_PAYOS_CHECKSUM_KEY\"}"
   configure vnpay "{\"payment_url\": \"$SIMULATORS_URL/vnpay/paymentv2/vpcpay.html\",
@@ -204,6 +216,18 @@ start_service() {
   printf '%s\n' "$now" >"$RUN/started"
 }
 
+# Days are signed with it. Where people have approved something already, they approve a key as well.
+signing_key() {
+  local file=$SECRETS/signing-key.json
+  [ ! -s "$file" ] || return 0
+  if (umask 077 && "$BIN/payclear" signing-key make --bootstrap --json >"$file.part" 2>/dev/null); then
+    mv "$file.part" "$file"
+  else
+    rm -f "$file.part"
+    say 'no day can be signed without a key: `payclear signing-key make`, and another person approves it.'
+  fi
+}
+
 # The reference portal checks its notices with the secret that payclear signs them with.
 give_portal_its_secret() {
   local path=/portal/dvc-mau endpoint status
@@ -223,6 +247,6 @@ print_urls() {
   cat <<-TXT
 	payclear    http://127.0.0.1:$(port PAYCLEAR)
 	simulators  http://127.0.0.1:$(port SIMULATORS)
-	settings    . .run/env
+	settings    . ${RUN#"$ROOT"/}/env
 	TXT
 }

@@ -1,9 +1,19 @@
 //! `payclear demo`: fees from end to end on the running stack, told as they happen.
 //!
-//! It is a portal and a payer, nothing more: it asks through the signed API, pays through the
-//! simulators, and believes only the bank's journal, the portal's journal and the recomputed ledger.
+//! It is a portal and a payer, and then two officers, nothing more: it asks through the signed API,
+//! pays through the simulators, reconciles and signs through the officers' doors, and believes only
+//! the bank's journal, the portal's journal, the recomputed ledger and the recomputed snapshot.
+//!
+//! Only a day that is over can be closed. On a stack of its own the demo therefore begins two
+//! evenings ago and comes to the present in two nights ([`night`]); on any other it plays its fees
+//! now and closes the days that have ended.
 
+mod day;
+mod files;
+mod night;
+mod people;
 mod stories;
+mod treasury;
 mod witnesses;
 
 use std::process::ExitCode;
@@ -11,6 +21,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use self::night::Night;
+use self::people::People;
 use super::client::{Client, ClientError, http, reply};
 use super::verify;
 use crate::platform::database;
@@ -23,6 +35,12 @@ pub struct Demo {
     /// Plain fees besides the special ones.
     #[arg(long, default_value_t = 6)]
     fees: u32,
+    /// Fees only: no day is closed.
+    #[arg(long)]
+    leave_open: bool,
+    /// The program that sets the clock of a stack of our own; without it the clock is left alone.
+    #[arg(long, conflicts_with = "leave_open")]
+    clock: Option<String>,
 }
 
 /// Why the demo did not come to its end.
@@ -40,6 +58,12 @@ pub enum DemoError {
     /// Something that should have happened did not.
     #[error("waited in vain for: {0}")]
     InVain(String),
+    /// Four eyes were asked for, and two were enough.
+    #[error("one person alone was answered with {0} on what they had proposed, not 403")]
+    OneAlone(u16),
+    /// The clock could not be set.
+    #[error("the clock of the stack: {0}")]
+    Clock(String),
 }
 
 struct Stage {
@@ -108,9 +132,19 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
     stage.taken_back().await?;
     stage.found_by_asking(&unknown).await?;
 
-    let paid = stage.count_paid().await?;
     // One was paid and taken back, which is two notices more; one was given back.
-    let expected = paid + 3;
+    let told_of = |paid: usize| paid + 3;
+    let mut closed = true;
+    if let Some(program) = &command.clock {
+        let night = Night { program: program.clone() };
+        stage.wait_for_notices(told_of(stage.count_paid().await?)).await?;
+        closed = stage.two_days(&night, &pool).await?;
+    } else if !command.leave_open {
+        closed = stage.days_that_ended(&pool).await?;
+    }
+
+    let paid = stage.count_paid().await?;
+    let expected = told_of(paid);
     let verified = stage.wait_for_notices(expected).await?;
     let opened = breaks(&pool).await? - breaks_before;
     let report = verify::verify(&pool).await?;
@@ -123,8 +157,79 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
          {opened} breaks opened, {balanced}"
     );
     // Paid: all but the one that was cancelled and the one that its bank took back.
-    let as_told = paid + 2 == issued && verified == expected && opened >= 6;
+    let as_told = closed && paid + 2 == issued && verified == expected && opened >= 6;
     Ok(if as_told && report.holds && money_agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Stage {
+    /// The evening's mishaps, the morning after, and the morning after that.
+    async fn two_days(&mut self, night: &Night, pool: &sqlx::PgPool) -> Result<bool, DemoError> {
+        println!("In the evening one more pays, and the terms of the wallets are agreed on.");
+        let people = People::sign_in(self).await?;
+        self.terms(&people).await?;
+        let unnamed = self.from_nobody().await?;
+        let first = day::today(self.clock.now());
+
+        println!("Next morning two officers look at the day: files, matching, breaks, signature.");
+        night.pass(self).await?;
+        let people = People::sign_in(self).await?;
+        // Planted: a wallet tells one payment with 1,000 đồng too much.
+        self.files(&people.officer, first, Some(("zalopay", "amount"))).await?;
+        self.matched(&people.officer, first).await?;
+        self.sums(&people.officer, first).await?;
+        let wish = json!({
+            "way": "place", "invoice": unnamed["code"],
+            "reason": "người nộp đã đưa uỷ nhiệm chi",
+        });
+        self.resolve_one(&people, Some(&wish)).await?;
+        self.wait_for(&unnamed, "paid").await?;
+        self.owned(&people).await?;
+        let mut closed = self.close(&people, pool, first).await?;
+        self.positions(&people).await?;
+        let runs = self.pay_over(&people).await?;
+        let second = day::today(self.clock.now());
+
+        println!("The morning after, the banks' statements show what went to the Treasury.");
+        night.pass(self).await?;
+        let people = People::sign_in(self).await?;
+        self.files(&people.officer, second, None).await?;
+        self.matched(&people.officer, second).await?;
+        self.remitted(&people, &runs).await?;
+        self.positions(&people).await?;
+        self.owned(&people).await?;
+        closed &= self.close(&people, pool, second).await?;
+        night.come_to_now(self).await?;
+        Ok(closed)
+    }
+
+    /// Without a clock of our own: what officers can close now they close, and nothing else.
+    async fn days_that_ended(&self, pool: &sqlx::PgPool) -> Result<bool, DemoError> {
+        println!("Two officers look at the days that have ended.");
+        let people = People::sign_in(self).await?;
+        self.terms(&people).await?;
+        let mut closed = true;
+        let over = self.unclosed(&people.officer).await?;
+        for day in &over {
+            say(&format!("{day} is over and not closed"));
+            self.files(&people.officer, *day, None).await?;
+            self.matched(&people.officer, *day).await?;
+            self.sums(&people.officer, *day).await?;
+            if Some(day) == over.last() {
+                self.resolve_one(&people, None).await?;
+            }
+            self.owned(&people).await?;
+            closed &= self.close(&people, pool, *day).await?;
+        }
+        let today = day::today(self.clock.now());
+        if over.is_empty() {
+            say("every day that is over is closed");
+            if let Some(last) = self.last_closed(&people.officer).await? {
+                closed &= self.proved(pool, last).await?;
+            }
+        }
+        say(&format!("these fees are of {today}, which can be closed when it is over"));
+        Ok(closed)
+    }
 }
 
 async fn breaks(pool: &sqlx::PgPool) -> Result<i64, sqlx::Error> {

@@ -172,8 +172,11 @@ async fn batches(
             continue;
         }
         named.add(n, &line.batch);
-        if line.nature == Nature::Lump {
+        // Few banks say of a credit that it is of many payments: the batch is named in its text.
+        if seen[n].invoices.is_empty() {
             words(&line.memo).for_each(|word| named.add(n, word));
+        }
+        if line.nature == Nature::Lump {
             summed.0.push(i32::try_from(n).unwrap_or(i32::MAX));
             summed.1.push(line.amount);
         }

@@ -174,6 +174,12 @@ async fn money_in_suspense_is_placed_by_two_people_and_the_portal_is_told() {
     town.agrees(&["B07 resolved"]).await;
     assert_eq!(town.status(&invoice).await, "paid");
     town.wait_until_told(&invoice, &["invoice.paid"]).await;
+    let collected = async || {
+        let told = an.get("/v1/positions").await.expect(200);
+        assert_eq!(told["differences"], Value::Null, "what is placed is collected: {told}");
+        text(&told["positions"][0], "collected").to_owned()
+    };
+    assert_eq!(collected().await, "50000");
 
     let file = an.get(&format!("/v1/breaks/{case}")).await.expect(200);
     let booked = file["entries"].as_array().expect("entries");
@@ -196,6 +202,7 @@ async fn money_in_suspense_is_placed_by_two_people_and_the_portal_is_told() {
     assert_eq!(town.reverse("T1", "R1").await.status, 204);
     assert_eq!(town.status(&invoice).await, "pending");
     town.books(&[]).await;
+    assert_eq!(collected().await, "0");
     town.agrees(&["B07 auto_closed", "B13 auto_closed", "B13 open"]).await;
     assert_eq!(town.reverse("T1", "R1").await.status, 204);
     town.books(&[]).await;

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::refunds::dong;
+use crate::support::partners::choose;
 use crate::support::statements::{Of, Told};
 use crate::support::town::ACCOUNT;
-use crate::support::{Town, text};
+use crate::support::{Town, text, until};
 
 const BANK: &str = "directbank";
 
@@ -73,6 +74,7 @@ async fn a_statement_of_single_payments_banks_each_and_the_books_hold_its_closin
         ["R1", "R3", "R3", "R1", "kept", "B11 open"],
         "the credit that nobody knows is settled by the statement itself"
     );
+    assert_eq!(town.count("statement_file where state = 'booked'").await, 1, "its file is done");
     assert_eq!(town.in_the_bank(ACCOUNT).await, 100_000 + 50_000 + 70_000 + 12_345 - 1_100);
     assert_eq!(town.outcome_of("FT-4").await, Some(Outcome::Suspense));
     let mut cases = town.cases().await;
@@ -180,6 +182,66 @@ async fn a_batch_is_one_credit_and_its_fee_is_owed_by_the_agency() {
         // What was kept beyond the contract is the partner's to explain.
         ("partner_receivable directbank", 150),
     ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_found_in_the_text_of_a_credit_that_does_not_say_it_is_of_many() {
+    let town = Town::doors().await;
+    town.contract(BANK, 0, "0.5").await;
+    let invoices = town.paid_by_word(&[("T1", 100_000), ("T2", 50_000)]).await;
+    let today = town.today();
+    let told = |t: &str, amount: i64| {
+        Told::payment(t, amount, today).batch("VI20261123").fee(amount / 200)
+    };
+    town.stage(town.of_report("R1"), &[told("T1", 100_000), told("T2", 50_000)]).await;
+    let credit = |t: &str, memo: &str| Told::payment(t, 149_250, today).memo(memo);
+    let code = text(&invoices[0], "code");
+    let statement = town
+        .stage(
+            town.of_bank("S1"),
+            &[
+                credit("FT1", "VI thanh toan lo VI20261123"),
+                // Who names the batch once more does not pay it again.
+                credit("FT2", "VI thanh toan lo VI20261123"),
+                // A text that names a fee is of that fee, whatever else stands in it.
+                credit("FT3", &format!("{code} VI20261123")),
+            ],
+        )
+        .await;
+    town.matching().run().await.expect("it matches");
+    assert_eq!(town.became(statement).await, ["R5", "R1", "B03 open"]);
+    assert_eq!(town.banked_count().await, 3, "both of the batch, and what nobody knows");
+    assert_eq!(town.outcome_of("FT2").await, Some(Outcome::Suspense));
+    assert_eq!(town.outcome_of("FT1").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_known_by_the_order_whose_money_went_back() {
+    let town = Town::whole().await;
+    let simulators = town.simulators();
+    let invoice = town.issue(50_000).await;
+    let page = choose(&town, &invoice, "momo").await;
+    simulators.pay(&page, "paid").await;
+    town.wait_for(&invoice, "paid").await;
+    let refund = town.ask_back(&invoice, 20_000, 50_000).await.expect(201);
+    let approver = town.approval_key().await;
+    town.approve_refund(&approver, &refund).await.expect(200);
+    until("the refund to be confirmed", || async {
+        text(&town.refund(&refund).await, "status") == "confirmed"
+    })
+    .await;
+    let (_, order) = page.rsplit_once('/').expect("the wallet's page");
+    let back = |id: &str, amount| {
+        Told::payment(id, amount, town.today()).nature("refund").reference(order)
+    };
+    let report = Of { partner: "momo", account: "MOMO-TOWN", ..town.of_report("R1") };
+    let lines = [back("R-1", -20_000), back("R-2", -20_000), back("R-3", -30_000)];
+    let report = town.stage(report, &lines).await;
+    until("the report to be matched", || async {
+        town.matching().run().await.expect("it matches");
+        town.became(report).await == ["R8", "B05 open", "B03 open"]
+    })
     .await;
 }
 

@@ -18,6 +18,7 @@ use crate::{
     app::{Shared, World},
     clock,
     pain001::{self, Transfer},
+    statements::batches,
 };
 
 /// One file at a time: the balance that is looked at is the one that is debited.
@@ -44,7 +45,8 @@ struct Known {
     messages: Vec<String>,
 }
 
-/// A bank's account holds all that the bank has taken in: virtual accounts are names of it.
+/// A bank's account holds all that the bank has taken in: virtual accounts are names of it. Where the
+/// wallets pay in, that is there as well.
 fn known(world: &World, account: &str) -> Option<Known> {
     let partner = partner_of(world, account);
     let bytes = world.journal.lines_after(0, usize::MAX).ok()?;
@@ -63,6 +65,11 @@ fn known(world: &World, account: &str) -> Option<Known> {
             known.references.push(text("reference"));
             known.messages.push(text("order"));
         }
+    }
+    if partner == Some(world.settings.payos_partner.as_str()) {
+        let now = clock::wall(clock::now());
+        let paid_in = batches(world, &bytes).into_iter().filter(|batch| batch.at <= now);
+        known.balance += paid_in.map(|batch| batch.amount).sum::<i64>();
     }
     Some(known)
 }

@@ -163,7 +163,7 @@ pub fn day_of(world: &World, journal: &[u8], partner: &str, day: NaiveDate) -> O
 }
 
 /// What the wallets have paid in, a batch a day, in the evening.
-fn batches(world: &World, journal: &[u8]) -> Vec<Told> {
+pub fn batches(world: &World, journal: &[u8]) -> Vec<Told> {
     let mut nets: std::collections::BTreeMap<(NaiveDate, String), i64> =
         std::collections::BTreeMap::default();
     for (partner, told) in movements(journal) {

@@ -163,4 +163,13 @@ impl Stage {
         self.pay(text(&invoice, "qr"), &json!({ "outcome": "paid_late" })).await?;
         Ok(())
     }
+
+    /// Somebody pays a fee by hand and writes a text that names nothing; the payer's invoice.
+    pub async fn from_nobody(&mut self) -> Result<Value, DemoError> {
+        let what = "a fee, transferred by hand with a text that names nothing";
+        let invoice = self.issue(what, &json!({})).await?;
+        let more = json!({ "outcome": "unknown_reference" });
+        self.pay(text(&invoice, "qr"), &more).await?;
+        Ok(invoice)
+    }
 }

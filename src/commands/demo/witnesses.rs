@@ -63,7 +63,10 @@ impl Stage {
             })
             .sum();
         let booked = sqlx::query_scalar!(
-            r#"select coalesce(sum(amount), 0)::text as "n!" from settlement where outcome <> 'noted'"#
+            // What is placed on an invoice was booked before, when it came.
+            r#"select coalesce(sum(s.amount), 0)::text as "n!" from settlement s
+                where s.outcome <> 'noted'
+                  and not exists (select from placement l where l.settlement_id = s.settlement_id)"#
         )
         .fetch_one(pool)
         .await?;

@@ -57,9 +57,10 @@ pub async fn moved(
                 select distinct on (entry_id) entry_id, owner, kind
                   from line
                  where kind in ('partner_receivable', 'part_payments_held', 'refunds_in_transit',
-                                'bank_account')
+                                'bank_account', 'suspense')
                  order by entry_id, array_position(array['refunds_in_transit', 'partner_receivable',
-                                                        'bank_account', 'part_payments_held'], kind)),
+                                                        'bank_account', 'part_payments_held',
+                                                        'suspense'], kind)),
                 told as (
                 select w.owner as partner, l.owner as agency, l.currency,
                        case when l.kind = 'claim_on_agency' then 'fee'

@@ -222,8 +222,8 @@ pub struct BackRow {
     pub taken: bool,
 }
 
-/// Refunds by our references, reversals by the partner's ids, and settlements by the transaction ids
-/// that lines take back.
+/// Refunds by our references, or by that of the order whose money went back; reversals by the partner's
+/// ids, and settlements by the transaction ids that lines take back.
 pub async fn backs(
     conn: &mut PgConnection,
     partner: &str,
@@ -241,6 +241,14 @@ pub async fn backs(
             select k.n, r.refund_id as id, 'refund' as what, r.status = 'sent' as on_its_way, r.amount
               from k cross join lateral (
                    select * from refund r where r.partner = $1 and r.reference = k.name
+                      and r.status in ('sent', 'confirmed') offset 0) r
+            union
+            select k.n, r.refund_id, 'refund', r.status = 'sent', r.amount
+              from k cross join lateral (
+                   select a.invoice_id from attempt a
+                    where a.partner = $1 and a.reference = k.name offset 0) a
+             cross join lateral (
+                   select * from refund r where r.invoice_id = a.invoice_id and r.partner = $1
                       and r.status in ('sent', 'confirmed') offset 0) r
             union
             select k.n, r.reversal_id, 'reversal', false, s.amount
