@@ -1,4 +1,5 @@
-//! The officers' desk: pages under `/desk`, drawn on the server, in Vietnamese and English.
+//! The officers' desk, and what partners' own people see (`screens/partner_side/`): pages under
+//! `/desk`, drawn on the server, in Vietnamese and English.
 //!
 //! ```text
 //! request ─▶ reader (who, which language, what is asked) ─▶ screen ─▶ page of blocks ─▶ HTML

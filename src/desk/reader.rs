@@ -151,7 +151,7 @@ impl FromRequestParts<Desk> for Reader {
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
         let asked = Asked::of(&parts.uri);
         let (language, chosen) = language_of(&parts.headers, &asked);
-        match PeopleDoor::from_ref(desk).officer(parts).await {
+        match PeopleDoor::from_ref(desk).person(parts).await {
             Ok(officer) => {
                 let (realm, now) = (desk.realm, desk.people.clock.now());
                 let pass = Pass::of(parts);

@@ -190,6 +190,7 @@ const ROLES: Names = &[
     ("operator", Say("Vận hành", "Operator")),
     ("auditor", Say("Kiểm toán", "Auditor")),
     ("admin", Say("Quản trị", "Admin")),
+    ("partner", Say("Đối tác", "Partner")),
 ];
 const ACCOUNTS: Names = &[
     ("partner_receivable", Say("Phải thu đối tác", "Receivable from partners")),
@@ -292,6 +293,7 @@ const BREAK_STATES: Names = &[
 const CHANNELS: Names = &[
     ("webhook", Say("Gọi lại", "Callback")),
     ("api", Say("API", "API")),
+    ("partner", Say("Màn hình đối tác", "Partner's screens")),
     ("statement", Say("Sao kê", "Statement")),
 ];
 const FILE_STATES: Names = &[

@@ -494,7 +494,7 @@ pub async fn bring(State(desk): State<Desk>, Path(id): Path<String>, request: Re
         Err(refused) => return refused,
     };
     let done = async {
-        let Upload { token, name, content } = upload::open(&parts.headers, body).await?;
+        let Upload { token, name, content, .. } = upload::open(&parts.headers, body).await?;
         if !csrf::fits(&reader.officer.session, &token) {
             return Err(Problem::new(ProblemType::CrossSite));
         }

@@ -17,7 +17,7 @@ use crate::desk::http::Desk;
 use crate::desk::json;
 use crate::desk::menu::Section;
 use crate::desk::page::{Bar, Block, Chart, Field, Form, Page, Tile};
-use crate::desk::reader::Reader;
+use crate::desk::reader::{Reader, redirect};
 use crate::desk::store::today as store;
 use crate::desk::table::{Cell, Column, Table, Tone};
 use crate::desk::words::Named;
@@ -27,6 +27,10 @@ use crate::vocabulary::day::{from_local, to_local};
 
 /// `GET /desk`.
 pub async fn show(State(desk): State<Desk>, reader: Reader) -> Response {
+    // A partner's people begin with what is theirs.
+    if reader.officer.partner().is_some() {
+        return reader.sign(redirect(Section::PartnerMoney.path()));
+    }
     let page = page(&desk, &reader).await;
     reader.answer(page)
 }
