@@ -28,5 +28,6 @@ pub mod rooms;
 mod screens;
 mod store;
 mod table;
+mod told;
 mod upload;
 mod words;

@@ -52,7 +52,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let tiles = tiles(desk, reader, breaks.as_deref()).await?;
     page.add(Block::Tiles(tiles));
     if Section::Matches.is_open_to(officer) {
-        let day = day_of(desk, reader);
+        let day = day_of(desk, reader).await?;
         let filter = Form::filters("/desk", reader.say("Xem", "Show")).field(
             Field::day("day", reader.say("Ngày đối soát", "Business day")).value(day.to_string()),
         );
@@ -75,7 +75,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     }
     let all = officer.grants.iter().any(|grant| grant.scope.as_str() == EVERYTHING);
     if all && Section::Days.is_open_to(officer) {
-        let day = day_of(desk, reader);
+        let day = day_of(desk, reader).await?;
         let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
         if told["day"].is_object() {
             let status = json::text(&told["day"], "status");
