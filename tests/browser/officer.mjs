@@ -95,6 +95,54 @@ export async function filesByKeyboard() {
   await one.context.close();
 }
 
+/** An officer asks a partner about a break; the partner's own person sees that and nothing else, and
+ * answers. Then that person makes a key, whose secret is shown once. */
+export async function partnerByKeyboard() {
+  const one = await signedIn(people.officer, 1280);
+  const { page } = one;
+  await page.goto(`${url}/desk`);
+  await section(page, '/desk/breaks');
+  await type(page, '#filter-partner', 'samplebank');
+  await press(page);
+  await follow(page, '.pd-table a.pd-link[href*="/desk/breaks/"]');
+  // Fields of days are the browser's own; what is typed into them differs by its language.
+  await page.fill('#wait-until', new Date(Date.parse(day) + 2 * 86_400_000).toISOString().slice(0, 10));
+  await type(page, '#wait-reason', 'Khoản này của ai?');
+  await tabTo(page, '#wait-ask');
+  await page.keyboard.press('Space');
+  await send(page, '#form-wait', { seen: 'asking a partner' });
+  if (!page.url().includes('told=done')) throw new Error(`not asked: ${await page.textContent('main')}`);
+  await look(one, 'case asked vi 1280');
+  await one.context.close();
+
+  const other = await signedIn(people.partner, 1280);
+  await other.page.goto(`${url}/desk`);
+  if (new URL(other.page.url()).pathname !== '/desk/partner') fail('a partner', `begins at ${other.page.url()}`);
+  await section(other.page, '/desk/partner/breaks');
+  await follow(other.page, '.pd-table a.pd-link[href*="/desk/partner/breaks/"]');
+  await send(other.page, '#form-answer');
+  if (!(await other.page.$('.govuk-error-summary a[href="#answer-text"]'))) fail('answering', 'the field is not named');
+  await look(other, 'partner answer refused vi 1280');
+  await type(other.page, '#answer-text', 'Của bà Nguyễn Thị Minh An, theo giấy báo có');
+  await tabTo(other.page, '#answer-file');
+  await other.page.setInputFiles('#answer-file', {
+    name: 'giay-bao-co.txt', mimeType: 'text/plain', buffer: Buffer.from('Giấy báo có', 'utf8'),
+  });
+  await send(other.page, '#form-answer', { seen: 'answering' });
+  if (!other.page.url().includes('told=done')) throw new Error(`not answered: ${await other.page.textContent('main')}`);
+  await look(other, 'partner answered vi 1280');
+  await section(other.page, '/desk/partner/keys');
+  await send(other.page, '#form-make', { seen: 'making a key' });
+  if (!(await other.page.textContent('main')).includes('Bí mật')) fail('making a key', 'the secret is not shown');
+  await look(other, 'partner key vi 1280');
+  // What is ours is not there for them.
+  for (const path of ['/desk/breaks', '/desk/files', `/desk/days/${day}`, '/desk/ledger']) {
+    const answer = await other.page.request.get(url + path);
+    if (answer.status() !== 403) fail('a partner', `${path} answers ${answer.status()}`);
+  }
+  await other.context.close();
+}
+
 /** The day as an officer opens it: by the navigation, then by its link. */
 async function openDay(page) {
   await section(page, '/desk/days');

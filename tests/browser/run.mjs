@@ -2,7 +2,9 @@
 // of our own, by the keyboard alone. Prints one line for each part; exits with 1 when anything failed.
 import { atOnce, browser, count, need, step } from './window.mjs';
 import { payByKeyboard, publicPages, refundStatus } from './citizen.mjs';
-import { closeByKeyboard, day, dayIsOpen, filesByKeyboard, refundByKeyboard } from './officer.mjs';
+import {
+  closeByKeyboard, day, dayIsOpen, filesByKeyboard, partnerByKeyboard, refundByKeyboard,
+} from './officer.mjs';
 import { lookAtAll, screensOf, withoutScripts } from './screens.mjs';
 
 const people = JSON.parse(need('PEOPLE'));
@@ -14,6 +16,7 @@ const receipt = await step('paying by the keyboard', payByKeyboard);
 await step('a refund by the keyboard', refundByKeyboard);
 await step('files by the keyboard', filesByKeyboard);
 await step('a day that has not ended', dayIsOpen);
+await step('asking and answering by the keyboard', partnerByKeyboard);
 await step('public pages', async () => {
   await atOnce(AT_ONCE, WINDOWS, (window) => publicPages(window, receipt));
   await atOnce(AT_ONCE, WINDOWS, refundStatus);
