@@ -220,6 +220,18 @@ const ACTS: Names = &[
     ("refund_failed", Say("Hoàn không được", "Refund failed")),
     ("pay_over", Say("Nộp Kho bạc", "Pay-over")),
     ("reversal", Say("Đảo bút toán", "Reversal")),
+    ("statement", Say("Sao kê ngân hàng", "Statement")),
+    ("statement_undone", Say("Gỡ sao kê", "Statement undone")),
+    ("match_undone", Say("Gỡ khớp", "Match undone")),
+    ("receivable_moves", Say("Chuyển phải thu", "Receivable moved")),
+    ("carried_in", Say("Số dư đầu kỳ", "Carried in")),
+    ("returned", Say("Trả lại tiền", "Returned")),
+    ("return_confirmed", Say("Đã trả lại", "Return confirmed")),
+    ("return_failed", Say("Trả lại không được", "Return failed")),
+    ("claimed", Say("Cơ quan bù", "Claimed")),
+    ("written_off", Say("Xoá bỏ chênh lệch", "Written off")),
+    ("moved", Say("Chuyển giữa hai cơ quan", "Moved")),
+    ("transferred", Say("Chuyển giữa hai cơ quan", "Transferred")),
 ];
 const DELIVERY_STATES: Names = &[
     ("due", Say("Chờ gửi lại", "To be tried again")),

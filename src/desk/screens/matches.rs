@@ -173,7 +173,7 @@ fn table(reader: &Reader, matches: &[Value], may: bool) -> Table {
                 own
             },
             Cell::code(format!("{} v{}", json::text(found, "rule"), found["rule_version"])),
-            json::plain(&found["why"]),
+            Cell::text(reader.note(json::text(found, "why"))),
             Cell::tag(tone(state), reader.name(Named::Match, state)),
             Cell::text(match found["confirmed_by"].as_str() {
                 Some(by) => by,
@@ -191,7 +191,7 @@ fn table(reader: &Reader, matches: &[Value], may: bool) -> Table {
             let name = format!(
                 "{} {}",
                 reader.say("Chọn gợi ý", "Choose suggestion"),
-                json::text(found, "why")
+                reader.note(json::text(found, "why"))
             );
             (found["state"] == "suggested").then_some((id, name))
         });
@@ -230,7 +230,7 @@ fn open_lines(reader: &Reader, lines: &[Value]) -> Table {
                 Some(id) => mark.to(format!("/desk/breaks/{id}")),
                 None => mark,
             },
-            json::plain(&line["why"]),
+            Cell::text(reader.note(json::text(line, "why"))),
             json::plain(&line["memo"]),
         ]
     });
@@ -255,7 +255,7 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
             label("Quy tắc", "Rule"),
             Cell::code(format!("{} v{}", json::text(&found, "rule"), found["rule_version"])),
         ),
-        (label("Vì sao", "Why"), json::plain(&found["why"])),
+        (label("Vì sao", "Why"), Cell::text(reader.note(json::text(found, "why")))),
         (label("Lớp", "Layer"), json::code(&found["layer"])),
         (label("Đối tác", "Partner"), json::plain(&found["partner"])),
         (label("Tài khoản", "Account"), json::code(&found["account"])),

@@ -222,7 +222,12 @@ fn lights(reader: &Reader, day: &str, statements: &[Value]) -> Table {
             files::state(reader, json::text(of, "state")),
             json::count(&of["lines"]),
             json::count(&of["matched"]),
-            json::count(&of["suggested"]).to(link("/desk/matches", &suggested)),
+            match of["suggested"].as_i64() {
+                Some(count) if count > 0 => {
+                    Cell::count(count).to(link("/desk/matches", &suggested))
+                }
+                _ => json::count(&of["suggested"]),
+            },
             json::count(&of["open"]),
         ]
     });

@@ -30,12 +30,20 @@ const PATH: &str = "/desk/partner/breaks";
 const MOST: i64 = 500;
 const LONGEST: usize = 4_000;
 
-fn mark(reader: &Reader, state: &str) -> (Tone, &'static str) {
-    if state == "open" {
-        (Tone::Waits, reader.say("Chờ trả lời", "An answer is welcome"))
-    } else {
-        (Tone::Good, reader.say("Đã xong", "Settled"))
+/// How a case looks to its partner: asked and waiting, looked at, or settled.
+fn mark(reader: &Reader, open: bool, waits: bool) -> (Tone, &'static str) {
+    match (open, waits) {
+        (true, true) => (Tone::Waits, reader.say("Chờ bạn trả lời", "Waits for your answer")),
+        (true, false) => (Tone::Quiet, reader.say("Đang xem xét", "Is looked at")),
+        (false, _) => (Tone::Good, reader.say("Đã xong", "Settled")),
     }
+}
+
+/// Who said it: of the partner's own people the name alone.
+fn by(said: &Value, code: &str) -> Cell {
+    let who = said["by"].as_str().unwrap_or_default();
+    let own = who.strip_prefix("partner/").and_then(|who| who.strip_prefix(code));
+    Cell::text(own.map(str::trim).filter(|who| !who.is_empty()).unwrap_or(who))
 }
 
 /// `GET /desk/partner/breaks`.
@@ -57,7 +65,7 @@ async fn queue(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     ];
     let rows = found.iter().map(|case| {
         let open = case.state.is_open();
-        let (tone, name) = mark(reader, if open { "open" } else { "closed" });
+        let (tone, name) = mark(reader, open, case.waits_until.is_some());
         vec![
             Cell::time(case.shared_since),
             Cell::text(code_of(reader, &case.code.to_string())).to(format!("{PATH}/{}", case.id)),
@@ -93,13 +101,13 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
     let shared: SharedBreak = desk.answering.read(code, BreakId(id_of(id)?)).await?;
     let told = serde_json::to_value(&shared).map_err(|error| Problem::internal(&error))?;
     let state = json::text(&told, "state").to_owned();
-    let (tone, name) = mark(reader, &state);
+    let (tone, name) = mark(reader, state == "open", !told["waits_until"].is_null());
     let mut page = Page::new(code_of(reader, json::text(&told, "code")), Section::PartnerBreaks)
         .crumb(reader.say("Tra soát", "Breaks"), PATH)
         .mark(tone, name)
         .with(Block::Facts(facts(reader, &told)))
-        .with(Block::Line(line(reader, &told)))
-        .with(Block::Table(proofs(reader, id, json::list(&told, "evidence"))));
+        .with(Block::Line(line(reader, &told, code)))
+        .with(Block::Table(proofs(reader, (id, code), json::list(&told, "evidence"))));
     if state == "open" {
         page.add(Block::Form(form(reader, id)));
     }
@@ -119,10 +127,10 @@ fn facts(reader: &Reader, told: &Value) -> Facts {
     Facts { title: None, rows }
 }
 
-fn line(reader: &Reader, told: &Value) -> TimeLine {
+fn line(reader: &Reader, told: &Value, code: &str) -> TimeLine {
     let steps = json::list(told, "comments").iter().map(|comment| Happened {
         at: json::time(&comment["at"]),
-        what: json::plain(&comment["by"]),
+        what: by(comment, code),
         more: vec![json::plain(&comment["text"])],
     });
     TimeLine {
@@ -131,7 +139,7 @@ fn line(reader: &Reader, told: &Value) -> TimeLine {
     }
 }
 
-fn proofs(reader: &Reader, id: &str, files: &[Value]) -> Table {
+fn proofs(reader: &Reader, (id, code): (&str, &str), files: &[Value]) -> Table {
     let columns = vec![
         Column::text("at", reader.say("Lúc", "When")),
         Column::text("name", reader.say("Tệp", "File")),
@@ -143,7 +151,7 @@ fn proofs(reader: &Reader, id: &str, files: &[Value]) -> Table {
             json::time(&file["at"]),
             json::plain(&file["name"])
                 .to(format!("{PATH}/{id}/evidence/{}", json::text(file, "id"))),
-            json::plain(&file["by"]),
+            by(file, code),
             json::count(&file["size"]),
         ]
     });
