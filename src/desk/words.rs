@@ -48,6 +48,7 @@ pub fn name_of(language: Language, kind: Named, name: &str) -> String {
         Named::Match => MATCH_STATES,
         Named::Standing => STANDINGS,
         Named::Receipt => RECEIPT_STATES,
+        Named::ReceiptStep => RECEIPT_STEPS,
         Named::Severity => SEVERITIES,
         Named::Age => AGES,
         Named::Way => WAYS,
@@ -107,6 +108,8 @@ pub enum Named {
     Standing,
     /// A state of a receipt.
     Receipt,
+    /// A step in the life of a receipt.
+    ReceiptStep,
     /// How grave a break is.
     Severity,
     /// How old a break is.
@@ -230,7 +233,6 @@ const ACTS: Names = &[
     ("return_failed", Say("Trả lại không được", "Return failed")),
     ("claimed", Say("Cơ quan bù", "Claimed")),
     ("written_off", Say("Xoá bỏ chênh lệch", "Written off")),
-    ("moved", Say("Chuyển giữa hai cơ quan", "Moved")),
     ("transferred", Say("Chuyển giữa hai cơ quan", "Transferred")),
 ];
 const DELIVERY_STATES: Names = &[
@@ -357,6 +359,12 @@ const STANDINGS: Names = &[
     ("open", Say("Chưa khớp", "Open")),
     ("payout", Say("Chuyển Kho bạc", "Pay-over")),
     ("kept", Say("Chỉ lưu", "Kept")),
+];
+const RECEIPT_STEPS: Names = &[
+    ("issued", Say("Lập, cấp số", "Numbered")),
+    ("signed", Say("Ký", "Signed")),
+    ("cancelled", Say("Huỷ", "Cancelled")),
+    ("replaced", Say("Bị thay", "Replaced")),
 ];
 const RECEIPT_STATES: Names = &[
     ("valid", Say("Có hiệu lực", "Valid")),

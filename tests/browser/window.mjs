@@ -93,7 +93,7 @@ export async function signedIn(person, width, more = {}) {
 const name = (path) => path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '').slice(0, 90) || 'root';
 
 /** Looks at the page that is open: accessible, as wide as the window, nothing refused. */
-export async function look({ page, told }, where) {
+export async function look({ page, told }, where, { shot = true } = {}) {
   for (const text of told.splice(0)) fail(where, text);
   for (const violation of await violations(page)) fail(where, `axe ${violation}`);
   const [inner, whole, untold] = await page.evaluate(() => [
@@ -104,7 +104,7 @@ export async function look({ page, told }, where) {
   if (whole > inner + 1) fail(where, `the page is ${whole} px wide in a window of ${inner} px`);
   if (untold) fail(where, `shows "${untold}"`);
   if (!(await page.title()).trim()) fail(where, 'has no title');
-  await page.screenshot({ path: join(shots, `${name(where)}.png`), fullPage: true });
+  if (shot) await page.screenshot({ path: join(shots, `${name(where)}.png`), fullPage: true });
   count.looked += 1;
 }
 

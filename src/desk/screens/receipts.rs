@@ -222,7 +222,7 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
     let rows = json::list(&told, "history").iter().map(|step| {
         vec![
             json::time(&step["at"]),
-            json::code(&step["kind"]),
+            Cell::text(reader.name(Named::ReceiptStep, json::text(step, "kind"))),
             json::plain(&step["actor"]),
             json::plain(&step["approved_by"]),
             json::plain(&step["reason"]),
