@@ -44,7 +44,9 @@ create table person_role (
     constraint person_role_pkey primary key (person_id, role, scope),
     constraint person_role_person_fkey foreign key (person_id) references person,
     constraint person_role_known check
-        (role in ('viewer', 'officer', 'approver', 'operator', 'auditor', 'admin')),
+        (role in ('viewer', 'officer', 'approver', 'operator', 'auditor', 'admin', 'partner')),
+    -- Somebody who works for a partner: the scope is its code, never everything.
+    constraint person_role_of_one_partner check (role <> 'partner' or scope <> '*'),
     constraint person_role_scope_form check (scope = '*' or scope ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$')
 );
 
@@ -176,6 +178,23 @@ begin
 end $$;
 create trigger person_role_guard before insert on person_role
     for each row execute function person_role_guard();
+
+-- Who works for a partner has that role alone: what is lent or given to them besides would let
+-- another house look into ours.
+create function person_role_one_side() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from public.person_role r
+                where r.person_id = new.person_id
+                  and (r.role = 'partner' or new.role = 'partner')
+                  and (r.role, r.scope) <> (new.role, new.scope)) then
+        raise exception 'who works for a partner has that role alone'
+            using errcode = 'check_violation';
+    end if;
+    return null;
+end $$;
+create trigger person_role_one_side after insert on person_role
+    for each row execute function person_role_one_side();
 
 -- A key is usable from its approval on; those of before are.
 alter table caller_key add column usable_since timestamptz;

@@ -25,7 +25,7 @@ create table statement_file (
     verdict jsonb,
     constraint statement_file_sha256_length check (length(sha256) = 32),
     constraint statement_file_size check (size >= 0),
-    constraint statement_file_source check (source in ('desk', 'api', 'command', 'folder')),
+    constraint statement_file_source check (source in ('desk', 'api', 'partner', 'command', 'folder')),
     -- received ─▶ staged ─▶ booked ─▶ superseded; staged ─▶ quarantined ─▶ booked | rejected.
     constraint statement_file_state check (state in
         ('received', 'staged', 'quarantined', 'rejected', 'booked', 'noted', 'superseded'))

@@ -35,6 +35,11 @@ begin
         if new.approved_at is not null or new.ended_at is not null then
             raise exception 'a delegation begins as a proposal' using errcode = 'check_violation';
         end if;
+        if exists (select from public.person_role
+                    where person_id = new.receiver_id and role = 'partner') then
+            raise exception 'nothing is lent to who works for a partner'
+                using errcode = 'check_violation';
+        end if;
         return new;
     end if;
     if (new.delegation_id, new.giver_id, new.receiver_id, new.role, new.scope, new.first_day,
@@ -66,3 +71,6 @@ create index audit_action_idx on audit (action, audit_id);
 grant select, insert on delegation to payclear_app;
 grant update (approved_at, ended_at) on delegation to payclear_app;
 grant select on delegation to payclear_auditor;
+
+-- What did not go as it should with a partner, newest first, as its own people read it.
+create index partner_exchange_partner_idx on partner_exchange (partner, exchange_id);

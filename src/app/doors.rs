@@ -203,6 +203,9 @@ impl App {
             directory: self.directory.clone(),
             sweeping: self.sweeping(),
             caller: self.dispatching.caller.clone(),
+            intake: self.intake(),
+            statements: Arc::new(self.settings.statements.clone()),
+            answering: Answering { pool: self.pool.clone(), clock: self.clock.clone() },
             realm: self.settings.realm,
         }
     }

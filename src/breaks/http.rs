@@ -381,7 +381,7 @@ async fn download(
 }
 
 /// A file to be saved, never shown: whoever handed it in is not to act in our name.
-pub(super) fn as_download(file: Evidence) -> Response {
+pub fn as_download(file: Evidence) -> Response {
     let mut name = String::from("attachment; filename*=UTF-8''");
     name.extend(
         url::form_urlencoded::byte_serialize(file.shown.name.as_bytes())

@@ -38,7 +38,8 @@ pub struct Add {
     #[arg(long)]
     name: String,
     /// viewer, officer, approver, operator, auditor or admin, for an agency and all below it, or
-    /// for everything without one: `--role officer:G01 --role viewer`.
+    /// for everything without one: `--role officer:G01 --role viewer`. Or, for somebody who works
+    /// for a partner, that alone: `--role partner:CODE`.
     #[arg(long = "role", value_name = "ROLE[:AGENCY]", required = true)]
     roles: Vec<Grant>,
     #[command(flatten)]

@@ -65,6 +65,11 @@ impl Frame<'_> {
             .collect()
     }
 
+    /// Is it read by somebody who works for a partner?
+    fn is_partners(&self) -> bool {
+        self.reader.is_some_and(|reader| reader.officer.partner().is_some())
+    }
+
     fn is_here(&self, section: Section) -> bool {
         self.section == Some(section)
     }

@@ -10,15 +10,18 @@ use sqlx::PgPool;
 use super::rooms::Rooms;
 use super::screens::{
     approvals, audit, breaks, case, days, deliveries, files, invoices, ledger, matches, me,
-    partners, payovers, people, receipts, refunds, reports, session, sweeps, today,
+    partner_side, partners, payovers, people, receipts, refunds, reports, session, sweeps, today,
 };
 use crate::approvals::kinds::Kinds;
+use crate::breaks::shared::answer::Answering;
 use crate::operations::sweeps::Sweeping;
 use crate::partners::call::Caller;
 use crate::people::officer::PeopleDoor;
+use crate::platform::settings::StatementsSettings;
 use crate::refunds::officers::Desk as RefundDesk;
 use crate::registers::directory::Directory;
 use crate::registers::live::LiveDirectory;
+use crate::statements::intake::Intake;
 use crate::vocabulary::realm::Realm;
 
 /// No form of the desk is longer.
@@ -41,6 +44,12 @@ pub struct Desk {
     pub caller: Caller,
     /// The doors of the rooms, as programs meet them.
     pub rooms: Rooms,
+    /// Taking in what partners' people send.
+    pub intake: Intake,
+    /// Limits of files.
+    pub statements: Arc<StatementsSettings>,
+    /// What partners' people say about breaks.
+    pub answering: Answering,
     /// In which world.
     pub realm: Realm,
 }
@@ -114,9 +123,26 @@ pub fn routes(desk: Desk) -> Router {
         .route("/desk/audit", get(audit::list))
         .route("/desk/sweeps", get(sweeps::list))
         .route("/desk/sweeps/run", post(sweeps::run))
+        .route("/desk/partner", get(partner_side::money::show))
+        .route("/desk/partner/files/{id}", get(partner_side::files::show))
+        .route("/desk/partner/files/{id}/content", get(partner_side::files::content))
+        .route("/desk/partner/breaks", get(partner_side::cases::list))
+        .route("/desk/partner/breaks/{id}/evidence/{file}", get(partner_side::cases::evidence_of))
+        .route("/desk/partner/traffic", get(partner_side::traffic::list))
+        .route("/desk/partner/keys", get(partner_side::keys::list))
+        .route("/desk/partner/keys/make", post(partner_side::keys::make))
+        .route("/desk/partner/keys/revoke", post(partner_side::keys::end))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         // Files are handed on as they come, to doors that have limits of their own.
         .route("/desk/files", get(files::list).post(files::bring))
         .route("/desk/breaks/{id}/evidence", post(case::bring))
+        .route(
+            "/desk/partner/files",
+            get(partner_side::files::list).post(partner_side::files::bring),
+        )
+        .route(
+            "/desk/partner/breaks/{id}",
+            get(partner_side::cases::show).post(partner_side::cases::answer),
+        )
         .with_state(desk)
 }

@@ -43,6 +43,16 @@ pub enum Section {
     People,
     /// Who did what.
     Audit,
+    /// A partner's own: where its money stands.
+    PartnerMoney,
+    /// A partner's own: its files.
+    PartnerFiles,
+    /// A partner's own: what it is asked.
+    PartnerBreaks,
+    /// A partner's own: what was refused.
+    PartnerTraffic,
+    /// A partner's own: its keys.
+    PartnerKeys,
 }
 
 /// Whose a part is.
@@ -58,6 +68,9 @@ pub struct Admits {
 const MONEY: Admits =
     Admits { roles: &[Viewer, Role::Officer, Approver, Auditor], everything: false };
 
+/// Those who work for a partner; nobody of ours, and they see nothing else.
+const PARTNERS: Admits = Admits { roles: &[Role::Partner], everything: false };
+
 impl Section {
     /// All of them, in groups.
     pub const GROUPS: &'static [(Say, &'static [Self])] = &[
@@ -72,6 +85,16 @@ impl Section {
         ),
         (Say("Vận hành", "Operation"), &[Self::Deliveries, Self::Partners, Self::Sweeps]),
         (Say("Quản trị", "Administration"), &[Self::People, Self::Audit]),
+        (
+            Say("Đối tác", "Partner"),
+            &[
+                Self::PartnerMoney,
+                Self::PartnerFiles,
+                Self::PartnerBreaks,
+                Self::PartnerTraffic,
+                Self::PartnerKeys,
+            ],
+        ),
     ];
 
     /// Its name.
@@ -94,6 +117,11 @@ impl Section {
             Self::Sweeps => Say("Tác vụ nền", "Sweeps"),
             Self::People => Say("Người dùng", "People"),
             Self::Audit => Say("Nhật ký", "Audit log"),
+            Self::PartnerMoney => Say("Tiền và vị thế", "Money"),
+            Self::PartnerFiles => Say("Tệp", "Files"),
+            Self::PartnerBreaks => Say("Tra soát", "Breaks"),
+            Self::PartnerTraffic => Say("Trao đổi", "Messages"),
+            Self::PartnerKeys => Say("Khoá", "Keys"),
         }
     }
 
@@ -117,6 +145,11 @@ impl Section {
             Self::Sweeps => "/desk/sweeps",
             Self::People => "/desk/people",
             Self::Audit => "/desk/audit",
+            Self::PartnerMoney => "/desk/partner",
+            Self::PartnerFiles => "/desk/partner/files",
+            Self::PartnerBreaks => "/desk/partner/breaks",
+            Self::PartnerTraffic => "/desk/partner/traffic",
+            Self::PartnerKeys => "/desk/partner/keys",
         }
     }
 
@@ -124,9 +157,9 @@ impl Section {
     pub const fn admits(self) -> Admits {
         match self {
             Self::Today | Self::Approvals | Self::People => {
-                Admits { roles: Role::ALL, everything: false }
+                Admits { roles: Role::OURS, everything: false }
             }
-            Self::Files | Self::Days => Admits { roles: Role::ALL, everything: true },
+            Self::Files | Self::Days => Admits { roles: Role::OURS, everything: true },
             Self::Invoices
             | Self::Refunds
             | Self::Breaks
@@ -142,6 +175,11 @@ impl Section {
                 Admits { roles: &[Operator, Auditor, Role::Officer], everything: true }
             }
             Self::Audit => Admits { roles: &[Auditor, Admin], everything: true },
+            Self::PartnerMoney
+            | Self::PartnerFiles
+            | Self::PartnerBreaks
+            | Self::PartnerTraffic
+            | Self::PartnerKeys => PARTNERS,
         }
     }
 
@@ -189,6 +227,11 @@ mod tests {
         assert!(Section::Deliveries.is_open_to(&an) && !Section::Audit.is_open_to(&an));
         let binh = officer(&["auditor:G02"]);
         assert!(Section::Ledger.is_open_to(&binh) && !Section::Audit.is_open_to(&binh));
+        let teller = officer(&["partner:G01"]);
+        let ours = Section::GROUPS.iter().rev().skip(1).flat_map(|(_, sections)| sections.iter());
+        assert!(ours.clone().all(|section| !section.is_open_to(&teller)), "nothing of ours");
+        assert!(Section::PartnerFiles.is_open_to(&teller));
+        assert!(!Section::PartnerFiles.is_open_to(&an), "and nothing of theirs for us");
         let all = Section::GROUPS.iter().flat_map(|(_, sections)| sections.iter());
         assert_eq!(all.filter(|section| section.is_open_to(&officer(&["admin"]))).count(), 6);
     }

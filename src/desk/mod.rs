@@ -1,4 +1,5 @@
-//! The officers' desk: pages under `/desk`, drawn on the server, in Vietnamese and English.
+//! The officers' desk, and what partners' own people see (`screens/partner_side/`): pages under
+//! `/desk`, drawn on the server, in Vietnamese and English.
 //!
 //! ```text
 //! request ─▶ reader (who, which language, what is asked) ─▶ screen ─▶ page of blocks ─▶ HTML
@@ -27,5 +28,6 @@ pub mod rooms;
 mod screens;
 mod store;
 mod table;
+mod told;
 mod upload;
 mod words;

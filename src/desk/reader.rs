@@ -12,7 +12,7 @@ use super::menu::Section;
 use super::page::Page;
 use super::rooms::Pass;
 use super::words::{Named, Say, name_of};
-use super::{csrf, drawing, export};
+use super::{csrf, drawing, export, told};
 use crate::counter::words::Language;
 use crate::people::officer::{Officer, PeopleDoor};
 use crate::platform::http::CallerName;
@@ -45,6 +45,11 @@ impl Reader {
     /// A text in the reader's language.
     pub const fn say(&self, vietnamese: &'static str, english: &'static str) -> &'static str {
         Say(vietnamese, english).to(self.language)
+    }
+
+    /// What a room noted about a case, as people say it.
+    pub fn note(&self, told: &str) -> String {
+        told::note(self.language, told)
     }
 
     /// A name as people say it.
@@ -151,7 +156,7 @@ impl FromRequestParts<Desk> for Reader {
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
         let asked = Asked::of(&parts.uri);
         let (language, chosen) = language_of(&parts.headers, &asked);
-        match PeopleDoor::from_ref(desk).officer(parts).await {
+        match PeopleDoor::from_ref(desk).person(parts).await {
             Ok(officer) => {
                 let (realm, now) = (desk.realm, desk.people.clock.now());
                 let pass = Pass::of(parts);

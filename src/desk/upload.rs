@@ -10,11 +10,16 @@ use crate::platform::problem::{Problem, ProblemType};
 /// What stands before the file's bytes is not longer.
 const LONGEST_HEAD: usize = 16 * 1024;
 
+/// So many fields a form with a file has at most.
+const MOST_FIELDS: usize = 20;
+
 /// What was sent.
 #[derive(Debug)]
 pub struct Upload {
     /// The token of the form.
     pub token: String,
+    /// The other fields, which stand before it.
+    pub fields: Vec<(String, String)>,
     /// The file's name; empty when none was chosen.
     pub name: String,
     /// Its bytes.
@@ -54,7 +59,7 @@ pub async fn open(headers: &HeaderMap, body: Body) -> Result<Upload, Problem> {
     let boundary = boundary(headers).ok_or_else(unreadable)?;
     let mut pieces = body.into_data_stream();
     let mut held: Vec<u8> = Vec::new();
-    let mut token = String::new();
+    let (mut token, mut fields) = (String::new(), Vec::new());
     loop {
         let (part, end) = loop {
             if let Some((part, end)) = next_part(&held, &boundary) {
@@ -75,7 +80,7 @@ pub async fn open(headers: &HeaderMap, body: Body) -> Result<Upload, Problem> {
             let name = parameter(&head, "filename").unwrap_or_default();
             let ending = [b"\r\n", boundary.as_slice()].concat();
             let content = Body::from_stream(until(pieces, held, ending));
-            return Ok(Upload { token, name, content });
+            return Ok(Upload { token, fields, name, content });
         }
         // Another field: its value ends where the next part begins.
         let value = loop {
@@ -92,6 +97,10 @@ pub async fn open(headers: &HeaderMap, body: Body) -> Result<Upload, Problem> {
         };
         if name == super::csrf::FIELD {
             String::from_utf8_lossy(&value).trim().clone_into(&mut token);
+        } else if fields.len() < MOST_FIELDS {
+            // Ends with the line that begins the next part.
+            let value = value.strip_suffix(b"\r\n").unwrap_or(&value);
+            fields.push((name, String::from_utf8_lossy(value).into_owned()));
         }
     }
 }
@@ -158,7 +167,7 @@ mod tests {
             let pieces: Vec<Result<Bytes, std::io::Error>> =
                 body.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
             let upload = open(&headers, Body::from_stream(stream::iter(pieces))).await;
-            let Upload { token, name, content: told } = upload.expect("an upload");
+            let Upload { token, name, content: told, .. } = upload.expect("an upload");
             assert_eq!((token.as_str(), name.as_str()), ("abc", "sao ke.xml"));
             let told = axum::body::to_bytes(told, usize::MAX).await.expect("all of it");
             assert_eq!(told, content, "in pieces of {size}");

@@ -48,6 +48,7 @@ pub fn name_of(language: Language, kind: Named, name: &str) -> String {
         Named::Match => MATCH_STATES,
         Named::Standing => STANDINGS,
         Named::Receipt => RECEIPT_STATES,
+        Named::ReceiptStep => RECEIPT_STEPS,
         Named::Severity => SEVERITIES,
         Named::Age => AGES,
         Named::Way => WAYS,
@@ -107,6 +108,8 @@ pub enum Named {
     Standing,
     /// A state of a receipt.
     Receipt,
+    /// A step in the life of a receipt.
+    ReceiptStep,
     /// How grave a break is.
     Severity,
     /// How old a break is.
@@ -178,6 +181,10 @@ const APPROVAL_KINDS: Names = &[
     ("payover.release", Say("Chuyển tiền vào Kho bạc", "Pay over to the Treasury")),
     ("payover.settle", Say("Kết quả chuyển Kho bạc", "What the bank did with a run")),
     ("person.roles", Say("Đổi quyền của người dùng", "Other roles of a person")),
+    ("settlement.reverse", Say("Ghi nhận đối tác lấy lại tiền", "A settlement was taken back")),
+    ("statement.opening", Say("Số dư đầu kỳ của tài khoản", "Opening balance of an account")),
+    ("portal.compat", Say("Kết nối theo thông điệp nền tảng quốc gia", "Messages of a platform")),
+    ("signing_key.add", Say("Khoá ký ngày mới", "New key that signs days")),
     ("refund_account.approve", Say("Tài khoản nhận tiền hoàn", "Account to refund to")),
     ("receipt.cancel", Say("Huỷ biên lai", "Cancel a receipt")),
     ("receipt.replace", Say("Thay biên lai", "Replace a receipt")),
@@ -190,6 +197,7 @@ const ROLES: Names = &[
     ("operator", Say("Vận hành", "Operator")),
     ("auditor", Say("Kiểm toán", "Auditor")),
     ("admin", Say("Quản trị", "Admin")),
+    ("partner", Say("Đối tác", "Partner")),
 ];
 const ACCOUNTS: Names = &[
     ("partner_receivable", Say("Phải thu đối tác", "Receivable from partners")),
@@ -215,6 +223,17 @@ const ACTS: Names = &[
     ("refund_failed", Say("Hoàn không được", "Refund failed")),
     ("pay_over", Say("Nộp Kho bạc", "Pay-over")),
     ("reversal", Say("Đảo bút toán", "Reversal")),
+    ("statement", Say("Sao kê ngân hàng", "Statement")),
+    ("statement_undone", Say("Gỡ sao kê", "Statement undone")),
+    ("match_undone", Say("Gỡ khớp", "Match undone")),
+    ("receivable_moves", Say("Chuyển phải thu", "Receivable moved")),
+    ("carried_in", Say("Số dư đầu kỳ", "Carried in")),
+    ("returned", Say("Trả lại tiền", "Returned")),
+    ("return_confirmed", Say("Đã trả lại", "Return confirmed")),
+    ("return_failed", Say("Trả lại không được", "Return failed")),
+    ("claimed", Say("Cơ quan bù", "Claimed")),
+    ("written_off", Say("Xoá bỏ chênh lệch", "Written off")),
+    ("transferred", Say("Chuyển giữa hai cơ quan", "Transferred")),
 ];
 const DELIVERY_STATES: Names = &[
     ("due", Say("Chờ gửi lại", "To be tried again")),
@@ -292,6 +311,7 @@ const BREAK_STATES: Names = &[
 const CHANNELS: Names = &[
     ("webhook", Say("Gọi lại", "Callback")),
     ("api", Say("API", "API")),
+    ("partner", Say("Màn hình đối tác", "Partner's screens")),
     ("statement", Say("Sao kê", "Statement")),
 ];
 const FILE_STATES: Names = &[
@@ -339,6 +359,12 @@ const STANDINGS: Names = &[
     ("open", Say("Chưa khớp", "Open")),
     ("payout", Say("Chuyển Kho bạc", "Pay-over")),
     ("kept", Say("Chỉ lưu", "Kept")),
+];
+const RECEIPT_STEPS: Names = &[
+    ("issued", Say("Lập, cấp số", "Numbered")),
+    ("signed", Say("Ký", "Signed")),
+    ("cancelled", Say("Huỷ", "Cancelled")),
+    ("replaced", Say("Bị thay", "Replaced")),
 ];
 const RECEIPT_STATES: Names = &[
     ("valid", Say("Có hiệu lực", "Valid")),
@@ -420,4 +446,44 @@ const FIELDS: Names = &[
     ("number", Say("Số", "Number")),
     ("bank", Say("Ngân hàng", "Bank")),
     ("delegation", Say("Uỷ quyền", "Delegation")),
+    ("acts", Say("Nghiệp vụ", "Acts")),
+    ("act", Say("Nghiệp vụ", "Act")),
+    ("entries", Say("Bút toán", "Entries")),
+    ("breaks", Say("Chênh lệch", "Breaks")),
+    ("break", Say("Chênh lệch", "Break")),
+    ("case", Say("Chênh lệch", "Break")),
+    ("code", Say("Mã", "Code")),
+    ("before", Say("Trước", "Before")),
+    ("new", Say("Phát sinh", "New")),
+    ("cleared", Say("Đã xử lý", "Cleared")),
+    ("open", Say("Còn mở", "Open")),
+    ("count", Say("số lượng", "count")),
+    ("files", Say("Tệp", "Files")),
+    ("file", Say("Tệp", "File")),
+    ("sha256", Say("SHA-256", "SHA-256")),
+    ("preparation", Say("Bản lập", "Preparation")),
+    ("revision", Say("Lần ký", "Revision")),
+    ("snapshot_sha256", Say("Dấu vân tay bản ký", "Fingerprint of the snapshot")),
+    ("previous", Say("Bản ký trước", "The snapshot before")),
+    ("seal", Say("Dấu niêm phong", "Seal")),
+    ("way", Say("Cách xử lý", "Way out")),
+    ("wish", Say("Yêu cầu", "Wish")),
+    ("payover", Say("Đợt chuyển", "Run")),
+    ("from_account", Say("Từ tài khoản", "Out of the account")),
+    ("transfers", Say("Lệnh chuyển", "Transfers")),
+    ("items", Say("Các mục", "Items")),
+    ("month", Say("Tháng", "Month")),
+    ("match", Say("Việc khớp", "Match")),
+    ("statement", Say("Sao kê", "Statement")),
+    ("statements", Say("Sao kê", "Statements")),
+    ("receipt", Say("Biên lai", "Receipt")),
+    ("receipts", Say("Biên lai", "Receipts")),
+    ("transaction", Say("Mã giao dịch", "Transaction")),
+    ("transaction_id", Say("Mã giao dịch", "Transaction")),
+    ("public_key", Say("Khoá công khai", "Public key")),
+    ("secret_sha256", Say("Dấu vân tay bí mật", "Fingerprint of the secret")),
+    ("held", Say("Đang giữ", "Held")),
+    ("held_in", Say("Giữ tại", "Held in")),
+    ("date", Say("Ngày", "Date")),
+    ("made_by", Say("Người lập", "Made by")),
 ];

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::partners::exchange::{exchanges_of, exchanges_of_nobody};
+use crate::partners::exchange::{Kept, exchanges_of, exchanges_of_late, exchanges_of_nobody};
 use crate::partners::mask::masked;
 use crate::settlements::store::raw_of_order;
 
@@ -20,12 +20,39 @@ pub struct Said {
     pub direction: String,
     /// `callback`, `create`, `query`, `cancel`, `refund`; or `settlement`, which was booked.
     pub purpose: String,
+    /// Our reference of the order, as far as it is known.
+    pub reference: Option<String>,
     /// HTTP status of the answer to a call of ours.
     pub status: Option<i16>,
     /// What was made of it.
     pub verdict: String,
     /// What was said, masked.
     pub body: String,
+}
+
+fn text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}
+
+impl From<Kept> for Said {
+    fn from(kept: Kept) -> Self {
+        Self {
+            at: kept.made_at,
+            direction: kept.direction,
+            purpose: kept.purpose,
+            reference: kept.reference,
+            status: kept.status,
+            verdict: kept.verdict,
+            body: text(&kept.body),
+        }
+    }
+}
+
+/// All that did not go as it should with a partner of late, newest first.
+pub async fn said_of_late(pool: &PgPool, partner: &str) -> Result<Vec<Said>, sqlx::Error> {
+    let mut conn = pool.acquire().await?;
+    let kept = exchanges_of_late(&mut conn, partner, MOST).await?;
+    Ok(kept.into_iter().map(Said::from).collect())
 }
 
 /// Everything kept about one order of a partner, oldest first; without an order, what the partner
@@ -40,24 +67,14 @@ pub async fn said(
         Some(reference) => exchanges_of(&mut conn, partner, reference, MOST).await?,
         None => exchanges_of_nobody(&mut conn, partner, MOST).await?,
     };
-    let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
-    let mut all: Vec<Said> = kept
-        .into_iter()
-        .map(|kept| Said {
-            at: kept.made_at,
-            direction: kept.direction,
-            purpose: kept.purpose,
-            status: kept.status,
-            verdict: kept.verdict,
-            body: text(&kept.body),
-        })
-        .collect();
+    let mut all: Vec<Said> = kept.into_iter().map(Said::from).collect();
     if let Some(reference) = reference {
         for booked in raw_of_order(&mut conn, partner, reference).await? {
             all.push(Said {
                 at: booked.received_at,
                 direction: "in".to_owned(),
                 purpose: "settlement".to_owned(),
+                reference: Some(reference.to_owned()),
                 status: None,
                 verdict: format!("{} {}", booked.outcome, booked.transaction_id),
                 body: text(&masked(&booked.raw)),

@@ -49,6 +49,8 @@ pub struct Kept {
     pub direction: String,
     /// What it was for.
     pub purpose: String,
+    /// Our reference of the order, as far as it is known.
+    pub reference: Option<String>,
     /// HTTP status.
     pub status: Option<i16>,
     /// What was made of it.
@@ -105,7 +107,7 @@ pub async fn exchanges_of(
 ) -> Result<Vec<Kept>, sqlx::Error> {
     sqlx::query_as!(
         Kept,
-        "select made_at, direction, purpose, status, verdict, body
+        "select made_at, direction, purpose, reference, status, verdict, body
            from partner_exchange where partner = $1 and reference = $2
           order by exchange_id limit $3",
         partner,
@@ -124,8 +126,26 @@ pub async fn exchanges_of_nobody(
 ) -> Result<Vec<Kept>, sqlx::Error> {
     sqlx::query_as!(
         Kept,
-        "select made_at, direction, purpose, status, verdict, body
+        "select made_at, direction, purpose, reference, status, verdict, body
            from partner_exchange where partner = $1 and reference is null
+          order by exchange_id desc limit $2",
+        partner,
+        most
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// All that was kept of late, newest first, at most so many.
+pub async fn exchanges_of_late(
+    conn: &mut PgConnection,
+    partner: &str,
+    most: i64,
+) -> Result<Vec<Kept>, sqlx::Error> {
+    sqlx::query_as!(
+        Kept,
+        "select made_at, direction, purpose, reference, status, verdict, body
+           from partner_exchange where partner = $1
           order by exchange_id desc limit $2",
         partner,
         most

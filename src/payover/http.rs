@@ -157,8 +157,8 @@ fn reason(given: &str) -> Result<&str, Problem> {
 
 /// Net positions
 ///
-/// `collected − refunds − fees − already paid over` of each partner and agency. A partner, signed,
-/// sees its own; a person those of the agencies in their scope. Strongly consistent.
+/// `collected − refunds − fees − already paid over` of each partner and agency. A partner, signed
+/// or by a person of its own, sees its own; an officer those of the agencies in their scope. Strongly consistent.
 #[utoipa::path(get, path = "/v1/positions", tag = "payovers",
     security(("signature" = []), ("session" = [])),
     responses(
@@ -176,8 +176,13 @@ async fn positions_now(
         return Ok(Json(PositionsView::of(&all, |_| true, false)).into_response());
     }
     let (parts, _) = request.into_parts();
-    let officer = doors.people.officer(&parts).await?;
+    let officer = doors.people.person(&parts).await?;
     let mut conn = doors.paying.pool.acquire().await?;
+    if let Some(partner) = officer.partner() {
+        let all = positions::read(&mut conn, Some(partner)).await?;
+        let view = PositionsView::of(&all, |_| true, false);
+        return Ok(told(&officer.email, StatusCode::OK, &view));
+    }
     let all = positions::read(&mut conn, None).await?;
     let view = PositionsView::of(&all, |p| officer.sees(&p.agency), officer.sees(EVERYTHING));
     Ok(told(&officer.email, StatusCode::OK, &view))

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::password::{HashError, Hasher, Password};
-use super::role::{EVERYTHING, Grant};
+use super::role::{EVERYTHING, Grant, is_one_side};
 use super::sign_in::totp_context;
 use super::store::{self, Credentials, NewPerson};
 use super::totp;
@@ -45,6 +45,9 @@ pub enum PersonError {
     /// Nothing to do.
     #[error("give at least one role, such as --role officer:G01")]
     NoRole,
+    /// Ours and a partner's, or of two partners.
+    #[error("who works for a partner has that one role: --role partner:CODE")]
+    TwoSides,
     /// The address is somebody's.
     #[error("{0} is known already: `payclear officer reset` gives new credentials")]
     Known(String),
@@ -110,6 +113,10 @@ pub struct Entry<'a> {
 impl Entry<'_> {
     /// Whose business the person is: that of the one scope of all roles, else everybody's.
     pub fn agency(&self) -> &str {
+        // A partner is everybody's business.
+        if self.grants.iter().any(|grant| grant.partner().is_some()) {
+            return EVERYTHING;
+        }
         let mut scopes = self.grants.iter().map(|grant| grant.scope.as_str());
         let first = scopes.next().unwrap_or(EVERYTHING);
         if scopes.all(|scope| scope == first) { first } else { EVERYTHING }
@@ -129,6 +136,9 @@ pub async fn add_in(
     }
     if entry.grants.is_empty() {
         return Err(PersonError::NoRole);
+    }
+    if !is_one_side(entry.grants) {
+        return Err(PersonError::TwoSides);
     }
     let person =
         NewPerson { id: entry.id, email: entry.email, name, made_by: by.actor, made_at: by.at };

@@ -104,8 +104,14 @@ pub async fn delegate_in(
     if receiver == giver.id {
         return Err(DelegateError::ToOneself);
     }
+    // The database refuses it too: roles are lent among our own people.
+    if delegations::works_for_partner(conn, receiver).await? {
+        return Err(DelegateError::UnknownReceiver);
+    }
     // What was lent to oneself is not one's own to lend.
-    if !delegations::holds(conn, giver.id, &wanted.grant).await? {
+    if wanted.grant.partner().is_some()
+        || !delegations::holds(conn, giver.id, &wanted.grant).await?
+    {
         return Err(DelegateError::NotHeld);
     }
     let delegation = Delegation {

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::add;
 use super::change_password::{self as changing, ChangeError};
-use super::officer::{Officer, PeopleDoor};
+use super::officer::{PeopleDoor, SignedIn};
 use super::password::{HashError, Password};
 use super::session::{CarriedBy, cookie, is_same_origin};
 use super::sign_in::{self as signing, Attempt, SignInError};
@@ -65,10 +65,10 @@ struct SessionView {
 /// A role for a scope.
 #[derive(Debug, Serialize, ToSchema)]
 struct GrantView {
-    /// `viewer`, `officer`, `approver`, `operator`, `auditor` or `admin`.
+    /// `viewer`, `officer`, `approver`, `operator`, `auditor`, `admin` or `partner`.
     #[schema(example = "officer")]
     role: &'static str,
-    /// An agency with all below it, or `*`.
+    /// An agency with all below it, or `*`; of `partner` the code of the partner.
     #[schema(example = "G01")]
     scope: String,
 }
@@ -151,7 +151,7 @@ async fn sign_in(State(door): State<PeopleDoor>, request: Request) -> Result<Res
         (status = 200, description = "strongly consistent", body = WhoView),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemBody,
             content_type = PROBLEM_JSON)))]
-async fn who(officer: Officer) -> Response {
+async fn who(SignedIn(officer): SignedIn) -> Response {
     let grants = officer.grants.iter();
     let roles = grants.map(|grant| GrantView {
         role: grant.role.as_str(),
@@ -173,7 +173,10 @@ async fn who(officer: Officer) -> Response {
         (status = 204, description = "signed out; strongly consistent"),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemBody,
             content_type = PROBLEM_JSON)))]
-async fn sign_out(State(door): State<PeopleDoor>, officer: Officer) -> Result<Response, Problem> {
+async fn sign_out(
+    State(door): State<PeopleDoor>,
+    SignedIn(officer): SignedIn,
+) -> Result<Response, Problem> {
     leaving::sign_out(&door, &officer).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, &cookie(&door.public_url, None));
@@ -192,7 +195,7 @@ async fn sign_out(State(door): State<PeopleDoor>, officer: Officer) -> Result<Re
             content_type = PROBLEM_JSON)))]
 async fn change_password(
     State(door): State<PeopleDoor>,
-    officer: Officer,
+    SignedIn(officer): SignedIn,
     request: Request,
 ) -> Result<Response, Problem> {
     // Guessing at the password of before costs what guessing at a sign-in costs.

@@ -60,9 +60,19 @@ pub struct Officer {
 }
 
 impl Officer {
+    /// What they may do for agencies: all that is no partner's.
+    fn ours(&self) -> impl Iterator<Item = &Grant> {
+        self.grants.iter().filter(|grant| grant.role != Role::Partner)
+    }
+
+    /// The partner that they work for. Such a person is let in by [`PeopleDoor::person`] alone.
+    pub fn partner(&self) -> Option<&str> {
+        self.grants.iter().find_map(Grant::partner)
+    }
+
     /// May they act in a role for an agency (`*`: for what is no single agency's)?
     pub fn may(&self, role: Role, agency: &str) -> bool {
-        self.grants.iter().any(|grant| grant.role == role && grant.scope.covers(agency))
+        self.ours().any(|grant| grant.role == role && grant.scope.covers(agency))
     }
 
     /// The same, told as a problem.
@@ -83,13 +93,13 @@ impl Officer {
 
     /// Does any of their roles hold this agency?
     pub fn sees(&self, agency: &str) -> bool {
-        self.grants.iter().any(|grant| grant.scope.covers(agency))
+        self.ours().any(|grant| grant.scope.covers(agency))
     }
 
     /// The scopes of all their roles, for statements that list.
     pub fn scopes(&self) -> Vec<String> {
         let mut scopes: Vec<String> =
-            self.grants.iter().map(|grant| grant.scope.as_str().to_owned()).collect();
+            self.ours().map(|grant| grant.scope.as_str().to_owned()).collect();
         scopes.sort();
         scopes.dedup();
         scopes
@@ -97,8 +107,20 @@ impl Officer {
 }
 
 impl PeopleDoor {
-    /// Who sends a request. A write that a cookie vouches for must come from a page of ours.
+    /// Who of our own people sends a request. Whoever works for a partner is none of them, whatever
+    /// else they hold.
     pub async fn officer(&self, parts: &Parts) -> Result<Officer, Problem> {
+        let person = self.person(parts).await?;
+        if person.partner().is_some() {
+            return Err(Problem::new(ProblemType::Forbidden)
+                .detail("partners' people have screens and doors of their own"));
+        }
+        Ok(person)
+    }
+
+    /// Who sends a request, ours or a partner's. A write that a cookie vouches for must come from a
+    /// page of ours.
+    pub async fn person(&self, parts: &Parts) -> Result<Officer, Problem> {
         let refused = || Problem::new(ProblemType::NotSignedIn);
         let presented = session::presented(&parts.headers, cookie_name(&self.public_url));
         let (token_hash, carried_by) = presented.ok_or_else(refused)?;
@@ -141,6 +163,22 @@ where
     }
 }
 
+/// Whoever is signed in, ours or a partner's: for what is a person's own, such as a password.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Officer);
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    PeopleDoor: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        PeopleDoor::from_ref(state).person(parts).await.map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +199,20 @@ mod tests {
         assert!(officer.require(Role::Approver, "G01").is_err());
         assert!(officer.sees("G02") && officer.may(Role::Viewer, "*"));
         assert_eq!(officer.scopes(), ["*", "G01"]);
+    }
+
+    #[test]
+    fn the_code_of_a_partner_is_no_agency() {
+        let teller = Officer {
+            id: PersonId(uuid::Uuid::nil()),
+            email: "an@bank.example".to_owned(),
+            name: "An".to_owned(),
+            grants: vec!["partner:G01".parse().expect("a grant")],
+            expires_at: DateTime::UNIX_EPOCH,
+            session: [0; 32],
+        };
+        assert_eq!(teller.partner(), Some("G01"));
+        assert!(!teller.sees("G01") && !teller.may(Role::Partner, "G01"));
+        assert!(teller.scopes().is_empty());
     }
 }

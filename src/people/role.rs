@@ -20,7 +20,15 @@ text_enum! {
         Auditor = "auditor",
         /// Decides on people and keys.
         Admin = "admin",
+        /// Works for a partner, whose code is the scope: sees what is that partner's, and nothing else.
+        Partner = "partner",
     }
+}
+
+impl Role {
+    /// The roles of our own people; their scopes are agencies.
+    pub const OURS: &[Self] =
+        &[Self::Viewer, Self::Officer, Self::Approver, Self::Operator, Self::Auditor, Self::Admin];
 }
 
 /// Everything; what belongs to no single agency is seen with this scope alone.
@@ -76,6 +84,18 @@ pub struct Grant {
     pub scope: Scope,
 }
 
+impl Grant {
+    /// The partner that somebody with this grant works for.
+    pub fn partner(&self) -> Option<&str> {
+        (self.role == Role::Partner).then_some(self.scope.0.as_str())
+    }
+}
+
+/// Somebody works for one partner and for nobody else, or for us.
+pub fn is_one_side(grants: &[Grant]) -> bool {
+    grants.len() == 1 || grants.iter().all(|grant| grant.role != Role::Partner)
+}
+
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.role, self.scope.as_str())
@@ -86,8 +106,11 @@ impl fmt::Display for Grant {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadGrant {
     /// No such role.
-    #[error("{0:?} is no role: viewer, officer, approver, operator, auditor or admin")]
+    #[error("{0:?} is no role: viewer, officer, approver, operator, auditor, admin or partner")]
     Role(String),
+    /// Of which partner?
+    #[error("the role partner is for one partner: partner:CODE")]
+    EveryPartner,
     /// No such scope.
     #[error(transparent)]
     Scope(#[from] BadScope),
@@ -98,7 +121,11 @@ impl FromStr for Grant {
     fn from_str(text: &str) -> Result<Self, BadGrant> {
         let (role, scope) = text.split_once(':').unwrap_or((text, EVERYTHING));
         let role = role.parse().map_err(|_| BadGrant::Role(role.to_owned()))?;
-        Ok(Self { role, scope: scope.parse()? })
+        let scope: Scope = scope.parse()?;
+        if role == Role::Partner && scope.as_str() == EVERYTHING {
+            return Err(BadGrant::EveryPartner);
+        }
+        Ok(Self { role, scope })
     }
 }
 
@@ -123,8 +150,32 @@ mod tests {
             assert_eq!(text.parse::<Grant>().expect("a grant").to_string(), text);
         }
         assert_eq!("auditor".parse::<Grant>().expect("a grant").to_string(), "auditor:*");
-        for bad in ["", "king:*", "officer:", "officer:%", "officer:G 1", "officer:.A"] {
+        for bad in [
+            "partner",
+            "partner:*",
+            "",
+            "king:*",
+            "officer:",
+            "officer:%",
+            "officer:G 1",
+            "officer:.A",
+        ] {
             assert!(bad.parse::<Grant>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn who_works_for_a_partner_works_for_nobody_else() {
+        let grants = |texts: &[&str]| -> Vec<Grant> {
+            texts.iter().map(|text| text.parse().expect("a grant")).collect()
+        };
+        for good in [&["partner:bank"][..], &["officer:G01", "viewer"]] {
+            assert!(is_one_side(&grants(good)), "{good:?}");
+        }
+        for bad in [&["partner:bank", "viewer:G01"][..], &["partner:bank", "partner:wallet"]] {
+            assert!(!is_one_side(&grants(bad)), "{bad:?}");
+        }
+        assert_eq!(grants(&["partner:bank"])[0].partner(), Some("bank"));
+        assert_eq!(grants(&["viewer:bank"])[0].partner(), None);
     }
 }

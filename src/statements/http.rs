@@ -122,7 +122,7 @@ pub(super) fn verdict_response(status: StatusCode, verdict: String) -> Response 
 }
 
 /// The name that a query gives a file.
-pub(super) fn name_of(query: &str) -> Result<String, Problem> {
+pub fn name_of(query: &str) -> Result<String, Problem> {
     let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "name");
     let name = given.map_or_else(|| "statement".to_owned(), |(_, name)| name.into_owned());
     let bad = name.is_empty()
@@ -136,7 +136,7 @@ pub(super) fn name_of(query: &str) -> Result<String, Problem> {
 }
 
 /// Lays a body aside as it comes.
-pub(super) async fn spool(
+pub async fn spool(
     settings: &StatementsSettings,
     sha_512: bool,
     body: axum::body::Body,

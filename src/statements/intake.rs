@@ -37,6 +37,8 @@ text_enum! {
         Desk = "desk",
         /// A partner's signed call.
         Api = "api",
+        /// A person who works for a partner, on its screens.
+        Partner = "partner",
         /// The command line.
         Command = "command",
         /// The watched folder.
@@ -53,13 +55,16 @@ pub struct Arrival<'a> {
     pub source: Source,
     /// Who brought it.
     pub by: &'a str,
-    /// Only of this partner's accounts. Of a signed call, the caller.
+    /// Only of this partner's accounts. Of what a partner sends itself, that partner.
     pub partner: Option<&'a str>,
 }
 
 impl Arrival<'_> {
     fn sender(&self) -> &str {
-        if self.source == Source::Api { self.partner.unwrap_or("") } else { "" }
+        match self.source {
+            Source::Api | Source::Partner => self.partner.unwrap_or(""),
+            Source::Desk | Source::Command | Source::Folder => "",
+        }
     }
 }
 

@@ -68,7 +68,7 @@ texts! {
     reversed: "Bị thu hồi" | "Taken back";
     refunded: "Đã hoàn trả" | "Refunded";
     refunded_amount: "Số tiền hoàn trả" | "Amount refunded";
-    total: "Tổng cộng" | "Total";
+    total: "Cộng các số được nêu" | "Sum of what is told";
     nothing: "Chưa có số liệu trong kỳ này." | "There are no figures for this period yet.";
     not_told: "không nêu" | "not told";
     download: "Tải số liệu" | "Download";

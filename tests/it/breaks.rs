@@ -48,7 +48,7 @@ impl Town {
         }
     }
 
-    async fn case_of(&self, code: &str) -> String {
+    pub async fn case_of(&self, code: &str) -> String {
         sqlx::query_scalar(
             "select break_id::text from break_case where code = $1 order by opened_at desc, break_id desc limit 1",
         )

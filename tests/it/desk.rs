@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Person, Town, answer_of, text};
 
 /// A browser with its cookies.
-struct Browser {
+pub struct Browser {
     http: reqwest::Client,
     url: String,
     cookies: Vec<(String, String)>,
 }
 
 impl Browser {
-    fn new(town: &Town) -> Self {
+    pub fn new(town: &Town) -> Self {
         Self { http: town.http.clone(), url: town.url.clone(), cookies: Vec::new() }
     }
 
-    async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Answer {
+    pub async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
@@ -36,7 +36,7 @@ impl Browser {
         answer
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub async fn get(&mut self, path: &str) -> Answer {
         let request = self.http.get(format!("{}{path}", self.url));
         self.send(request).await
     }
@@ -51,13 +51,40 @@ impl Browser {
     }
 
     /// A form as our own page sends it.
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let request = self.form(path, fields).header("origin", &self.url);
         self.send(request).await
     }
 
+    /// A form with a file as our own page sends it: the token, the fields, the file.
+    pub async fn send_file(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let part = format!(
+                "--cut\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=";
+        body.extend_from_slice(format!("{head}\"{name}\"\r\n\r\n").as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n--cut--\r\n");
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "multipart/form-data; boundary=cut")
+            .header("origin", &self.url)
+            .body(body);
+        self.send(request).await
+    }
+
     /// The token in the forms of a page.
-    async fn token(&mut self, path: &str) -> String {
+    pub async fn token(&mut self, path: &str) -> String {
         between(&self.get(path).await.text(), "name=\"csrf\" value=\"", "\"")
     }
 
@@ -74,18 +101,18 @@ impl Browser {
     }
 }
 
-fn between(text: &str, before: &str, after: &str) -> String {
+pub fn between(text: &str, before: &str, after: &str) -> String {
     let from = text.find(before).unwrap_or_else(|| panic!("no {before} in {text}")) + before.len();
     text[from..].split(after).next().expect("a part").to_owned()
 }
 
-fn place(answer: &Answer) -> &str {
+pub fn place(answer: &Answer) -> &str {
     answer.headers.get("location").and_then(|v| v.to_str().ok()).unwrap_or_default()
 }
 
 impl Town {
     /// Somebody at a browser, signed in.
-    async fn at_the_desk(&self, email: &str, roles: &[&str]) -> (Browser, Person) {
+    pub async fn at_the_desk(&self, email: &str, roles: &[&str]) -> (Browser, Person) {
         let person = self.person(email, roles).await;
         let mut browser = Browser::new(self);
         // The code of this moment was used by the first sign-in.
@@ -194,7 +221,7 @@ async fn a_form_is_sent_by_our_own_page_or_refused() {
 }
 
 /// Parts of the desk, and the roles (of everything) that open them.
-const PARTS: &[(&str, &[&str])] = &[
+pub const PARTS: &[(&str, &[&str])] = &[
     ("/desk", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
     ("/desk/me", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
     ("/desk/approvals", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),

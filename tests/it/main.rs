@@ -45,6 +45,7 @@ mod openapi;
 mod operations;
 mod partner_calls;
 mod partner_care;
+mod partner_people;
 mod partners_momo;
 mod partners_payos;
 mod partners_sepay;

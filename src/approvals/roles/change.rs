@@ -8,7 +8,7 @@ use crate::approvals::approval::Approval;
 use crate::approvals::kinds::{ApplyError, Kind};
 use crate::approvals::propose::{Proposal, ProposeError, propose_in};
 use crate::people::add::{self, PersonError};
-use crate::people::role::{EVERYTHING, Grant, Role};
+use crate::people::role::{EVERYTHING, Grant, Role, is_one_side};
 use crate::people::store;
 use crate::platform::audit::{self, By};
 use crate::vocabulary::ids::{ApprovalId, PersonId};
@@ -43,8 +43,12 @@ fn sorted(grants: &[Grant]) -> Vec<String> {
 /// Whose business it is: that of the one scope of the roles of before and after, else everybody's.
 pub fn agency_of(before: &[String], after: &[Grant]) -> String {
     let before = before.iter().filter_map(|text| text.parse::<Grant>().ok());
-    let mut scopes: Vec<String> =
-        before.chain(after.iter().cloned()).map(|g| g.scope.as_str().to_owned()).collect();
+    // A partner is everybody's business.
+    let scope_of = |grant: Grant| match grant.partner() {
+        Some(_) => EVERYTHING.to_owned(),
+        None => grant.scope.as_str().to_owned(),
+    };
+    let mut scopes: Vec<String> = before.chain(after.iter().cloned()).map(scope_of).collect();
     scopes.sort();
     scopes.dedup();
     match scopes.as_slice() {
@@ -69,6 +73,9 @@ pub async fn propose(
     let email = add::email(email)?;
     if grants.is_empty() {
         return Err(PersonError::NoRole.into());
+    }
+    if !is_one_side(grants) {
+        return Err(PersonError::TwoSides.into());
     }
     let mut tx = pool.begin().await?;
     let known = store::person_of_email(&mut tx, &email).await?;

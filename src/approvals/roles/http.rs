@@ -56,7 +56,7 @@ impl From<RolesError> for Problem {
             RolesError::Person(PersonError::Store(error))
             | RolesError::Propose(ProposeError::Store(error))
             | RolesError::Store(error) => error.into(),
-            RolesError::Person(PersonError::NoRole) => field("/roles"),
+            RolesError::Person(PersonError::NoRole | PersonError::TwoSides) => field("/roles"),
             RolesError::Person(_) => field("/email"),
             RolesError::Same(_) | RolesError::Propose(_) => {
                 Self::new(ProblemType::WrongState).detail(told)

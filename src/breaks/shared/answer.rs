@@ -63,17 +63,8 @@ impl Answering {
             tx.commit().await?;
             return Ok(answer);
         }
-        let case = break_lock(&mut tx, id).await?;
-        let case = case.filter(|case| is_shared_with(case, partner)).ok_or_else(not_there)?;
-        if !case.state.is_open() {
-            return Err(CareError::Closed.into());
-        }
         let by = format!("partner/{partner}");
-        hear_in(&mut tx, &case, (text, &by), now).await?;
-        if let Some(proof) = proof {
-            let kept = evidence::take(&proof.name, proof.bytes, (&by, true), now);
-            keep_in(&mut tx, &case, kept.map_err(CareError::from)?).await?;
-        }
+        answer_in(&mut tx, (partner, id), (text, proof), (&by, now)).await?;
         let case = break_read(&mut tx, id).await?.ok_or_else(not_there)?;
         let told = SharedBreak::read(&mut tx, case, now).await?;
         let answer = StoredAnswer { status: 201, body: told.to_json() };
@@ -83,6 +74,42 @@ impl Answering {
             .increment(1);
         Ok(answer)
     }
+
+    /// The same of a person who works for the partner.
+    pub async fn answer_of_person(
+        &self,
+        (partner, email): (&str, &str),
+        id: BreakId,
+        (text, proof): (&str, Option<Proof>),
+    ) -> Result<(), Problem> {
+        let now = chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6);
+        let by = format!("partner/{partner} {email}");
+        let mut tx = self.pool.begin().await?;
+        answer_in(&mut tx, (partner, id), (text, proof), (&by, now)).await?;
+        tx.commit().await?;
+        metrics::counter!("payclear_breaks_answered_total", "partner" => partner.to_owned())
+            .increment(1);
+        Ok(())
+    }
+}
+
+async fn answer_in(
+    conn: &mut PgConnection,
+    (partner, id): (&str, BreakId),
+    (text, proof): (&str, Option<Proof>),
+    (by, now): (&str, chrono::DateTime<chrono::Utc>),
+) -> Result<(), Problem> {
+    let case = break_lock(conn, id).await?;
+    let case = case.filter(|case| is_shared_with(case, partner)).ok_or_else(not_there)?;
+    if !case.state.is_open() {
+        return Err(CareError::Closed.into());
+    }
+    hear_in(conn, &case, (text, by), now).await?;
+    if let Some(proof) = proof {
+        let kept = evidence::take(&proof.name, proof.bytes, (by, true), now);
+        keep_in(conn, &case, kept.map_err(CareError::from)?).await?;
+    }
+    Ok(())
 }
 
 /// Keeps what a partner said. Whoever has the case has it to work on again; when nobody has, it is

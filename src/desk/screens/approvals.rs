@@ -13,6 +13,7 @@ use crate::approvals::status::ApprovalStatus;
 use crate::approvals::store::{Wanted, approval_list, approval_read};
 use crate::desk::asked::link;
 use crate::desk::http::Desk;
+use crate::desk::json;
 use crate::desk::menu::Section;
 use crate::desk::page::{Block, Facts, Field, Form, Page, Takes};
 use crate::desk::posted::{Check, Posted, Stop};
@@ -68,7 +69,7 @@ async fn inbox(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             Cell::time(approval.made_at),
             Cell::text(reader.name(Named::ApprovalKind, &approval.kind))
                 .to(format!("{PATH}/{}", approval.id)),
-            Cell::text(&*approval.agency),
+            agency(reader, &approval.agency),
             amount.map_or(Cell::nothing(), Cell::money),
             Cell::text(&*approval.made_by),
             state(reader, approval.status),
@@ -123,7 +124,7 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
     let content = approval.value();
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let mut about = vec![
-        (label("Cơ quan", "Agency"), Cell::text(&*approval.agency)),
+        (label("Cơ quan", "Agency"), agency(reader, &approval.agency)),
         (label("Người lập", "Made by"), Cell::text(&*approval.made_by)),
         (label("Lúc", "When"), Cell::time(approval.made_at)),
         (label("Hạn duyệt", "Decide by"), Cell::time(approval.expires_at)),
@@ -207,6 +208,15 @@ fn form(desk: &Desk, reader: &Reader, approval: &Approval, hash: String) -> Form
         .shut(shut)
 }
 
+/// Whose business it is.
+fn agency(reader: &Reader, agency: &str) -> Cell {
+    if agency == crate::people::role::EVERYTHING {
+        Cell::text(reader.say("mọi cơ quan", "all agencies"))
+    } else {
+        Cell::text(agency)
+    }
+}
+
 /// The content, member by member.
 fn words(reader: &Reader, content: &Json) -> Vec<(String, Cell)> {
     let Json::Object(members) = content else {
@@ -237,6 +247,8 @@ fn cell(reader: &Reader, name: &str, value: &Json) -> Cell {
                 "kind" | "method" => Some(Named::RefundKind),
                 "as" => Some(Named::Refund),
                 "role" => Some(Named::Role),
+                "act" => Some(Named::Act),
+                "way" => Some(Named::Way),
                 _ => None,
             };
             let shown = named.map_or_else(|| text.clone(), |named| reader.name(named, text));
@@ -274,9 +286,24 @@ fn short(reader: &Reader, value: &Json) -> String {
         Json::String(text) => text.clone(),
         Json::Object(members) => members
             .iter()
-            .filter(|(_, value)| !value.is_null())
+            // The currency stands with its amount.
+            .filter(|(name, value)| {
+                !value.is_null() && !(*name == "currency" && members.contains_key("amount"))
+            })
             .map(|(name, value)| {
-                format!("{}: {}", reader.name(Named::Field, name), short(reader, value))
+                let said = match (name.as_str(), value) {
+                    ("amount", Json::String(_)) => {
+                        let currency = members.get("currency").and_then(Json::as_str);
+                        Cell::amount(json::decimal(value), currency.unwrap_or("VND")).shown()
+                    }
+                    ("act", Json::String(act)) => reader.name(Named::Act, act),
+                    ("way", Json::String(way)) => reader.name(Named::Way, way),
+                    _ => short(reader, value),
+                };
+                // What is itself a list of members stands apart from the others.
+                let inner = value.is_object() && !value["currency"].is_string();
+                let (open, close) = if inner { (" (", ")") } else { (": ", "") };
+                format!("{}{open}{said}{close}", reader.name(Named::Field, name))
             })
             .collect::<Vec<_>>()
             .join(", "),

@@ -49,8 +49,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             Cell::text(&*deed.actor).to(link(PATH, &[("actor", &deed.actor)])),
             Cell::code(&*deed.action).to(link(PATH, &[("action", &deed.action)])),
             Cell::code(&*deed.subject).to(link(PATH, &[("subject", &deed.subject)])),
-            Cell::code(if deed.detail == "{}" { "" } else { &*deed.detail })
-                .note(deed.reason.clone().unwrap_or_default()),
+            Cell::code(detail(&deed.detail)).note(deed.reason.clone().unwrap_or_default()),
         ]
     });
     let table = Table::new("audit", reader.say("Việc đã làm", "Deeds"), columns)
@@ -68,4 +67,29 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         "It only grows: nothing is changed or removed.",
     ));
     Ok(page.with(Block::Form(filter)).with(Block::Table(table)))
+}
+
+/// The members of a deed's detail that say something, as they were noted.
+fn detail(noted: &str) -> String {
+    let Ok(serde_json::Value::Object(mut members)) = serde_json::from_str(noted) else {
+        return noted.to_owned();
+    };
+    members.retain(|_, value| !value.is_null());
+    if members.is_empty() {
+        return String::new();
+    }
+    serde_json::Value::Object(members).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::detail;
+
+    #[test]
+    fn what_is_not_there_is_not_told() {
+        assert_eq!(detail("{}"), "");
+        assert_eq!(detail(r#"{"b":null}"#), "");
+        assert_eq!(detail(r#"{"a":1,"b":null}"#), r#"{"a":1}"#);
+        assert_eq!(detail("cut of"), "cut of");
+    }
 }

@@ -60,7 +60,7 @@ fn table(reader: &Reader, name: &'static str, caption: &str, cases: &[store::Cas
                 Cell::code(code).to(format!("/desk/invoices/{id}"))
             }),
             Cell::tag(tone(&case.state), reader.name(Named::BreakState, &case.state)),
-            Cell::text(&*case.detail),
+            Cell::text(reader.note(&case.detail)),
         ]
     });
     Table::new(name, caption, columns).rows(rows).or(NOTHING.to(reader.language))

@@ -27,6 +27,17 @@ use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::day::from_local;
 
 const PATH: &str = "/desk/breaks";
+/// What some ways out have to be told besides the reason: the field, the ways, its name.
+const NEEDED: &[(&str, &[&str], &str, &str)] = &[
+    ("invoice", &["place"], "Mã khoản thu", "Invoice's code"),
+    ("agency", &["claim", "transfer"], "Cơ quan", "Agency"),
+    ("budget", &["transfer"], "Chương/tiểu mục chuyển từ", "Chapter/sub-item out of"),
+    ("to_agency", &["transfer"], "Cơ quan chuyển đến", "Agency into"),
+    ("to_budget", &["transfer"], "Chương/tiểu mục chuyển đến", "Chapter/sub-item into"),
+    ("account", &["claim", "write_off"], "Tài khoản thu", "Collecting account"),
+    ("transaction", &["returned"], "Mã giao dịch của ngân hàng", "The bank's id"),
+    ("duplicate_of", &["duplicate"], "Mã chênh lệch trùng", "Id of the other break"),
+];
 
 /// `GET /desk/breaks/{id}`.
 pub async fn show(State(desk): State<Desk>, Path(id): Path<String>, reader: Reader) -> Response {
@@ -131,8 +142,11 @@ fn facts(reader: &Reader, told: &Value) -> Facts {
         (label("Đối tác", "Partner"), json::plain(&case["partner"])),
         (label("Cơ quan", "Agency"), json::plain(&case["agency"])),
         (label("Người xử lý", "Owner"), json::plain(&case["owner"])),
-        (label("Lý do còn mở", "Why it is open"), json::plain(&case["reason"])),
-        (label("Chi tiết", "Detail"), json::plain(&case["detail"])),
+        (
+            label("Lý do còn mở", "Why it is open"),
+            Cell::text(reader.note(json::text(case, "reason"))),
+        ),
+        (label("Chi tiết", "Detail"), Cell::text(reader.note(json::text(case, "detail")))),
     ];
     if let Some(held_in) = case["held_in"].as_str() {
         let cell = json::money(&case["held"]).note(reader.name(Named::Account, held_in));
@@ -168,7 +182,8 @@ fn line(reader: &Reader, told: &Value) -> TimeLine {
     };
     for step in json::list(told, "steps") {
         let to = reader.name(Named::BreakState, json::text(step, "to"));
-        add(&step["at"], to, vec![json::plain(&step["by"]), json::plain(&step["why"])]);
+        let why = Cell::text(reader.note(json::text(step, "why")));
+        add(&step["at"], to, vec![json::plain(&step["by"]), why]);
     }
     for comment in json::list(told, "comments") {
         let what = if comment["shared"] == true {
@@ -304,38 +319,33 @@ fn forms(reader: &Reader, (id, case): (&str, &Value)) -> Vec<Form> {
     proof.sending = Sending::File;
     forms.push(proof);
     if !ways.is_empty() {
-        let optional = |name, vietnamese, english| Field::line(name, label(vietnamese, english));
-        forms.push(
-            Form::post(
-                "preview",
-                action("preview"),
-                label("Xem trước bút toán", "Preview the entries"),
-            )
-            .title(label("Cách xử lý", "Ways out"))
-            .intro(label(
-                "Chưa ghi gì: bạn xem trước bút toán, rồi trình người khác duyệt.",
-                "Nothing is written yet: you see the entries first, then another approves.",
-            ))
-            .field(Field::one("way", label("Cách", "Way"), ways))
-            .field(reason())
-            .field(optional(
-                "invoice",
-                "Mã khoản thu (khi gán tiền)",
-                "Invoice's code (to place money)",
-            ))
-            .field(optional(
-                "agency",
-                "Cơ quan (khi đòi, hoặc chuyển từ)",
-                "Agency (of a claim, or out of)",
-            ))
-            .field(optional("budget", "Chương/tiểu mục chuyển từ", "Chapter/sub-item out of"))
-            .field(optional("to_agency", "Cơ quan chuyển đến", "Agency into"))
-            .field(optional("to_budget", "Chương/tiểu mục chuyển đến", "Chapter/sub-item into"))
-            .field(optional("account", "Tài khoản thu", "Collecting account"))
-            .field(optional("transaction", "Mã giao dịch của ngân hàng", "The bank's id"))
-            .field(optional("duplicate_of", "Mã chênh lệch trùng", "Id of the other break"))
-            .shut(shut()),
-        );
+        // What each way needs to be told; a field that nothing here asks for is not shown.
+        let has = |names: &[&str]| ways.iter().any(|(way, _)| names.contains(&way.as_str()));
+        let mut form = Form::post(
+            "preview",
+            action("preview"),
+            label("Xem trước bút toán", "Preview the entries"),
+        )
+        .title(label("Cách xử lý", "Ways out"))
+        .intro(label(
+            "Chưa ghi gì: bạn xem trước bút toán, rồi trình người khác duyệt.",
+            "Nothing is written yet: you see the entries first, then another approves.",
+        ))
+        .field(Field::one("way", label("Cách", "Way"), ways.iter().cloned()))
+        .field(reason())
+        .shut(shut());
+        for (name, of, vietnamese, english) in NEEDED {
+            if has(of) {
+                let named: Vec<String> = of
+                    .iter()
+                    .filter(|way| has(&[*way]))
+                    .map(|way| reader.name(Named::Way, way))
+                    .collect();
+                let hint = format!("{} {}", reader.say("Chỉ khi:", "Only for:"), named.join("; "));
+                form = form.field(Field::line(name, label(vietnamese, english)).hint(hint));
+            }
+        }
+        forms.push(form);
     }
     forms
 }
@@ -494,7 +504,7 @@ pub async fn bring(State(desk): State<Desk>, Path(id): Path<String>, request: Re
         Err(refused) => return refused,
     };
     let done = async {
-        let Upload { token, name, content } = upload::open(&parts.headers, body).await?;
+        let Upload { token, name, content, .. } = upload::open(&parts.headers, body).await?;
         if !csrf::fits(&reader.officer.session, &token) {
             return Err(Problem::new(ProblemType::CrossSite));
         }

@@ -102,13 +102,14 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
         (label("Người duyệt", "Approved by"), json::plain(&told["day"]["approved_by"])),
         (label("Từ lúc", "Since"), json::time(&told["day"]["status_since"])),
         (
-            label("Dòng sao kê, chưa khớp", "Lines, not placed"),
-            Cell::text(format!(
-                "{}, {}",
-                json::count(&told["lines"]).shown(),
-                json::count(&told["unplaced"]).shown()
-            ))
-            .to(link("/desk/matches", &[("day", day)])),
+            label("Dòng sao kê", "Lines of statements"),
+            Cell::text(json::count(&told["lines"]).shown())
+                .to(link("/desk/matches", &[("day", day)]))
+                .note(format!(
+                    "{} {}",
+                    reader.say("chưa đối soát:", "not placed:"),
+                    json::count(&told["unplaced"]).shown()
+                )),
         ),
     ];
     if let Some(reason) = told["day"]["reopen_reason"].as_str() {

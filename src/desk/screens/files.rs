@@ -22,7 +22,8 @@ use crate::platform::problem::{Problem, ProblemType};
 
 const PATH: &str = "/desk/files";
 
-fn tone(state: &str) -> Tone {
+/// How a state of a file looks.
+pub fn tone(state: &str) -> Tone {
     match state {
         "booked" | "noted" => Tone::Good,
         "quarantined" | "rejected" => Tone::Alarm,
@@ -148,7 +149,7 @@ async fn brought(
     reader: &Reader,
     (headers, body): (&axum::http::HeaderMap, Body),
 ) -> Result<String, Problem> {
-    let Upload { token, name, content } = upload::open(headers, body).await?;
+    let Upload { token, name, content, .. } = upload::open(headers, body).await?;
     if !csrf::fits(&reader.officer.session, &token) {
         return Err(Problem::new(ProblemType::CrossSite));
     }
@@ -176,86 +177,19 @@ pub async fn show(State(desk): State<Desk>, Path(id): Path<String>, reader: Read
 async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
     reader.enter(Section::Files)?;
     let told = desk.rooms.get(&reader.pass, &format!("/v1/files/{id}")).await?;
-    let (file, verdict) = (&told["file"], &told["file"]["verdict"]);
+    let file = &told["file"];
     let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
     let standing = json::text(file, "state");
-    let facts = vec![
-        (label("Đối tác", "Partner"), json::plain(&file["partner"])),
-        (label("Định dạng", "Format"), json::code(&file["format"])),
-        (label("Kích thước (byte)", "Size (bytes)"), json::count(&file["size"])),
-        (label("SHA-256", "SHA-256"), json::code(&file["sha256"])),
-        (
-            label("Đến từ", "Came by"),
-            Cell::text(reader.name(Named::Source, json::text(file, "source")))
-                .note(json::text(file, "received_by")),
-        ),
-        (label("Nhận lúc", "Received"), json::time(&file["received_at"])),
-        (label("Trạng thái từ", "In this state since"), json::time(&file["state_since"])),
-        (label("Số dòng, số giao dịch", "Entries, payments"), {
-            let figure = |key: &str| json::count(&verdict[key]).shown();
-            Cell::text(format!("{}, {}", figure("entries"), figure("transactions")))
-        }),
-    ];
-    let columns = vec![
-        Column::text("id", reader.say("Số sao kê", "Statement")),
-        Column::text("account", reader.say("Tài khoản", "Account")),
-        Column::text("day", reader.say("Ngày", "Day")),
-        Column::figure("opening", reader.say("Dư đầu", "Opening")),
-        Column::figure("sum", reader.say("Phát sinh", "Sum")),
-        Column::figure("closing", reader.say("Dư cuối", "Closing")),
-        Column::figure("lines", reader.say("Số dòng", "Lines")),
-        Column::text("state", reader.say("Trạng thái", "State")),
-    ];
-    let rows = json::list(&told, "statements").iter().map(|row| {
-        let currency = json::text(row, "currency");
-        let sum = |key: &str| match &row[key] {
-            Value::Null => Cell::nothing(),
-            value => Cell::amount(json::decimal(value), currency),
-        };
-        let day = json::text(row, "day");
-        vec![
-            json::code(&row["id"]),
-            json::code(&row["account"]),
-            json::day(&row["day"]).to(link("/desk/matches", &[("day", day)])),
-            sum("opening"),
-            sum("sum"),
-            sum("closing"),
-            json::count(&row["lines"]),
-            state(reader, json::text(row, "state")),
-        ]
-    });
-    let statements = Table::new("statements", reader.say("Sao kê, bảng kê", "Statements"), columns)
-        .rows(rows)
-        .or(NOTHING.to(reader.language));
-    let columns = vec![
-        Column::figure("line", reader.say("Dòng", "Line")),
-        Column::text("code", reader.say("Mã lỗi", "Code")),
-        Column::text("severity", reader.say("Mức", "Severity")),
-        Column::text("detail", reader.say("Lỗi", "What is wrong")),
-        Column::text("way_out", reader.say("Cách sửa", "What to do")),
-    ];
-    let rows = json::list(verdict, "errors").iter().map(|error| {
-        vec![
-            json::count(&error["line"]),
-            json::code(&error["code"]).note(json::text(error, "case")),
-            json::plain(&error["severity"]),
-            json::plain(&error["detail"]).note(json::text(error, "place")),
-            json::plain(&error["way_out"]),
-        ]
-    });
-    let errors = Table::new("errors", reader.say("Lỗi theo dòng", "Errors by line"), columns)
-        .rows(rows)
-        .or(reader.say("Không có lỗi.", "No errors."));
     let mut page = Page::new(json::text(file, "name"), Section::Files)
         .crumb(reader.say("Tệp", "Files"), PATH)
         .mark(tone(standing), reader.name(Named::File, standing))
-        .with(Block::Facts(Facts { title: None, rows: facts }))
+        .with(Block::Facts(facts(reader, file, true)))
         .with(Block::Links(vec![(
             label("Tải tệp gốc", "Download the file as it came"),
             format!("{PATH}/{id}/content"),
         )]))
-        .with(Block::Table(statements))
-        .with(Block::Table(errors));
+        .with(Block::Table(statements(reader, &told, true)))
+        .with(Block::Table(errors(reader, &file["verdict"])));
     if standing == "quarantined" {
         let may = reader.officer.may(Role::Officer, EVERYTHING);
         let shut = || {
@@ -287,6 +221,95 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
         ));
     }
     Ok(page)
+}
+
+/// What a file is. Who of our people brought it is not its partner's to know.
+pub fn facts(reader: &Reader, file: &Value, ours: bool) -> Facts {
+    let verdict = &file["verdict"];
+    let label = |vietnamese, english| reader.say(vietnamese, english).to_owned();
+    let source = Cell::text(reader.name(Named::Source, json::text(file, "source")));
+    let shows = ours || matches!(json::text(file, "source"), "api" | "partner");
+    let mut rows = vec![
+        (label("Định dạng", "Format"), json::code(&file["format"])),
+        (label("Kích thước (byte)", "Size (bytes)"), json::count(&file["size"])),
+        (label("SHA-256", "SHA-256"), json::code(&file["sha256"])),
+        (
+            label("Đến từ", "Came by"),
+            if shows { source.note(json::text(file, "received_by")) } else { source },
+        ),
+        (label("Nhận lúc", "Received"), json::time(&file["received_at"])),
+        (label("Trạng thái từ", "In this state since"), json::time(&file["state_since"])),
+        (label("Số dòng, số giao dịch", "Entries, payments"), {
+            let figure = |key: &str| json::count(&verdict[key]).shown();
+            Cell::text(format!("{}, {}", figure("entries"), figure("transactions")))
+        }),
+    ];
+    if ours {
+        rows.insert(0, (label("Đối tác", "Partner"), json::plain(&file["partner"])));
+    }
+    Facts { title: None, rows }
+}
+
+/// The statements of a file; those of ours lead to their lines.
+pub fn statements(reader: &Reader, told: &Value, ours: bool) -> Table {
+    let columns = vec![
+        Column::text("id", reader.say("Số sao kê", "Statement")),
+        Column::text("account", reader.say("Tài khoản", "Account")),
+        Column::text("day", reader.say("Ngày", "Day")),
+        Column::figure("opening", reader.say("Dư đầu", "Opening")),
+        Column::figure("sum", reader.say("Phát sinh", "Sum")),
+        Column::figure("closing", reader.say("Dư cuối", "Closing")),
+        Column::figure("lines", reader.say("Số dòng", "Lines")),
+        Column::text("state", reader.say("Trạng thái", "State")),
+    ];
+    let rows = json::list(told, "statements").iter().map(|row| {
+        let currency = json::text(row, "currency");
+        let sum = |key: &str| match &row[key] {
+            Value::Null => Cell::nothing(),
+            value => Cell::amount(json::decimal(value), currency),
+        };
+        let day = json::text(row, "day");
+        vec![
+            json::code(&row["id"]),
+            json::code(&row["account"]),
+            if ours {
+                json::day(&row["day"]).to(link("/desk/matches", &[("day", day)]))
+            } else {
+                json::day(&row["day"])
+            },
+            sum("opening"),
+            sum("sum"),
+            sum("closing"),
+            json::count(&row["lines"]),
+            state(reader, json::text(row, "state")),
+        ]
+    });
+    Table::new("statements", reader.say("Sao kê, bảng kê", "Statements"), columns)
+        .rows(rows)
+        .or(NOTHING.to(reader.language))
+}
+
+/// What was found wrong in a file, by line.
+pub fn errors(reader: &Reader, verdict: &Value) -> Table {
+    let columns = vec![
+        Column::figure("line", reader.say("Dòng", "Line")),
+        Column::text("code", reader.say("Mã lỗi", "Code")),
+        Column::text("severity", reader.say("Mức", "Severity")),
+        Column::text("detail", reader.say("Lỗi", "What is wrong")),
+        Column::text("way_out", reader.say("Cách sửa", "What to do")),
+    ];
+    let rows = json::list(verdict, "errors").iter().map(|error| {
+        vec![
+            json::count(&error["line"]),
+            json::code(&error["code"]).note(json::text(error, "case")),
+            json::plain(&error["severity"]),
+            json::plain(&error["detail"]).note(json::text(error, "place")),
+            json::plain(&error["way_out"]),
+        ]
+    });
+    Table::new("errors", reader.say("Lỗi theo dòng", "Errors by line"), columns)
+        .rows(rows)
+        .or(reader.say("Không có lỗi.", "No errors."))
 }
 
 /// `GET /desk/files/{id}/content`.

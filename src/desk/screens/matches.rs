@@ -6,6 +6,7 @@ use axum::response::Response;
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
+use crate::days::store::first_unclosed;
 use crate::desk::asked::link;
 use crate::desk::http::Desk;
 use crate::desk::json;
@@ -29,11 +30,15 @@ fn tone(state: &str) -> Tone {
     }
 }
 
-/// The day that is looked at: yesterday unless told.
-pub fn day_of(desk: &Desk, reader: &Reader) -> NaiveDate {
+/// The day that is looked at, unless told: the oldest that is not signed, which is the one to work on;
+/// where no days were opened yet, yesterday.
+pub async fn day_of(desk: &Desk, reader: &Reader) -> Result<NaiveDate, Problem> {
+    if let Some(day) = reader.asked.day("day") {
+        return Ok(day);
+    }
+    let open = first_unclosed(&mut *desk.pool().acquire().await?).await?;
     let today = to_local(desk.people.clock.now()).date();
-    let yesterday = today.checked_sub_days(Days::new(1)).unwrap_or(today);
-    reader.asked.day("day").unwrap_or(yesterday)
+    Ok(open.unwrap_or_else(|| today.checked_sub_days(Days::new(1)).unwrap_or(today)))
 }
 
 /// `GET /desk/matches`.
@@ -45,7 +50,7 @@ pub async fn list(State(desk): State<Desk>, reader: Reader) -> Response {
 async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     reader.enter(Section::Matches)?;
     let asked = &reader.asked;
-    let day = day_of(desk, reader).to_string();
+    let day = day_of(desk, reader).await?.to_string();
     let value = |name| asked.get(name).unwrap_or_default();
     let path = link(
         "/v1/matches",
@@ -168,7 +173,7 @@ fn table(reader: &Reader, matches: &[Value], may: bool) -> Table {
                 own
             },
             Cell::code(format!("{} v{}", json::text(found, "rule"), found["rule_version"])),
-            json::plain(&found["why"]),
+            Cell::text(reader.note(json::text(found, "why"))),
             Cell::tag(tone(state), reader.name(Named::Match, state)),
             Cell::text(match found["confirmed_by"].as_str() {
                 Some(by) => by,
@@ -186,7 +191,7 @@ fn table(reader: &Reader, matches: &[Value], may: bool) -> Table {
             let name = format!(
                 "{} {}",
                 reader.say("Chọn gợi ý", "Choose suggestion"),
-                json::text(found, "why")
+                reader.note(json::text(found, "why"))
             );
             (found["state"] == "suggested").then_some((id, name))
         });
@@ -225,7 +230,7 @@ fn open_lines(reader: &Reader, lines: &[Value]) -> Table {
                 Some(id) => mark.to(format!("/desk/breaks/{id}")),
                 None => mark,
             },
-            json::plain(&line["why"]),
+            Cell::text(reader.note(json::text(line, "why"))),
             json::plain(&line["memo"]),
         ]
     });
@@ -250,7 +255,7 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
             label("Quy tắc", "Rule"),
             Cell::code(format!("{} v{}", json::text(&found, "rule"), found["rule_version"])),
         ),
-        (label("Vì sao", "Why"), json::plain(&found["why"])),
+        (label("Vì sao", "Why"), Cell::text(reader.note(json::text(found, "why")))),
         (label("Lớp", "Layer"), json::code(&found["layer"])),
         (label("Đối tác", "Partner"), json::plain(&found["partner"])),
         (label("Tài khoản", "Account"), json::code(&found["account"])),

@@ -27,6 +27,7 @@ pub fn grant(reader: &Reader, role: &str, scope: &str) -> String {
     let role = reader.name(Named::Role, role);
     match scope {
         EVERYTHING => format!("{role} – {}", reader.say("mọi cơ quan", "all agencies")),
+        // An agency's code, or of the role partner the partner's.
         agency => format!("{role} – {agency}"),
     }
 }

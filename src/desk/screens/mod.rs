@@ -18,6 +18,7 @@ pub mod invoices;
 pub mod ledger;
 pub mod matches;
 pub mod me;
+pub mod partner_side;
 pub mod partners;
 pub mod payovers;
 pub mod people;

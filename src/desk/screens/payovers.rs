@@ -135,7 +135,11 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             "Tiền đã thu, đã về ngân hàng và chưa nộp. Người khác duyệt trước khi gửi ngân hàng.",
             "What was collected, seen in the bank and not paid over. Another releases it.",
         ))
-        .field(Field::line("account", reader.say("Số tài khoản ngân hàng", "Bank account")))
+        .field(Field::one(
+            "account",
+            reader.say("Tài khoản ngân hàng", "Bank account"),
+            bank_accounts(desk),
+        ))
         .field(
             Field::day("until", reader.say("Đến hết ngày", "Until the end of"))
                 .hint(reader.say("Để trống: đến hết hôm qua.", "Empty: until yesterday.")),
@@ -359,4 +363,21 @@ async fn acted(desk: &Desk, posted: &Posted, (id, verb): (&str, &str)) -> Result
     check.done()?;
     desk.rooms.post(&reader.pass, &format!("/v1/payovers/{id}/{verb}"), &body).await?;
     Ok(format!("{PATH}/{id}?told={told}"))
+}
+
+/// Accounts that a bank keeps: money is paid over out of them.
+fn bank_accounts(desk: &Desk) -> Vec<(String, String)> {
+    let day = desk.refunds.refunding.accounts.day_of(desk.people.clock.now());
+    let registers = desk.registers();
+    let partners = registers.partners().iter();
+    let accounts = partners.flat_map(|partner| {
+        let of = registers.collecting_accounts(&partner.code, day);
+        of.into_iter()
+            .filter(|account| !account.bin.is_empty())
+            .map(|account| {
+                (account.number.clone(), format!("{} – {}", account.number, partner.name))
+            })
+            .collect::<Vec<_>>()
+    });
+    accounts.collect()
 }

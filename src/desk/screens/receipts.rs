@@ -148,7 +148,9 @@ fn anything(reader: &Reader, name: &'static str, caption: &str, rows: &[Value]) 
     let shown: Vec<_> = KNOWN.iter().filter(|(key, _, _)| has(key)).collect();
     let columns = shown.iter().map(|(key, vietnamese, english)| {
         let label = crate::desk::words::Say(vietnamese, english).to(reader.language);
-        Column::text(key, label)
+        // Numbers stand under their head.
+        let figure = rows.iter().any(|row| row[*key].is_number() || row[*key].is_object());
+        if figure { Column::figure(key, label) } else { Column::text(key, label) }
     });
     let cells = rows.iter().map(|row| {
         let cell = |key: &str| match &row[key] {
@@ -220,7 +222,7 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
     let rows = json::list(&told, "history").iter().map(|step| {
         vec![
             json::time(&step["at"]),
-            json::code(&step["kind"]),
+            Cell::text(reader.name(Named::ReceiptStep, json::text(step, "kind"))),
             json::plain(&step["actor"]),
             json::plain(&step["approved_by"]),
             json::plain(&step["reason"]),

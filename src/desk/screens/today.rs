@@ -17,7 +17,7 @@ use crate::desk::http::Desk;
 use crate::desk::json;
 use crate::desk::menu::Section;
 use crate::desk::page::{Bar, Block, Chart, Field, Form, Page, Tile};
-use crate::desk::reader::Reader;
+use crate::desk::reader::{Reader, redirect};
 use crate::desk::store::today as store;
 use crate::desk::table::{Cell, Column, Table, Tone};
 use crate::desk::words::Named;
@@ -27,6 +27,10 @@ use crate::vocabulary::day::{from_local, to_local};
 
 /// `GET /desk`.
 pub async fn show(State(desk): State<Desk>, reader: Reader) -> Response {
+    // A partner's people begin with what is theirs.
+    if reader.officer.partner().is_some() {
+        return reader.sign(redirect(Section::PartnerMoney.path()));
+    }
     let page = page(&desk, &reader).await;
     reader.answer(page)
 }
@@ -48,7 +52,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let tiles = tiles(desk, reader, breaks.as_deref()).await?;
     page.add(Block::Tiles(tiles));
     if Section::Matches.is_open_to(officer) {
-        let day = day_of(desk, reader);
+        let day = day_of(desk, reader).await?;
         let filter = Form::filters("/desk", reader.say("Xem", "Show")).field(
             Field::day("day", reader.say("Ngày đối soát", "Business day")).value(day.to_string()),
         );
@@ -71,7 +75,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     }
     let all = officer.grants.iter().any(|grant| grant.scope.as_str() == EVERYTHING);
     if all && Section::Days.is_open_to(officer) {
-        let day = day_of(desk, reader);
+        let day = day_of(desk, reader).await?;
         let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
         if told["day"].is_object() {
             let status = json::text(&told["day"], "status");
@@ -218,7 +222,12 @@ fn lights(reader: &Reader, day: &str, statements: &[Value]) -> Table {
             files::state(reader, json::text(of, "state")),
             json::count(&of["lines"]),
             json::count(&of["matched"]),
-            json::count(&of["suggested"]).to(link("/desk/matches", &suggested)),
+            match of["suggested"].as_i64() {
+                Some(count) if count > 0 => {
+                    Cell::count(count).to(link("/desk/matches", &suggested))
+                }
+                _ => json::count(&of["suggested"]),
+            },
             json::count(&of["open"]),
         ]
     });

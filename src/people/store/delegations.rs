@@ -42,6 +42,20 @@ pub async fn holds(
     .await
 }
 
+/// Does this person work for a partner?
+pub async fn works_for_partner(
+    conn: &mut PgConnection,
+    person: PersonId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from person_role where person_id = $1 and role = 'partner')
+                  as "works!""#,
+        person as PersonId
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Enters a delegation, pending.
 pub async fn delegation_insert(
     conn: &mut PgConnection,

@@ -269,6 +269,13 @@ async fn content(
     let not_found = || Problem::new(ProblemType::NotFound);
     let file = reads::file_read(&mut conn, parse(&id)?).await?.ok_or_else(not_found)?;
     drop(conn);
+    let mut response = download(pool, &file);
+    response.extensions_mut().insert(CallerName(officer.email));
+    Ok(response)
+}
+
+/// A file as it came, to be kept and not shown.
+pub fn download(pool: PgPool, file: &reads::FileRow) -> Response {
     let mut response = Body::from_stream(pieces(pool, file.file_id)).into_response();
     let headers = response.headers_mut();
     // Never shown by a browser, whatever it holds.
@@ -282,8 +289,7 @@ async fn content(
     if let Ok(value) = HeaderValue::from_str(&attachment) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    response.extensions_mut().insert(CallerName(officer.email));
-    Ok(response)
+    response
 }
 
 /// The pieces of a file, one after another.

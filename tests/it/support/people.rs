@@ -1,6 +1,6 @@
 //! People of a town: entered as at the command line, signed in as by their own hand.
 
-use payclear::approvals::people::{self, Drawing};
+use payclear::approvals::people::{self, Drawing, EnterError, Entered};
 use payclear::approvals::propose::Maker;
 use payclear::people::password::Hasher;
 use payclear::people::role::Grant;
@@ -95,12 +95,21 @@ impl Town {
         person
     }
 
-    async fn enter(&self, email: &str, roles: &[&str], maker: Maker<'_>) -> Person {
+    /// Enters somebody, or says why not.
+    pub async fn try_to_enter(
+        &self,
+        email: &str,
+        roles: &[&str],
+        maker: Maker<'_>,
+    ) -> Result<Entered, EnterError> {
         let grants: Vec<Grant> = roles.iter().map(|role| role.parse().expect("a grant")).collect();
         let (hasher, keys) = (Hasher::default(), master_keys());
         let drawing = Drawing { hasher: &hasher, keys: &keys };
-        let made = people::add(&self.pool, drawing, maker, (email, "Người Thử"), &grants).await;
-        let made = made.expect("a person");
+        people::add(&self.pool, drawing, maker, (email, "Người Thử"), &grants).await
+    }
+
+    async fn enter(&self, email: &str, roles: &[&str], maker: Maker<'_>) -> Person {
+        let made = self.try_to_enter(email, roles, maker).await.expect("a person");
         Person {
             http: self.http.clone(),
             url: self.url.clone(),
