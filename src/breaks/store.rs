@@ -1,13 +1,11 @@
 //! Every statement on cases: those of rooms that open and close them. What officers read and write
 //! stands beside.
 
-pub mod history;
+pub mod days;
 pub mod holds;
 pub mod reads;
 pub mod said;
 pub mod timeline;
-
-pub mod days;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;

@@ -128,7 +128,15 @@ pub struct CaseView {
     currency: String,
     /// When it was opened.
     opened_at: DateTime<Utc>,
-    /// Somebody has it, with a reason: else the day cannot be signed.
+    /// Where it stands now: it may have been closed since.
+    state: String,
+    /// Who has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    owner: String,
+    /// Why it is still open.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    /// Somebody has it, with a reason, or it is closed by now: else the day cannot be signed.
     owned: bool,
 }
 
@@ -216,7 +224,10 @@ impl ChecklistView {
             amount: case.amount,
             currency: case.currency.clone(),
             opened_at: case.opened_at,
-            owned: !looked.ownerless.contains(&case.id),
+            state: case.state.clone(),
+            owner: case.owner.clone(),
+            reason: case.reason.clone(),
+            owned: case.is_answered_for(),
         });
         let turnover = looked.turnover.iter().map(|(currency, debit, credit)| TurnoverView {
             currency: currency.clone(),

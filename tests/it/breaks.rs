@@ -3,11 +3,12 @@
 
 use chrono::{Duration, NaiveTime};
 use payclear::breaks::holding::Holding;
-use payclear::breaks::store::history::{open_without_owner_or_reason, roll_forward};
+use payclear::breaks::store::days::{OpenCase, Rolled, open_at, roll_forward};
 use payclear::breaks::store::holds::{self, differences};
 use payclear::breaks::store::{break_open_once, breaks_close_of_invoices};
 use payclear::breaks::{self, Break, BreakCode, BreakState};
 use payclear::commands::verify;
+use payclear::invoices::totals::bounds;
 use payclear::registers::caller::CallerKind;
 use payclear::vocabulary::clock::Clock;
 use payclear::vocabulary::day::BusinessDay;
@@ -707,8 +708,9 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
     town.settle("T1", 40_000, text(&invoice, "code")).await;
     town.settle("T2", 60_000, text(&invoice, "code")).await;
 
-    let rolled = roll_forward(&mut conn, today, cut_off).await.expect("the day");
-    let told = |rolled: &[breaks::store::history::Rolled]| -> Vec<String> {
+    let bounds = |day: BusinessDay| bounds(day.0, cut_off).expect("a day");
+    let rolled = roll_forward(&mut conn, bounds(today)).await.expect("the day");
+    let told = |rolled: &[Rolled]| -> Vec<String> {
         rolled
             .iter()
             .map(|r| {
@@ -720,7 +722,8 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
             })
             .collect()
     };
-    assert_eq!(told(&rolled), ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"]);
+    let of_today = ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"];
+    assert_eq!(told(&rolled), of_today);
 
     let mut an = town.person("an@town.example", &["officer:G01"]).await;
     let mut approver = town.approver().await.clone();
@@ -730,19 +733,42 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
     let wish = json!({ "way": "accept", "reason": "found on the next statement" });
     let proposed = an.proposes_way(&case, &wish).await.expect(202);
     approver.decide(text(&proposed, "approval"), "approve").await.expect(200);
+    // What was closed yesterday is open again today: yesterday stays as it was.
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
     let next = BusinessDay(today.0.succ_opt().expect("a day"));
-    let rolled = roll_forward(&mut conn, next, cut_off).await.expect("the day");
-    assert_eq!(told(&rolled), ["B09 2+0-1=1 2000"]);
-    let rolled = roll_forward(&mut conn, today, cut_off).await.expect("the day");
-    assert_eq!(told(&rolled), ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"], "a day that is over stays");
+    let rolled = roll_forward(&mut conn, bounds(next)).await.expect("the day");
+    assert_eq!(told(&rolled), ["B03 0+1-0=1 40000", "B09 2+0-1=1 2000", "B13 0+1-0=1 60000"]);
+    let rolled = roll_forward(&mut conn, bounds(today)).await.expect("the day");
+    assert_eq!(told(&rolled), of_today, "a day that is over stays");
 
-    let left = open_without_owner_or_reason(&mut conn, next, cut_off).await.expect("cases");
-    assert_eq!(left.len(), 1);
-    assert!(!left[0].has_owner && !left[0].has_reason);
+    // Who had the cases that were open when a day ended, and why, at an instant of their own.
+    let (_, ended) = bounds(today);
+    let (then, now) = (town.clock.now(), Duration::minutes(5));
+    let open = open_at(&mut conn, (ended, then)).await.expect("cases");
+    let told = |open: &[OpenCase]| -> Vec<String> {
+        let of = |c: &OpenCase| format!("{} {} {} {}", c.amount, c.state, c.owner, c.reason);
+        open.iter().map(of).collect()
+    };
+    assert_eq!(told(&open), ["1000 resolved  ", "2000 open  "]);
+    let answered: Vec<bool> = open.iter().map(OpenCase::is_answered_for).collect();
+    assert_eq!(answered, [true, false]);
+    let open = open_at(&mut conn, (ended, ended)).await.expect("cases");
+    assert_eq!(told(&open), ["1000 open  ", "2000 open  "], "nothing of it had come yet");
+    town.clock.turn(now);
+    let id = open[1].id;
+    let body = json!({ "owner": an.email });
+    an.post(&format!("/v1/breaks/{id}/assign"), &body).await.expect(200);
+    let open = open_at(&mut conn, (ended, town.clock.now())).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 assigned an@town.example ");
+    assert!(!open[1].is_answered_for(), "an owner alone is not enough");
+    town.clock.turn(now);
     let body = json!({ "owner": an.email, "reason": "fee of the bank" });
-    an.post(&format!("/v1/breaks/{}/assign", left[0].id), &body).await.expect(200);
-    let left = open_without_owner_or_reason(&mut conn, next, cut_off).await.expect("cases");
-    assert_eq!(left, []);
+    an.post(&format!("/v1/breaks/{id}/assign"), &body).await.expect(200);
+    let open = open_at(&mut conn, (ended, town.clock.now())).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 assigned an@town.example fee of the bank");
+    assert!(open[1].is_answered_for());
+    let open = open_at(&mut conn, (ended, then)).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 open  ", "the past does not change");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,9 @@ impl Town {
 
     /// Somebody has every open case, and says why.
     pub async fn cases_are_owned(&self) {
-        let taken = "update break_case set state = 'assigned', owner = 'an@town.example' where state = 'open'";
+        let taken = "update break_case
+                set state = 'assigned', owner = 'an@town.example', reason = 'đang hỏi ngân hàng'
+              where state = 'open'";
         self.as_owner(taken).await.expect("cases with owners");
     }
 
@@ -149,8 +151,14 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let staged = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
     assert!(text(&staged, "detail").contains("2 lines are not placed"), "{staged}");
     town.as_owner("update statement set state = 'booked'").await.expect("booked");
-    an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
-    town.cases_are_owned().await;
+    // An owner alone does not do: somebody says why the case is still open.
+    let case = text(&looked["cases"][0], "case");
+    let taken = json!({ "owner": an.email });
+    an.post(&format!("/v1/breaks/{case}/assign"), &taken).await.expect(200);
+    let unsaid = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
+    assert_eq!(text(&unsaid, "detail"), "1 open cases have no owner or no reason");
+    let taken = json!({ "owner": an.email, "reason": "đang hỏi ngân hàng" });
+    an.post(&format!("/v1/breaks/{case}/assign"), &taken).await.expect(200);
 
     // A viewer prepares nothing; who prepares does not approve, whatever roles they hold.
     viewer.post(&of(day, "prepare"), &json!({})).await.problem(403, "forbidden");
@@ -184,7 +192,20 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     assert!(keys::holds(&public, text(&snapshot, "seal").as_bytes(), &signature));
     let content: Value = serde_json::from_str(text(&snapshot, "content")).unwrap();
     assert_eq!(content["breaks"]["open"]["count"], 1);
+    assert_eq!(content["breaks"]["by_code"][0]["code"], "B07");
+    let signed = &content["breaks"]["cases"][0];
+    assert_eq!((text(signed, "owner"), text(signed, "state")), (&*an.email, "assigned"));
+    assert_eq!(text(signed, "reason"), "đang hỏi ngân hàng");
     assert_eq!(content["positions"][0]["net"], "100000");
+    assert_eq!(town.differs(day).await, [""; 0]);
+    // Whoever has the case afterwards, and whatever becomes of it: the day says what it said.
+    town.clock.turn(Duration::minutes(5));
+    let given = json!({ "owner": checker.email, "reason": "chuyển người khác" });
+    an.post(&format!("/v1/breaks/{case}/assign"), &given).await.expect(200);
+    assert_eq!(town.differs(day).await, [""; 0]);
+    town.clock.turn(Duration::minutes(5));
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+    assert_eq!(town.cases().await, ["B07 7000 auto_closed", "B13 7000 open"]);
     assert_eq!(town.differs(day).await, [""; 0]);
     let sheet = viewer.get(&of(day, "sheet")).await.expect(200);
     assert_eq!(sheet["seal_sha256"], snapshot["seal_sha256"]);
@@ -463,6 +484,12 @@ async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
     assert_eq!(town.cases().await, ["F01 0 open"]);
     let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
     assert!(looked["files"][0]["case"].is_string(), "{looked}");
+    // Its case was opened after the day had ended, and is nobody's: it settles nothing.
+    let against = looked["against"].to_string();
+    assert!(against.contains("is missing, and nobody has its case"), "{against}");
+    town.cases_are_owned().await;
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(looked["against"], json!([]), "{looked}");
     town.statement_of(day, "booked").await;
     days.sweep().await.expect("a sweep");
     assert_eq!(town.cases().await, ["F01 0 auto_closed"]);
