@@ -10,10 +10,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::files::{self, Expected};
-use super::store::holdings::{self, Holding};
-use super::store::{self, Day};
+use super::store::{self, Day, files as received_files};
 use super::{Days, Hours};
 use crate::breaks::store::days as breaks;
+use crate::breaks::store::holds::{self, Held};
 use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
 use crate::ledger::store::days as ledger;
 use crate::registers::directory::Directory;
@@ -31,7 +31,7 @@ pub struct Checklist {
     pub files: Vec<Expected>,
     /// How many lines its files have.
     pub lines: i64,
-    /// How many of them are in files that are not taken over yet.
+    /// How many lines are in files that are not taken over yet, or stand open without a case.
     pub unplaced: i64,
     /// How cases went on, all codes together.
     pub roll: RollForward,
@@ -49,7 +49,7 @@ pub struct Checklist {
     pub turnover: Vec<(String, Decimal, Decimal)>,
     /// Accounts that hold what is nobody's yet, as they are now; not looked at for the signature,
     /// which is of the day's end.
-    pub holdings: Vec<Holding>,
+    pub holdings: Vec<Held>,
     /// The oldest day that is not closed.
     pub first_unclosed: Option<NaiveDate>,
     /// The day has ended.
@@ -132,11 +132,13 @@ pub async fn look(
 ) -> Result<Checklist, sqlx::Error> {
     let (from, to) = hours.bounds(day.day);
     let files = files::expected(conn, directory, day.day).await?;
-    let received = files.iter().filter_map(|file| file.received.as_ref());
-    let (mut lines, mut unplaced) = (0, 0);
+    let received: Vec<_> = files.iter().filter_map(|file| file.received.as_ref()).collect();
+    let ids: Vec<Uuid> = received.iter().map(|file| file.id).collect();
+    let (mut lines, mut unplaced) =
+        (0, received_files::lines_without_case(conn, day.day, &ids).await?);
     for file in received {
         lines += file.lines;
-        // The lines of a statement that was taken over are placed, or have a case.
+        // The lines of a statement that was taken over are placed, or stand on the list of open ones.
         if file.state != "booked" {
             unplaced += file.lines;
         }
@@ -195,7 +197,7 @@ impl Days {
         let directory = self.directory.current();
         let with = (&*directory, self.hours);
         let mut looked = look(&mut conn, with, day, self.clock.now()).await?;
-        looked.holdings = holdings::holdings(&mut conn).await?;
+        looked.holdings = holds::held(&mut conn).await?;
         Ok(Some(looked))
     }
 }

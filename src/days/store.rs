@@ -1,7 +1,6 @@
 //! Every statement on days, preparations and snapshots.
 
 pub mod files;
-pub mod holdings;
 pub mod keys;
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -165,7 +165,7 @@ pub struct HoldingView {
     /// What the account holds.
     #[schema(value_type = String)]
     held: Decimal,
-    /// What cases, invoices and settlements explain of it.
+    /// What open cases hold of it.
     #[schema(value_type = String)]
     explained: Decimal,
     /// What nothing explains: nothing, or look into it.
@@ -235,11 +235,11 @@ impl ChecklistView {
             credit: *credit,
         });
         let holdings = looked.holdings.iter().map(|holding| HoldingView {
-            kind: holding.kind.clone(),
+            kind: holding.held_in.clone(),
             partner: holding.partner.clone(),
             currency: holding.currency.clone(),
-            held: holding.held,
-            explained: holding.explained,
+            held: holding.balance,
+            explained: holding.cases,
             difference: holding.difference(),
         });
         Self {

@@ -151,6 +151,17 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let staged = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
     assert!(text(&staged, "detail").contains("2 lines are not placed"), "{staged}");
     town.as_owner("update statement set state = 'booked'").await.expect("booked");
+    // A line that was matched through and stands open without a case is placed nowhere.
+    let loose = "insert into open_line (line_id, statement_id, standing, code, why, look_after)
+         select 1, statement_id, 'open', 'B08', 'two may be meant', day from statement";
+    town.as_owner(loose).await.expect("an open line");
+    let loose = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
+    assert!(text(&loose, "detail").contains("1 lines are not placed"), "{loose}");
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!((&looked["unplaced"], &looked["day"]["status"]), (&json!(1), &json!("files_complete")));
+    let kept = "update open_line set standing = 'kept'";
+    town.as_owner(kept).await.expect("nothing is to be done about it");
+
     // An owner alone does not do: somebody says why the case is still open.
     let case = text(&looked["cases"][0], "case");
     let taken = json!({ "owner": an.email });

@@ -259,10 +259,11 @@ pub async fn break_step(
     Ok(done.rows_affected() == 1)
 }
 
-/// An account whose balance is not what its cases hold.
+/// One of the accounts whose money cases hold, of one partner: what stands there, and what its open
+/// cases hold of it. The two are the same, always.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// The account.
+pub struct Held {
+    /// The account: `suspense`, `part_payments_held` or `refund_due`.
     pub held_in: String,
     /// Whose.
     pub partner: String,
@@ -274,10 +275,18 @@ pub struct Difference {
     pub cases: Decimal,
 }
 
-/// The accounts whose balance is not the sum of what their open cases hold; there should be none.
-pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
+impl Held {
+    /// What no case explains.
+    pub fn difference(&self) -> Decimal {
+        self.balance - self.cases
+    }
+}
+
+/// All these accounts that hold something, or should; in one statement, so that both are of one
+/// moment.
+pub async fn held(conn: &mut PgConnection) -> Result<Vec<Held>, sqlx::Error> {
     sqlx::query_as!(
-        Difference,
+        Held,
         r#"select coalesce(b.kind, c.held_in) as "held_in!", coalesce(b.owner, c.partner) as "partner!",
                   coalesce(b.currency, c.currency) as "currency!",
                   coalesce(b.amount, 0) as "balance!", coalesce(c.held, 0) as "cases!"
@@ -288,9 +297,16 @@ pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Difference>, sql
                          where held <> 0 and held_in <> 'refunds_in_transit'
                          group by held_in, partner, currency) c
                on c.held_in = b.kind and c.partner = b.owner and c.currency = b.currency
-            where coalesce(b.amount, 0) <> coalesce(c.held, 0)
+            where coalesce(b.amount, 0) <> 0 or coalesce(c.held, 0) <> 0
             order by 1, 2, 3"#
     )
     .fetch_all(conn)
     .await
+}
+
+/// Those of them whose balance is not the sum of what their open cases hold; there should be none.
+pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Held>, sqlx::Error> {
+    let mut all = held(conn).await?;
+    all.retain(|held| !held.difference().is_zero());
+    Ok(all)
 }
