@@ -213,6 +213,7 @@ const ACTS: Names = &[
     ("refund_approved", Say("Duyệt hoàn", "Refund approved")),
     ("refund_confirmed", Say("Đã hoàn", "Refund confirmed")),
     ("refund_failed", Say("Hoàn không được", "Refund failed")),
+    ("refund_suspended", Say("Hoàn không được, chờ xử lý", "Refund failed, in suspense")),
     ("pay_over", Say("Nộp Kho bạc", "Pay-over")),
     ("reversal", Say("Đảo bút toán", "Reversal")),
 ];
@@ -368,6 +369,7 @@ const WAYS: Names = &[
     ("returned", Say("Đã trả xong", "It was returned")),
     ("not_returned", Say("Trả không được", "It was not returned")),
     ("refund", Say("Mở lại khoản hoàn", "Open the refund again")),
+    ("set_off", Say("Cấn trừ với chênh lệch khác", "Set it off against another break")),
     ("claim", Say("Cơ quan bù", "The agency makes it good")),
     ("write_off", Say("Xoá bỏ chênh lệch nhỏ", "Write off")),
     ("reverse", Say("Đảo khoản đã thu", "Take the settlement back")),

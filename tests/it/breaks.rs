@@ -17,6 +17,7 @@ use payclear::vocabulary::money::Money;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::partners::{payos_envelope, payos_transfer};
 use crate::support::town::ACCOUNT;
 use crate::support::{Answer, PAYOS_ACCOUNT, Person, Town, answer_of, money, text};
 
@@ -349,6 +350,103 @@ async fn what_cases_hold_follows_the_money_through_parts_reversals_and_ends() {
     assert_eq!(town.balances().await.get("suspense directbank"), None);
     assert_eq!(town.balances().await["claim_on_agency G01.A"], 40_000);
     assert_eq!(differences(&mut conn).await.expect("the sums"), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_taken_back_is_set_off_when_what_it_completed_is_taken_back_too() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    let rest = payos_transfer("FT1", 60_000, code);
+    assert_eq!(town.payos(&payos_envelope(&rest)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    town.agrees(&["B03 auto_closed", "B13 open suspense -40000"]).await;
+    // Through another bank: the money that was missing is no one's any more, and nothing is left over.
+    let back = json!({ "transaction_id": "R2", "reason": "recalled" });
+    let path = "/v1/settlements/FT1/reversal";
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+    town.agrees(&["B03 auto_closed", "B13 auto_closed", "B13 open"]).await;
+    assert!(town.balances().await.is_empty(), "{:?}", town.balances().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_fails_after_its_part_was_held_again_stands_in_suspense_with_a_case() {
+    for taken_back_first in [false, true] {
+        let town = Town::doors().await;
+        town.approver().await;
+        let an = town.person("an@town.example", &["officer:*"]).await;
+        let invoice = town.issue(100_000).await;
+        let code = text(&invoice, "code");
+        assert_eq!(town.settle("T1", 40_000, code).await, "held");
+        assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+        town.named_account(&invoice).await;
+        let refund = town.ask_back_of(&invoice, "T1", 30_000, 100_000).await.expect(201);
+        let key = town.approval_key().await;
+        town.approve_refund(&key, &refund).await.expect(200);
+        town.export(payclear::refunds::refund::RefundMethod::Transfer).await.expect("a file");
+        assert_eq!(town.reverse("T2", "R2").await.status, 204);
+        town.agrees(&["B03 open part_payments_held 10000", "B13 open"]).await;
+        if taken_back_first {
+            assert_eq!(town.reverse("T1", "R1").await.status, 204);
+            town.agrees(&["B03 auto_closed", "B13 open", "B13 open suspense -30000"]).await;
+        }
+        let end = format!("/v1/refunds/{}/end", text(&refund, "id"));
+        let failed = json!({ "as": "failed", "reason": "AC04" });
+        let ended = an.post(&end, &failed).await.expect(202);
+        town.approve(text(&ended, "approval")).await;
+        let balances = town.balances().await;
+        assert!(!balances.keys().any(|name| name.starts_with("agency_payable")), "{balances:?}");
+        if taken_back_first {
+            town.agrees(&["B03 auto_closed", "B13 open", "B13 auto_closed"]).await;
+        } else {
+            let open = ["B03 open part_payments_held 10000", "B13 open", "B12 open suspense 30000"];
+            town.agrees(&open).await;
+            let case = town.case_of("B12").await;
+            let read = an.get(&format!("/v1/breaks/{case}")).await.expect(200);
+            assert_eq!(read["ways"], json!(["wait", "ask", "return", "set_off"]), "{read}");
+            // What is left of the part is 10,000, whatever is asked of it.
+            assert_eq!(money(&town.read(&invoice).await["held"]), 10_000);
+            assert_eq!(town.reverse("T1", "R1").await.status, 204);
+            town.agrees(&["B03 auto_closed", "B13 open", "B12 auto_closed", "B13 open"]).await;
+        }
+        assert!(town.balances().await.is_empty(), "{:?}", town.balances().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_case_lacks_and_another_holds_is_set_off_by_two_people() {
+    let town = Town::doors().await;
+    town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    let whole = town.person("binh@town.example", &["officer:*"]).await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    // The payer sends it again, without a word that names the invoice.
+    assert_eq!(town.settle("T3", 7_000, "ai do").await, "suspense");
+    let open = ["B03 auto_closed", "B13 open suspense -40000", "B07 open suspense 7000"];
+    town.agrees(&open).await;
+    let (lacks, holds) = (town.case_of("B13").await, town.case_of("B07").await);
+    let wish = |against: &str| {
+        json!({ "way": "set_off", "reason": "the same money, sent again", "against": against })
+    };
+    an.previews(&lacks, &json!({ "way": "set_off", "reason": "none" })).await.points_to("/against");
+    an.previews(&lacks, &wish(&lacks)).await.points_to("/against");
+    // Of money that is nobody's yet only who acts for all disposes.
+    an.previews(&lacks, &wish(&holds)).await.points_to("/against");
+    let shown = whole.previews(&holds, &wish(&lacks)).await.expect(200);
+    assert_eq!((&shown["closes"], &shown["entries"]), (&json!(true), &json!([])), "{shown}");
+    assert_eq!(shown["outcome"]["left_there"], "-33000", "{shown}");
+    let proposed = whole.proposes_way(&holds, &wish(&lacks)).await.expect(202);
+    town.agrees(&open).await;
+    town.approve(text(&proposed, "approval")).await;
+    town.agrees(&["B03 auto_closed", "B13 open suspense -33000", "B07 resolved"]).await;
+    assert_eq!(town.balances().await["suspense directbank"], 33_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

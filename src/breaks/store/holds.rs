@@ -1,5 +1,7 @@
 //! Statements on what cases hold.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -167,24 +169,76 @@ pub async fn parts_use(
     Ok(())
 }
 
-/// The settlement that had completed an invoice is taken back: the parts are held again; their sum.
+/// The settlement that had completed an invoice is taken back: the parts are held again; their sum
+/// for each partner.
 pub async fn parts_unuse(
     conn: &mut PgConnection,
     settlement: SettlementId,
     (why, now): (&str, DateTime<Utc>),
-) -> Result<Decimal, sqlx::Error> {
-    let held = sqlx::query_scalar!(
+) -> Result<BTreeMap<String, Decimal>, sqlx::Error> {
+    let held = sqlx::query!(
         "update break_case
             set held = used, used = 0, used_by = null, state = 'open', state_since = $2,
                 closed_at = null, changed_at = $2, changed_by = 'payclear', change = $3
-          where used_by = $1 returning held",
+          where used_by = $1 returning partner, held",
         settlement.0,
         now,
         why
     )
     .fetch_all(conn)
     .await?;
-    Ok(held.into_iter().sum())
+    let mut sums = BTreeMap::new();
+    for row in held {
+        *sums.entry(row.partner).or_insert(Decimal::ZERO) += row.held;
+    }
+    Ok(sums)
+}
+
+/// Sets an amount, credit positive, off against what the open cases of an invoice hold of the other
+/// sign in an account of a partner, the oldest first; what is left of it. A case that holds nothing
+/// any more closes by itself.
+pub async fn invoice_set_off(
+    conn: &mut PgConnection,
+    (invoice, partner): (InvoiceId, &str),
+    (held_in, amount): (HeldIn, Decimal),
+    (why, now): (&str, DateTime<Utc>),
+) -> Result<Decimal, sqlx::Error> {
+    let cases = sqlx::query!(
+        "select break_id, held from break_case
+          where invoice_id = $1 and partner = $2 and held_in = $3 and held <> 0
+            and sign(held) = -sign($4::numeric)
+          order by opened_at, break_id for no key update",
+        invoice.0,
+        partner,
+        held_in.as_str(),
+        amount
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut rest = amount;
+    for case in cases {
+        if rest.is_zero() {
+            break;
+        }
+        let much = rest.abs().min(case.held.abs());
+        let taken = if rest.is_sign_negative() { -much } else { much };
+        rest -= taken;
+        sqlx::query!(
+            "update break_case
+                set held = $2, state = case when $2 = 0 then 'auto_closed' else state end,
+                    state_since = case when $2 = 0 then $3 else state_since end,
+                    closed_at = case when $2 = 0 then $3::timestamptz end,
+                    changed_at = $3, changed_by = 'payclear', change = $4
+              where break_id = $1",
+            case.break_id,
+            case.held + taken,
+            now,
+            why
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(rest)
 }
 
 /// Parts of ended invoices are due back: their cases hold them there.

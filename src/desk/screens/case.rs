@@ -333,7 +333,7 @@ fn forms(reader: &Reader, (id, case): (&str, &Value)) -> Vec<Form> {
             .field(optional("to_budget", "Chương/tiểu mục chuyển đến", "Chapter/sub-item into"))
             .field(optional("account", "Tài khoản thu", "Collecting account"))
             .field(optional("transaction", "Mã giao dịch của ngân hàng", "The bank's id"))
-            .field(optional("duplicate_of", "Mã chênh lệch trùng", "Id of the other break"))
+            .field(optional("duplicate_of", "Mã chênh lệch kia", "Id of the other break"))
             .shut(shut()),
         );
     }
@@ -382,9 +382,15 @@ fn wish(posted: &Posted) -> Result<Value, Stop> {
     let reason = check.text(posted, "reason", 500);
     check.done()?;
     let mut wish = json!({ "way": way, "reason": reason });
-    for name in ["invoice", "account", "transaction", "duplicate_of"] {
+    let other = if way == "set_off" { "against" } else { "duplicate_of" };
+    for (name, member) in [
+        ("invoice", "invoice"),
+        ("account", "account"),
+        ("transaction", "transaction"),
+        ("duplicate_of", other),
+    ] {
         if let Some(value) = fields.get(name) {
-            wish[name] = Value::from(value);
+            wish[member] = Value::from(value);
         }
     }
     let purse = |agency: &str, budget: &str| {
