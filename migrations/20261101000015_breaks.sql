@@ -23,6 +23,8 @@ alter table break_case add column shared_since timestamptz;
 alter table break_case add column ages_from date;
 -- The line of a statement or a report that it is about.
 alter table break_case add column line_id bigint;
+-- The file that it is about: closed once that was taken, or another stands for it.
+alter table break_case add column file_id uuid;
 alter table break_case add column closed_at timestamptz;
 -- Who changed it last, when, and why.
 alter table break_case add column changed_by text not null default 'payclear';
@@ -51,6 +53,7 @@ alter table break_case add constraint break_case_waits_for_a_reason check
     (state <> 'waiting' or reason <> '');
 
 create index break_case_settlement_idx on break_case (settlement_id) where settlement_id is not null;
+create index break_case_file_idx on break_case (file_id) where file_id is not null;
 create index break_case_used_idx on break_case (used_by) where used_by is not null;
 create index break_case_holding_idx on break_case (held_in, partner) where held <> 0;
 -- How cases stood at an instant of late: those that are closed since are found by when.
@@ -310,7 +313,7 @@ grant delete on person_role to payclear_app;
 
 revoke update on break_case from payclear_app;
 grant update (state, state_since, detail, held_in, held, used, used_by, owner, reason, waits_until,
-    shared_since, line_id, closed_at, changed_by, changed_at, change) on break_case to payclear_app;
+    shared_since, line_id, file_id, closed_at, changed_by, changed_at, change) on break_case to payclear_app;
 grant select on break_step to payclear_app;
 grant select, insert on break_comment, break_evidence, break_resolution, placement to payclear_app;
 grant select on break_step, break_comment, break_evidence, break_resolution, placement

@@ -2,6 +2,7 @@
 //! stands beside.
 
 pub mod days;
+pub mod files;
 pub mod holds;
 pub mod reads;
 pub mod said;

@@ -72,6 +72,7 @@ pub async fn make(
         "previous": previous.as_ref().map(|of| hex::encode(&of.seal_hash)),
         "prepared": { "by": prepared_by, "at": instant(prepared_at) },
         "files": files(&looked),
+        "channels": channels(conn, date).await?,
         "breaks": breaks(&looked.by_code, &looked.open),
         "ledger": ledger_of(conn, date, previous.as_ref()).await?,
         "positions": positions.iter().map(position).collect::<Vec<_>>(),
@@ -98,6 +99,20 @@ fn files(day: &Checklist) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+/// What came in by partner and channel.
+pub async fn channels(conn: &mut PgConnection, day: NaiveDate) -> Result<Value, sqlx::Error> {
+    let all = store::channels_of(conn, day).await?;
+    Ok(all
+        .iter()
+        .map(|of| {
+            json!({
+                "partner": of.partner, "channel": of.channel, "currency": of.currency,
+                "payments": of.payments, "amount": decimal(of.amount),
+            })
+        })
+        .collect())
 }
 
 /// Who has a case, and why it is open.

@@ -240,6 +240,8 @@ async fn booked(
     let mut differs = Vec::new();
     let now = content::ledger_recomputed(conn, day).await?;
     differences("/ledger", &content["ledger"], &now, &mut differs);
+    let now = content::channels(conn, day).await?;
+    differences("/channels", &content["channels"], &now, &mut differs);
     Ok(check("ledger", differs))
 }
 

@@ -870,6 +870,32 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn days_off_are_no_age() {
+    let town = Town::doors().await;
+    let today = payclear::vocabulary::day::to_local(town.clock.now()).date();
+    let next = || {
+        let directory = town.app.directory.current();
+        directory.calendar(BusinessDay(today)).next_working_day(today)
+    };
+    let first = next();
+    let off = format!(
+        "insert into holiday (day, valid_from, name, load_id)
+         select '{first}', '2020-01-01', 'Nghỉ bù', max(load_id) from register_load"
+    );
+    town.as_owner(&off).await.expect("a day off");
+    town.app.directory.refresh().await.expect("the registers");
+    assert!(next() > first);
+    let case = town.finds(BreakCode::FundsShort, None, 1_000).await;
+    let from: chrono::NaiveDate =
+        sqlx::query_scalar("select ages_from from break_case where break_id = $1::uuid")
+            .bind(case)
+            .fetch_one(&town.pool)
+            .await
+            .expect("a day");
+    assert_eq!(from, next());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_case_opens_again_when_its_cause_is_back() {
     let town = Town::doors().await;
     let invoice = town.issue(100_000).await;

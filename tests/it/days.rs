@@ -109,6 +109,25 @@ async fn town() -> (Town, Person, Person) {
     (town, maker, checker)
 }
 
+/// What a PDF says, in the order in which it was written and without any blanks: cells are broken into
+/// lines. With `KEEP_PDF` naming a folder it is kept there, to be looked at.
+fn letters_of(pdf: &[u8], name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("payclear-{}.pdf", uuid::Uuid::new_v4()));
+    std::fs::write(&path, pdf).expect("a file");
+    if let Some(folder) = std::env::var_os("KEEP_PDF") {
+        std::fs::copy(&path, std::path::Path::new(&folder).join(name)).expect("kept");
+    }
+    let read = std::process::Command::new("pdftotext").arg("-raw").arg(&path).arg("-").output();
+    std::fs::remove_file(&path).expect("it goes");
+    let read = read.expect("pdftotext is needed for this test: install poppler-utils");
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    letters(&String::from_utf8(read.stdout).expect("UTF-8"))
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace()).collect()
+}
+
 async fn sequenced(town: &Town) {
     let clock: SharedClock = town.clock.clone();
     // Whatever transaction is open anywhere in the cluster holds the chain up.
@@ -221,6 +240,30 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let sheet = viewer.get(&of(day, "sheet")).await.expect(200);
     assert_eq!(sheet["seal_sha256"], snapshot["seal_sha256"]);
     assert_eq!(sheet["tables"][0]["rows"][0]["name"], "settlement");
+    // On paper the same figures, and the same bytes each time.
+    let printed = viewer.get(&of(day, "sheet.pdf")).await;
+    assert_eq!((printed.status, &printed.headers["content-type"]), (200, &"application/pdf".parse().unwrap()));
+    assert!(printed.body == viewer.get(&of(day, "sheet.pdf?revision=1")).await.body);
+    let told = letters_of(&printed.body, "sheet.pdf");
+    for figure in [
+        "BẢNG TỔNG HỢP NGÀY",
+        "directbank",
+        "107.000",
+        "API",
+        "100.000",
+        "B07 Khoản thu không rõ",
+        "an@town.example: đang hỏi ngân hàng",
+        "1 / 7.000",
+        text(&snapshot, "content_sha256"),
+        text(&snapshot, "seal_sha256"),
+        text(&snapshot, "key"),
+        text(&seal["events"], "digest"),
+        &*checker.email,
+    ] {
+        assert!(told.contains(&letters(figure)), "{figure} is not in:\n{told}");
+    }
+    let unknown = of(day.succ_opt().unwrap(), "sheet.pdf");
+    viewer.get(&unknown).await.problem(404, "not-found");
     let outside =
         verify_day(&town.pool, (day, None), Some(&[7_u8; 32][..])).await.unwrap().unwrap();
     assert!(!outside.holds, "another key signed it");

@@ -2,16 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::breaks::ageing::is_weekday;
 use crate::breaks::holding::{HeldIn, Holding};
 use crate::breaks::{Break, BreakState};
+use crate::vocabulary::calendar::Calendar;
 use crate::vocabulary::day;
 use crate::vocabulary::ids::{BreakId, InvoiceId, SettlementId};
+
+/// From which day each case ages. The calendar is read where working days count, which is seldom.
+async fn ages_from(
+    conn: &mut PgConnection,
+    breaks: &[(Break, Option<Holding>)],
+) -> Result<Vec<NaiveDate>, sqlx::Error> {
+    /// No case begins to age so late, whatever days are off.
+    const LOOKED_AT: Days = Days::new(60);
+    let opened = |of: &Break| day::to_local(of.opened_at).date();
+    let waits = breaks.iter().filter(|(of, _)| of.code.ages_after() > 0).map(|(of, _)| opened(of));
+    let calendar = match (waits.clone().min(), waits.max()) {
+        (Some(first), Some(last)) => {
+            let until = last.checked_add_days(LOOKED_AT).unwrap_or(last);
+            let days = sqlx::query!(
+                "select distinct on (day) day, working, closed from holiday
+                  where day between $1 and $2 and valid_from <= $3
+                  order by day, valid_from desc",
+                first,
+                until,
+                last
+            )
+            .fetch_all(conn)
+            .await?;
+            Calendar::new(days.into_iter().filter(|of| !of.closed).map(|of| (of.day, of.working)))
+        }
+        _ => Calendar::default(),
+    };
+    let from = |(of, _): &(Break, _)| {
+        of.code.ages_from(opened(of), |day| calendar.is_working_day(day))
+    };
+    Ok(breaks.iter().map(from).collect())
+}
 
 /// Opens cases, all in one statement, each with what it holds.
 pub async fn breaks_insert_holding(
@@ -28,10 +60,7 @@ pub async fn breaks_insert_holding(
     let opened: Vec<DateTime<Utc>> = breaks.iter().map(|(b, _)| b.opened_at).collect();
     let closed: Vec<Option<DateTime<Utc>>> =
         breaks.iter().map(|(b, _)| (!b.state.is_open()).then_some(b.opened_at)).collect();
-    let ages_from: Vec<chrono::NaiveDate> = breaks
-        .iter()
-        .map(|(b, _)| b.code.ages_from(day::to_local(b.opened_at).date(), is_weekday))
-        .collect();
+    let ages_from = ages_from(conn, breaks).await?;
     let invoices: Vec<Option<Uuid>> = breaks.iter().map(|(b, _)| b.invoice.map(|i| i.0)).collect();
     let settlements: Vec<Option<Uuid>> =
         breaks.iter().map(|(b, _)| b.settlement.map(|s| s.0)).collect();
