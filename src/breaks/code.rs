@@ -58,12 +58,8 @@ text_enum! {
 
 impl BreakCode {
     /// What may be wrong with a file that came.
-    pub const OF_FILES: [Self; 4] = [
-        Self::FileDuplicate,
-        Self::FileTotals,
-        Self::StatementGap,
-        Self::StatementArithmetic,
-    ];
+    pub const OF_FILES: [Self; 4] =
+        [Self::FileDuplicate, Self::FileTotals, Self::StatementGap, Self::StatementArithmetic];
 
     /// Its name on Vietnamese screens.
     pub const fn name_vi(self) -> &'static str {
@@ -179,9 +175,8 @@ mod tests {
     fn timing_is_no_age() {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a date");
         let weeks = Calendar::default();
-        let from = |code: BreakCode, opened| {
-            code.ages_from(day(opened), |day| weeks.is_working_day(day))
-        };
+        let from =
+            |code: BreakCode, opened| code.ages_from(day(opened), |day| weeks.is_working_day(day));
         assert_eq!(from(BreakCode::Unknown, "2026-11-20"), day("2026-11-20"));
         // A Friday: the next working day is Monday, the third Wednesday.
         assert_eq!(from(BreakCode::MissingAtProvider, "2026-11-20"), day("2026-11-23"));

@@ -63,7 +63,9 @@ pub const fn of_code(code: BreakCode) -> &'static [Way] {
         | BreakCode::StatementArithmetic => &[Wait, Ask, Accept, Duplicate],
         BreakCode::MissingAtProvider => &[Wait, Ask, Reverse, Accept, Duplicate],
         BreakCode::MissingHere => &[Wait, Ask, Post, Accept, Duplicate],
-        BreakCode::AmountDiffers | BreakCode::Late => &[Wait, Ask, Refund, SetOff, Accept, Duplicate],
+        BreakCode::AmountDiffers | BreakCode::Late => {
+            &[Wait, Ask, Refund, SetOff, Accept, Duplicate]
+        }
         BreakCode::Duplicate => {
             &[Wait, Ask, Place, Return, Returned, NotReturned, Refund, SetOff, Accept, Duplicate]
         }
@@ -72,21 +74,19 @@ pub const fn of_code(code: BreakCode) -> &'static [Way] {
         }
         BreakCode::FundsShort | BreakCode::FeeDiffers => &[Wait, Ask, Claim, WriteOff, Accept],
         BreakCode::FundsOver => &[Wait, Ask, WriteOff, Accept],
-        BreakCode::Reversed | BreakCode::RefundUnmatched => {
-            &[
-                Wait,
-                Ask,
-                Return,
-                Returned,
-                NotReturned,
-                Refund,
-                SetOff,
-                Claim,
-                WriteOff,
-                Accept,
-                Duplicate,
-            ]
-        }
+        BreakCode::Reversed | BreakCode::RefundUnmatched => &[
+            Wait,
+            Ask,
+            Return,
+            Returned,
+            NotReturned,
+            Refund,
+            SetOff,
+            Claim,
+            WriteOff,
+            Accept,
+            Duplicate,
+        ],
         BreakCode::WrongBeneficiary => &[Wait, Ask, Transfer, Accept],
         BreakCode::StatusDiffers | BreakCode::PayoutUnconfirmed | BreakCode::PayoutDiffers => {
             &[Wait, Ask, Accept, Duplicate]

@@ -13,8 +13,8 @@ use super::files::{self, Expected};
 use super::store::{self, Day, files as received_files};
 use super::{Days, Hours};
 use crate::breaks::store::days as breaks;
-use crate::breaks::store::holds::{self, Held};
 use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
+use crate::breaks::store::holds::{self, Held};
 use crate::ledger::store::days as ledger;
 use crate::registers::directory::Directory;
 

@@ -197,8 +197,7 @@ fn positions(sheet: &mut Sheet, content: &Value) {
     let figures = ["collected", "refunded", "fees", "paid_over", "net"];
     let rows: Vec<Vec<String>> = list(content, "positions")
         .map(|row| {
-            let mut cells =
-                vec![text(row, "partner").to_owned(), text(row, "agency").to_owned()];
+            let mut cells = vec![text(row, "partner").to_owned(), text(row, "agency").to_owned()];
             let currency = text(row, "currency");
             cells.extend(figures.map(|name| unless_vnd(amount(&row[name]), currency)));
             cells
@@ -283,9 +282,7 @@ fn open_cases(sheet: &mut Sheet, paper: &Paper) {
         .map(|case| {
             let (owner, reason) = (text(case, "owner"), text(case, "reason"));
             let answered = match text(case, "state") {
-                "resolved" | "auto_closed" => {
-                    "đã xử lý sau cuối ngày (closed since)".to_owned()
-                }
+                "resolved" | "auto_closed" => "đã xử lý sau cuối ngày (closed since)".to_owned(),
                 _ => format!("{owner}: {reason}"),
             };
             let whose = [text(case, "partner"), text(case, "agency")];
@@ -437,11 +434,15 @@ fn signatures(sheet: &mut Sheet, paper: &Paper) {
         Align::Left,
     );
     sheet.space(8);
-    let columns = [Column::text("Người lập (Prepared by)", 1), Column::text("Người duyệt (Approved by)", 1)];
+    let columns =
+        [Column::text("Người lập (Prepared by)", 1), Column::text("Người duyệt (Approved by)", 1)];
     let names = [prepared.prepared_by.clone(), text(seal, "approved_by").to_owned()];
     sheet.table(&columns, &[names.to_vec()]);
-    sheet.line("Ký, ghi rõ họ tên, nơi cần bản giấy (signed by hand where paper is asked for)",
-        Weight::Regular, Align::Left);
+    sheet.line(
+        "Ký, ghi rõ họ tên, nơi cần bản giấy (signed by hand where paper is asked for)",
+        Weight::Regular,
+        Align::Left,
+    );
 }
 
 fn attach(sheet: &mut Sheet, paper: &Paper) {

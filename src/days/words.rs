@@ -68,11 +68,7 @@ pub fn act(name: &str) -> String {
 /// Whose word settled a payment.
 pub fn channel(source: &str) -> String {
     found(
-        &[
-            ("webhook", "Gọi lại (Callback)"),
-            ("api", "API"),
-            ("statement", "Sao kê (Statement)"),
-        ],
+        &[("webhook", "Gọi lại (Callback)"), ("api", "API"), ("statement", "Sao kê (Statement)")],
         source,
     )
 }

@@ -25,7 +25,8 @@ impl Town {
     /// Cases with what they hold, in the order in which they were opened.
     async fn held(&self) -> Vec<String> {
         let rows: Vec<(String, String, Option<String>, i64)> = sqlx::query_as(
-            "select code, state, held_in, held::bigint from break_case order by opened_at, break_id",
+            "select code, state, held_in, held::bigint from break_case c
+              order by (select min(step_id) from break_step s where s.break_id = c.break_id)",
         )
         .fetch_all(&self.pool)
         .await
@@ -432,9 +433,7 @@ async fn what_one_case_lacks_and_another_holds_is_set_off_by_two_people() {
     let open = ["B03 auto_closed", "B13 open suspense -40000", "B07 open suspense 7000"];
     town.agrees(&open).await;
     let (lacks, holds) = (town.case_of("B13").await, town.case_of("B07").await);
-    let wish = |against: &str| {
-        json!({ "way": "set_off", "reason": "the same money, sent again", "against": against })
-    };
+    let wish = |against: &str| json!({ "way": "set_off", "reason": "the same money, sent again", "against": against });
     an.previews(&lacks, &json!({ "way": "set_off", "reason": "none" })).await.points_to("/against");
     an.previews(&lacks, &wish(&lacks)).await.points_to("/against");
     // Of money that is nobody's yet only who acts for all disposes.

@@ -177,7 +177,10 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let loose = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
     assert!(text(&loose, "detail").contains("1 lines are not placed"), "{loose}");
     let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
-    assert_eq!((&looked["unplaced"], &looked["day"]["status"]), (&json!(1), &json!("files_complete")));
+    assert_eq!(
+        (&looked["unplaced"], &looked["day"]["status"]),
+        (&json!(1), &json!("files_complete"))
+    );
     let kept = "update open_line set standing = 'kept'";
     town.as_owner(kept).await.expect("nothing is to be done about it");
 
@@ -242,7 +245,10 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     assert_eq!(sheet["tables"][0]["rows"][0]["name"], "settlement");
     // On paper the same figures, and the same bytes each time.
     let printed = viewer.get(&of(day, "sheet.pdf")).await;
-    assert_eq!((printed.status, &printed.headers["content-type"]), (200, &"application/pdf".parse().unwrap()));
+    assert_eq!(
+        (printed.status, &printed.headers["content-type"]),
+        (200, &"application/pdf".parse().unwrap())
+    );
     assert!(printed.body == viewer.get(&of(day, "sheet.pdf?revision=1")).await.body);
     let told = letters_of(&printed.body, "sheet.pdf");
     for figure in [

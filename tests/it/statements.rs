@@ -170,7 +170,11 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     let path = format!("/v1/files/{}", text(&told["verdict"], "file"));
     assert_eq!(town.cases().await[1..], ["F02 0 open"]);
     assert_eq!(officer.post(&format!("{path}/reject"), &reason).await.status, 204);
-    assert_eq!(town.cases().await[1..], ["F02 0 auto_closed"], "which of the two stands is decided");
+    assert_eq!(
+        town.cases().await[1..],
+        ["F02 0 auto_closed"],
+        "which of the two stands is decided"
+    );
     officer.post(&format!("{path}/reject"), &reason).await.problem(409, "wrong-state");
     officer.post(&format!("{path}/accept"), &reason).await.problem(409, "wrong-state");
     let seen = officer.get(&path).await.expect(200);

@@ -39,9 +39,8 @@ async fn ages_from(
         }
         _ => Calendar::default(),
     };
-    let from = |(of, _): &(Break, _)| {
-        of.code.ages_from(opened(of), |day| calendar.is_working_day(day))
-    };
+    let from =
+        |(of, _): &(Break, _)| of.code.ages_from(opened(of), |day| calendar.is_working_day(day));
     Ok(breaks.iter().map(from).collect())
 }
 
