@@ -253,9 +253,9 @@ pub async fn invoice_set_off(
         rest -= taken;
         sqlx::query!(
             "update break_case
-                set held = $2, state = case when $2 = 0 then 'auto_closed' else state end,
-                    state_since = case when $2 = 0 then $3 else state_since end,
-                    closed_at = case when $2 = 0 then $3::timestamptz end,
+                set held = $2::numeric, state = case when $2::numeric = 0 then 'auto_closed' else state end,
+                    state_since = case when $2::numeric = 0 then $3::timestamptz else state_since end,
+                    closed_at = case when $2::numeric = 0 then $3::timestamptz end,
                     changed_at = $3, changed_by = 'payclear', change = $4
               where break_id = $1",
             case.break_id,
