@@ -9,6 +9,7 @@ use payclear::approvals::propose::Maker;
 use payclear::commands::verify::verify_day;
 use payclear::days::keys;
 use payclear::days::verify::DayReport;
+use payclear::operations::sweeps::Sweep;
 use payclear::platform::audit::By;
 use payclear::platform::sequencer;
 use payclear::vocabulary::clock::{Clock, SharedClock};
@@ -539,8 +540,14 @@ async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
     // Whatever days are off, ten days later it is due.
     town.clock.turn(Duration::days(9));
     town.next_day(&mut [&mut an, &mut checker]).await;
-    assert_eq!(days.sweep().await.expect("a sweep"), 1);
+    // What waits is told, and can be looked at now.
+    let sweeping = town.app.sweeping();
+    let waiting = sweeping.waiting().await.expect("what waits");
+    let waiting = waiting.into_iter().find(|of| of.sweep == Sweep::Day).expect("days");
+    assert!(waiting.waiting > 0 && waiting.overdue > 0, "{waiting:?}");
+    assert!(sweeping.run_now(Sweep::Day, "tests").await.expect("a sweep") > 0);
     assert_eq!(days.sweep().await.expect("again"), 0);
+    assert_eq!(sweeping.run_now(Sweep::Payover, "tests").await.expect("a sweep"), 0);
     assert_eq!(town.cases().await, ["F01 0 open"]);
     let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
     assert!(looked["files"][0]["case"].is_string(), "{looked}");
