@@ -176,7 +176,8 @@ pub async fn files_unfinished(
 }
 
 /// The files of the same sender that were not taken, have an open case, and held a statement of the
-/// same kind and id as one of this file.
+/// same kind as one of this file, with its id, or of its account and day: a corrected one may have
+/// another id.
 pub async fn files_rejected_before(
     conn: &mut PgConnection,
     file: Uuid,
@@ -191,8 +192,11 @@ pub async fn files_rejected_before(
                            and c.state in ('open', 'assigned', 'waiting'))
             and exists (select from statement s
                          where s.file_id = n.file_id
-                           and f.verdict -> 'statements' @> jsonb_build_array(
-                                   jsonb_build_object('kind', s.kind, 'id', s.reference)))",
+                           and (f.verdict -> 'statements' @> jsonb_build_array(
+                                    jsonb_build_object('kind', s.kind, 'id', s.reference))
+                                or f.verdict -> 'statements' @> jsonb_build_array(
+                                    jsonb_build_object('kind', s.kind, 'account', s.account,
+                                                       'to', s.day))))",
         file
     )
     .fetch_all(conn)
