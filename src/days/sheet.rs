@@ -116,6 +116,39 @@ fn tables(content: &Value) -> Vec<SheetTable> {
             rows: forward.collect(),
         },
         SheetTable {
+            title: "Chênh lệch chưa xử lý cuối ngày",
+            title_en: "Breaks open at the end of the day",
+            columns: vec![
+                "kind",
+                "partner",
+                "agency",
+                "ages from",
+                "amount",
+                "currency",
+                "state",
+                "owner",
+                "reason",
+            ],
+            rows: rows(
+                &breaks["cases"],
+                named(&["code"]),
+                &[
+                    "partner", "agency", "ages_from", "amount", "currency", "state", "owner",
+                    "reason",
+                ],
+            ),
+        },
+        SheetTable {
+            title: "Thu trong ngày theo đối tác và kênh",
+            title_en: "Taken in by partner and channel",
+            columns: vec!["partner, channel", "payments", "amount", "currency"],
+            rows: rows(
+                &content["channels"],
+                named(&["partner", "channel"]),
+                &["payments", "amount", "currency"],
+            ),
+        },
+        SheetTable {
             title: "Tệp sao kê và bảng kê",
             title_en: "Statements and reports",
             columns: vec!["file", "reference", "lines", "total", "closing", "state"],
