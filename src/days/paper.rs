@@ -247,7 +247,7 @@ fn rolled(sheet: &mut Sheet, content: &Value) {
         Column::text("Loại: số vụ / số tiền (Kind: count / amount)", 32),
         Column::number("Đầu ngày (Before)", 17),
         Column::number("+ Phát sinh (New)", 17),
-        Column::number("− Đã xử lý (Cleared)", 17),
+        Column::number("– Đã xử lý (Cleared)", 17),
         Column::number("= Cuối ngày (Open)", 17),
     ];
     sheet.table_with_sum(&columns, &rows);

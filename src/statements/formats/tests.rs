@@ -605,6 +605,10 @@ fn probed<T>(bytes: &[u8], probe: impl FnOnce(BufReader<&[u8]>) -> Result<T, Str
     probed.unwrap_or_else(|broken| panic!("{broken}:\n{said}"))
 }
 
+fn any_file(input: BufReader<&[u8]>) -> Result<Outcome, String> {
+    probe::any_file(input)
+}
+
 #[test]
 fn no_bytes_whatsoever_make_it_panic() {
     let mut random = StdRng::seed_from_u64(7);
@@ -614,12 +618,12 @@ fn no_bytes_whatsoever_make_it_panic() {
         let mut bytes = seeds[round % seeds.len()].clone();
         let other = &seeds[random.random_range(0..seeds.len())];
         mutate(&mut random, &mut bytes, other);
-        *outcomes.entry(probed(&bytes, probe::any_file).as_str()).or_default() += 1;
+        *outcomes.entry(probed(&bytes, any_file).as_str()).or_default() += 1;
     }
     for _ in 0..500 {
         let length = random.random_range(0..400);
         let bytes: Vec<u8> = (0..length).map(|_| random.random()).collect();
-        probed(&bytes, probe::any_file);
+        probed(&bytes, any_file);
     }
     println!("{outcomes:?}");
     for outcome in [Outcome::Accepted, Outcome::Quarantined, Outcome::Rejected] {
@@ -668,7 +672,8 @@ impl std::io::Read for &mut Endless {
         let mut written = 0;
         while written < buffer.len() && self.given < GIGABYTE {
             let head = self.head.get(self.at).copied();
-            let byte = head.unwrap_or_else(|| self.part[(self.at - self.head.len()) % self.part.len()]);
+            let byte =
+                head.unwrap_or_else(|| self.part[(self.at - self.head.len()) % self.part.len()]);
             buffer[written] = byte;
             self.at += 1;
             self.given += 1;
@@ -680,7 +685,8 @@ impl std::io::Read for &mut Endless {
 
 #[test]
 fn a_gigabyte_that_is_no_statement_is_refused_by_its_first_megabytes() {
-    const CAMT: &[u8] = b"<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt>";
+    const CAMT: &[u8] =
+        b"<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt>";
     const BOMB: &[u8] = b"<?xml version=\"1.0\"?><!DOCTYPE l [<!ENTITY a \"ha\">\
         <!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">]><Document>";
     for (what, head, part) in [
