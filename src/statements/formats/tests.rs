@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use super::mapping::Mapping;
 use super::probe;
 use crate::statements::finding::FindingCode;
-use crate::statements::model::{Kind, Line, Nature, ReadFile, Standing};
+use crate::statements::model::{Line, Nature, ReadFile, Standing};
 use crate::statements::verdict::Outcome;
 
 fn read(bytes: &[u8]) -> (ReadFile, Vec<Line>) {
