@@ -23,6 +23,8 @@ alter table break_case add column shared_since timestamptz;
 alter table break_case add column ages_from date;
 -- The line of a statement or a report that it is about.
 alter table break_case add column line_id bigint;
+-- The file that it is about: closed once that was taken, or another stands for it.
+alter table break_case add column file_id uuid;
 alter table break_case add column closed_at timestamptz;
 -- Who changed it last, when, and why.
 alter table break_case add column changed_by text not null default 'payclear';
@@ -51,8 +53,11 @@ alter table break_case add constraint break_case_waits_for_a_reason check
     (state <> 'waiting' or reason <> '');
 
 create index break_case_settlement_idx on break_case (settlement_id) where settlement_id is not null;
+create index break_case_file_idx on break_case (file_id) where file_id is not null;
 create index break_case_used_idx on break_case (used_by) where used_by is not null;
 create index break_case_holding_idx on break_case (held_in, partner) where held <> 0;
+-- How cases stood at an instant of late: those that are closed since are found by when.
+create index break_case_closed_idx on break_case (closed_at) where closed_at is not null;
 create index break_case_shared_idx on break_case (partner, break_id) where shared_since is not null;
 
 -- Every step of a case, written by the triggers below whoever takes it.
@@ -65,6 +70,8 @@ create table break_step (
     -- 1: one more is open; -1: one less; 0: neither. Their sum up to an instant is what was open then.
     opens smallint not null,
     owner text not null,
+    -- Why it was still open then, in a person's words.
+    reason text not null,
     held numeric not null,
     made_by text not null,
     why text not null,
@@ -73,10 +80,11 @@ create table break_step (
 );
 create index break_step_break_idx on break_step (break_id, step_id);
 create index break_step_at_idx on break_step (at) where opens <> 0;
-insert into break_step (break_id, at, from_state, to_state, opens, owner, held, made_by, why)
-    select break_id, opened_at, '', 'open', 1, '', 0, 'payclear', detail from break_case
+insert into break_step
+    (break_id, at, from_state, to_state, opens, owner, reason, held, made_by, why)
+    select break_id, opened_at, '', 'open', 1, '', '', 0, 'payclear', detail from break_case
     union all
-    select break_id, closed_at, 'open', state, -1, '', 0, 'payclear', '' from break_case
+    select break_id, closed_at, 'open', state, -1, '', '', 0, 'payclear', '' from break_case
      where closed_at is not null;
 
 create function break_case_opened() returns trigger
@@ -85,11 +93,14 @@ begin
     if exists (select from lines l where l.state not in ('open', 'auto_closed')) then
         raise exception 'a case begins open, or closed by itself' using errcode = 'check_violation';
     end if;
-    insert into public.break_step (break_id, at, from_state, to_state, opens, owner, held, made_by, why)
-        select l.break_id, l.opened_at, '', 'open', 1, l.owner, l.held, l.changed_by, l.detail
+    insert into public.break_step
+        (break_id, at, from_state, to_state, opens, owner, reason, held, made_by, why)
+        select l.break_id, l.opened_at, '', 'open', 1, l.owner, l.reason, l.held, l.changed_by,
+               l.detail
           from lines l order by l.break_id;
-    insert into public.break_step (break_id, at, from_state, to_state, opens, owner, held, made_by, why)
-        select l.break_id, l.opened_at, 'open', l.state, -1, l.owner, l.held, l.changed_by, ''
+    insert into public.break_step
+        (break_id, at, from_state, to_state, opens, owner, reason, held, made_by, why)
+        select l.break_id, l.opened_at, 'open', l.state, -1, l.owner, l.reason, l.held, l.changed_by, ''
           from lines l where l.state = 'auto_closed' order by l.break_id;
     return null;
 end $$;
@@ -115,6 +126,13 @@ begin
             raise exception 'a case is resolved by two people' using errcode = 'check_violation';
         end if;
     end if;
+    -- Steps are dated in their order whatever the clocks of replicas say: how a case stood at an
+    -- instant is its last step before it.
+    new.changed_at := greatest(new.changed_at, old.changed_at);
+    if old.closed_at is null then
+        new.closed_at := case when new.closed_at is not null
+                              then greatest(new.closed_at, new.changed_at) end;
+    end if;
     return new;
 end $$;
 create trigger break_case_guard before update on break_case
@@ -126,9 +144,11 @@ declare
     was_open boolean := old.closed_at is null;
     is_open boolean := new.closed_at is null;
 begin
-    insert into public.break_step (break_id, at, from_state, to_state, opens, owner, held, made_by, why)
+    insert into public.break_step
+        (break_id, at, from_state, to_state, opens, owner, reason, held, made_by, why)
         values (new.break_id, new.changed_at, old.state, new.state,
-                is_open::integer - was_open::integer, new.owner, new.held, new.changed_by, new.change);
+                is_open::integer - was_open::integer, new.owner, new.reason, new.held, new.changed_by,
+                new.change);
     return null;
 end $$;
 create trigger break_case_stepped after update on break_case
@@ -293,7 +313,7 @@ grant delete on person_role to payclear_app;
 
 revoke update on break_case from payclear_app;
 grant update (state, state_since, detail, held_in, held, used, used_by, owner, reason, waits_until,
-    shared_since, line_id, closed_at, changed_by, changed_at, change) on break_case to payclear_app;
+    shared_since, line_id, file_id, closed_at, changed_by, changed_at, change) on break_case to payclear_app;
 grant select on break_step to payclear_app;
 grant select, insert on break_comment, break_evidence, break_resolution, placement to payclear_app;
 grant select on break_step, break_comment, break_evidence, break_resolution, placement

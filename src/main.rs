@@ -6,8 +6,10 @@ use std::sync::Arc;
 use clap::Parser;
 use payclear::app::{self, App, Role};
 use payclear::commands;
+use payclear::days::Days;
 use payclear::ledger::accounts::Accounts;
 use payclear::operations::sweeps::Sweeping;
+use payclear::payover::PayingOver;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
@@ -206,7 +208,24 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
                 chunk: CHUNK,
             };
             let kinds = app::kinds(&accounts, &matching, &closing);
-            let sweeping = Sweeping { pool, clock: clock.clone(), kinds, accounts };
+            let days = Days {
+                pool: pool.clone(),
+                clock: clock.clone(),
+                accounts: Arc::clone(&accounts),
+                directory: directory.clone(),
+                keys,
+                kinds: kinds.clone(),
+                hours: closing.hours,
+            };
+            let paying_over = PayingOver {
+                pool: pool.clone(),
+                clock: clock.clone(),
+                accounts: Arc::clone(&accounts),
+                directory,
+                kinds: kinds.clone(),
+            };
+            let sweeping =
+                Sweeping { pool, clock: clock.clone(), kinds, accounts, days, paying_over };
             commands::sweep::run(&args, &sweeping, &actor()).await?;
         }
         Command::SigningKey(command) => {

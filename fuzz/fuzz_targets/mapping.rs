@@ -2,10 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use payclear::statements::formats::{mapping::Mapping, read};
+use payclear::statements::formats::probe;
 
-fuzz_target!(|text: (&str, &[u8])| {
-    if let Ok(mapping) = Mapping::parse(text.0) {
-        let _ = read(text.1, &[mapping], &mut |_, _| {});
+fuzz_target!(|of: (&str, &[u8])| {
+    let (mapping, bytes) = of;
+    if let Err(broken) = probe::any_mapping(mapping, bytes) {
+        panic!("{broken}");
     }
 });

@@ -139,6 +139,8 @@ impl App {
             clock: self.clock.clone(),
             accounts: Arc::clone(&self.accounts),
             kinds: self.kinds.clone(),
+            days: self.days(),
+            paying_over: self.paying_over(),
         }
     }
 

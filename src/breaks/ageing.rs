@@ -1,7 +1,5 @@
 //! How old a case is, and how much it matters.
 
-use chrono::{Datelike, NaiveDate, Weekday};
-
 use super::code::BreakCode;
 use crate::text_enum;
 
@@ -74,11 +72,6 @@ impl Severity {
             _ => Self::Critical,
         }
     }
-}
-
-/// A working day as far as the week says; holidays are the calendar's to know.
-pub fn is_weekday(day: NaiveDate) -> bool {
-    !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
 }
 
 #[cfg(test)]

@@ -57,6 +57,10 @@ text_enum! {
 }
 
 impl BreakCode {
+    /// What may be wrong with a file that came.
+    pub const OF_FILES: [Self; 4] =
+        [Self::FileDuplicate, Self::FileTotals, Self::StatementGap, Self::StatementArithmetic];
+
     /// Its name on Vietnamese screens.
     pub const fn name_vi(self) -> &'static str {
         match self {
@@ -165,18 +169,21 @@ impl BreakCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaks::ageing::is_weekday;
+    use crate::vocabulary::calendar::Calendar;
 
     #[test]
     fn timing_is_no_age() {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a date");
-        let from = |code: BreakCode, opened| code.ages_from(day(opened), is_weekday);
+        let weeks = Calendar::default();
+        let from =
+            |code: BreakCode, opened| code.ages_from(day(opened), |day| weeks.is_working_day(day));
         assert_eq!(from(BreakCode::Unknown, "2026-11-20"), day("2026-11-20"));
         // A Friday: the next working day is Monday, the third Wednesday.
         assert_eq!(from(BreakCode::MissingAtProvider, "2026-11-20"), day("2026-11-23"));
         assert_eq!(from(BreakCode::RefundUnmatched, "2026-11-20"), day("2026-11-25"));
-        let tet = |day: NaiveDate| is_weekday(day) && day.to_string() != "2026-11-23";
-        let late = BreakCode::MissingAtProvider.ages_from(day("2026-11-20"), tet);
+        let tet = Calendar::new([(day("2026-11-23"), false)]);
+        let late = BreakCode::MissingAtProvider
+            .ages_from(day("2026-11-20"), |day| tet.is_working_day(day));
         assert_eq!(late, day("2026-11-24"));
     }
 

@@ -6,6 +6,8 @@
 //! came to (it was given back, and then the bank took it back as well), the case of the reversal
 //! holds less than nothing until two people have said whose loss it is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -64,14 +66,20 @@ impl Holding {
     }
 }
 
-/// What an entry's lines do to these accounts.
-pub fn effects(lines: &[Line]) -> Vec<Holding> {
-    HeldIn::WHOLLY
-        .iter()
-        .filter_map(|held_in| {
-            let of = lines.iter().filter(|line| line.account.kind == held_in.account());
-            let held = of.map(|line| -line.signed()).sum::<Decimal>();
-            (!held.is_zero()).then_some(Holding { held_in: *held_in, held })
+/// What an entry's lines do to these accounts, each with its partner.
+pub fn effects(lines: &[Line]) -> Vec<(String, Holding)> {
+    let mut sums: BTreeMap<(usize, &str), Decimal> = BTreeMap::new();
+    for line in lines {
+        let account = &line.account;
+        let place = HeldIn::WHOLLY.iter().position(|held_in| held_in.account() == account.kind);
+        if let Some(place) = place {
+            *sums.entry((place, &account.owner)).or_default() -= line.signed();
+        }
+    }
+    sums.into_iter()
+        .filter(|(_, held)| !held.is_zero())
+        .map(|((place, owner), held)| {
+            (owner.to_owned(), Holding { held_in: HeldIn::WHOLLY[place], held })
         })
         .collect()
 }
@@ -122,9 +130,46 @@ pub async fn hold_again_in(
     holds::breaks_insert_holding(conn, &[(money.clone(), Some(holding))]).await
 }
 
+/// Money of a settlement that belongs nowhere any more stands in suspense: it makes good what is
+/// missing there of its invoice; the rest is held by the settlement's case, open.
+pub async fn suspend_in(
+    conn: &mut PgConnection,
+    money: &Break,
+    why: &str,
+) -> Result<(), sqlx::Error> {
+    let amount = (HeldIn::Suspense, money.amount.amount());
+    let rest = set_off_in(conn, money, &money.partner, amount, why).await?;
+    let Ok(rest) = Money::new(rest, money.amount.currency()) else { return Ok(()) };
+    if rest.is_zero() {
+        return Ok(());
+    }
+    let rest = Break { amount: rest, ..money.clone() };
+    hold_again_in(conn, HeldIn::Suspense, &rest, why).await
+}
+
+/// Sets money off against what open cases of the same invoice hold of the other sign: it is the same
+/// money, gone and come back. What is left of it.
+async fn set_off_in(
+    conn: &mut PgConnection,
+    case: &Break,
+    partner: &str,
+    amount: (HeldIn, Decimal),
+    why: &str,
+) -> Result<Decimal, sqlx::Error> {
+    match case.invoice {
+        Some(invoice) => {
+            let why = (why, case.opened_at);
+            holds::invoice_set_off(conn, (invoice, partner), amount, why).await
+        }
+        None => Ok(amount.1),
+    }
+}
+
 /// A settlement is taken back: what its mirrored entry does to these accounts is done to the cases.
-/// What comes back to suspense is held by the case of `of`, whose money it was. What no case holds,
-/// the case of the reversal does; one for each account.
+/// What comes back to suspense makes good what is missing there of the invoice, because a part of it
+/// was taken back before; the rest is held by the case of `of`, whose money it was. Parts that are
+/// held again are held less what the payer has got back of them. What no case holds, the case of the
+/// reversal does; one for each account.
 pub async fn take_back_in(
     conn: &mut PgConnection,
     (settlement, of): (SettlementId, SettlementId),
@@ -132,26 +177,50 @@ pub async fn take_back_in(
     case: Break,
 ) -> Result<(), sqlx::Error> {
     let (why, now) = ("the settlement was taken back", case.opened_at);
+    let effects = effects(mirrored);
+    let held_again = |(_, to): &(String, Holding)| {
+        to.held_in == HeldIn::PartPaymentsHeld && to.held.is_sign_positive()
+    };
+    let mut parts = BTreeMap::new();
+    if effects.iter().any(held_again) {
+        parts = holds::parts_unuse(conn, settlement, (why, now)).await?;
+    }
     let mut rests = Vec::new();
-    for effect in effects(mirrored) {
-        let rest = if effect.held.is_sign_negative() {
-            -release_in(conn, settlement, (effect.held_in, -effect.held), (why, now)).await?
-        } else if effect.held_in == HeldIn::PartPaymentsHeld {
-            effect.held - holds::parts_unuse(conn, settlement, (why, now)).await?
+    for (partner, Holding { held_in, held }) in effects {
+        let rest = if held.is_sign_negative() {
+            -release_in(conn, settlement, (held_in, -held), (why, now)).await?
+        } else if held_in == HeldIn::PartPaymentsHeld {
+            let rest = held - parts.remove(&partner).unwrap_or_default();
+            set_off_in(conn, &case, &partner, (held_in, rest), why).await?
         } else {
-            let held = (effect.held_in, effect.held);
-            let again = holds::settlement_hold_again(conn, of, held.0, held.1, (why, now));
-            if again.await? { Decimal::ZERO } else { effect.held }
+            let rest = if held_in == HeldIn::Suspense {
+                set_off_in(conn, &case, &partner, (held_in, held), why).await?
+            } else {
+                held
+            };
+            let again = !rest.is_zero()
+                && partner == case.partner
+                && holds::settlement_hold_again(conn, of, held_in, rest, (why, now)).await?;
+            if again { Decimal::ZERO } else { rest }
         };
         if !rest.is_zero() {
-            rests.push(Holding { held_in: effect.held_in, held: rest });
+            rests.push((partner, Holding { held_in, held: rest }));
+        }
+    }
+    // All that was given back of a partner's parts: nothing of them is held again.
+    for (partner, held) in parts {
+        let rest = (HeldIn::PartPaymentsHeld, -held);
+        let rest = set_off_in(conn, &case, &partner, rest, why).await?;
+        if !rest.is_zero() {
+            rests.push((partner, Holding { held_in: HeldIn::PartPaymentsHeld, held: rest }));
         }
     }
     let mut cases = Vec::new();
     let mut id = case.id;
-    for holding in rests {
+    for (partner, holding) in rests {
         // A case that holds something is open, also when somebody explains the reversal already.
-        cases.push((Break { id, state: BreakState::Open, ..case.clone() }, Some(holding)));
+        let state = BreakState::Open;
+        cases.push((Break { id, state, partner, ..case.clone() }, Some(holding)));
         id = BreakId::new(now);
     }
     if cases.is_empty() {

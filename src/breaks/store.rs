@@ -1,13 +1,12 @@
 //! Every statement on cases: those of rooms that open and close them. What officers read and write
 //! stands beside.
 
-pub mod history;
+pub mod days;
+pub mod files;
 pub mod holds;
 pub mod reads;
 pub mod said;
 pub mod timeline;
-
-pub mod days;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -141,6 +140,31 @@ pub async fn break_tell_once(conn: &mut PgConnection, case: &Break) -> Result<()
     .fetch_one(&mut *conn)
     .await?;
     if open { Ok(()) } else { breaks_insert(conn, std::slice::from_ref(case)).await }
+}
+
+/// Closes the open cases about neither an invoice nor a settlement that tell of something which has
+/// been found since.
+pub async fn breaks_cease_told(
+    conn: &mut PgConnection,
+    (code, partner): (BreakCode, &str),
+    told: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update break_case
+            set state = 'auto_closed', state_since = $4, closed_at = $4, changed_at = $4,
+                changed_by = 'payclear', change = 'its cause was found'
+          where code = $1 and partner = $2 and position($3 in detail) > 0 and held = 0
+            and invoice_id is null and settlement_id is null
+            and state in ('open', 'assigned', 'waiting')",
+        code.as_str(),
+        partner,
+        told,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Adds a sentence to the open case of a settlement; a sentence that stands there is not repeated.

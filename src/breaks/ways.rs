@@ -25,6 +25,8 @@ text_enum! {
         NotReturned = "not_returned",
         /// The refund of what is due back is opened once more.
         Refund = "refund",
+        /// What one case holds and another lacks in the same account is the same money.
+        SetOff = "set_off",
         /// What is missing is the agency's to make good.
         Claim = "claim",
         /// A small difference is given up.
@@ -51,7 +53,7 @@ impl Way {
 pub const fn of_code(code: BreakCode) -> &'static [Way] {
     use Way::{
         Accept, Ask, Claim, Duplicate, NotReturned, Place, Post, Refund, Return, Returned, Reverse,
-        Transfer, Wait, WriteOff,
+        SetOff, Transfer, Wait, WriteOff,
     };
     match code {
         BreakCode::FileMissing
@@ -61,18 +63,30 @@ pub const fn of_code(code: BreakCode) -> &'static [Way] {
         | BreakCode::StatementArithmetic => &[Wait, Ask, Accept, Duplicate],
         BreakCode::MissingAtProvider => &[Wait, Ask, Reverse, Accept, Duplicate],
         BreakCode::MissingHere => &[Wait, Ask, Post, Accept, Duplicate],
-        BreakCode::AmountDiffers | BreakCode::Late => &[Wait, Ask, Refund, Accept, Duplicate],
+        BreakCode::AmountDiffers | BreakCode::Late => {
+            &[Wait, Ask, Refund, SetOff, Accept, Duplicate]
+        }
         BreakCode::Duplicate => {
-            &[Wait, Ask, Place, Return, Returned, NotReturned, Refund, Accept, Duplicate]
+            &[Wait, Ask, Place, Return, Returned, NotReturned, Refund, SetOff, Accept, Duplicate]
         }
         BreakCode::Unknown | BreakCode::Ambiguous => {
-            &[Wait, Ask, Place, Return, Returned, NotReturned, Accept]
+            &[Wait, Ask, Place, Return, Returned, NotReturned, SetOff, Accept]
         }
         BreakCode::FundsShort | BreakCode::FeeDiffers => &[Wait, Ask, Claim, WriteOff, Accept],
         BreakCode::FundsOver => &[Wait, Ask, WriteOff, Accept],
-        BreakCode::Reversed | BreakCode::RefundUnmatched => {
-            &[Wait, Ask, Claim, WriteOff, Accept, Duplicate]
-        }
+        BreakCode::Reversed | BreakCode::RefundUnmatched => &[
+            Wait,
+            Ask,
+            Return,
+            Returned,
+            NotReturned,
+            Refund,
+            SetOff,
+            Claim,
+            WriteOff,
+            Accept,
+            Duplicate,
+        ],
         BreakCode::WrongBeneficiary => &[Wait, Ask, Transfer, Accept],
         BreakCode::StatusDiffers | BreakCode::PayoutUnconfirmed | BreakCode::PayoutDiffers => {
             &[Wait, Ask, Accept, Duplicate]
@@ -96,6 +110,9 @@ pub fn fits(way: Way, case: &Case) -> bool {
             Way::Place | Way::Return => held_in == Some(HeldIn::Suspense),
             Way::Returned | Way::NotReturned => held_in == Some(HeldIn::RefundsInTransit),
             Way::Refund => held_in == Some(HeldIn::RefundDue),
+            Way::SetOff => case.holding.is_some_and(|holding| {
+                matches!(holding.held_in, HeldIn::Suspense | HeldIn::RefundDue)
+            }),
             Way::Claim | Way::WriteOff => is_missing || (of_funds && holds_nothing),
             Way::Post => holds_nothing && (case.settlement.is_some() || case.line.is_some()),
             Way::Reverse => holds_nothing && case.settlement.is_some(),
@@ -165,12 +182,15 @@ mod tests {
         }
         for code in [BreakCode::Unknown, BreakCode::Ambiguous, BreakCode::Duplicate] {
             let ways = of_case(&case(code, Some((HeldIn::Suspense, 5))));
-            assert_eq!(ways, [Way::Wait, Way::Ask, Way::Place, Way::Return], "{code}");
+            let out = [Way::Wait, Way::Ask, Way::Place, Way::Return, Way::SetOff];
+            assert_eq!(ways, out, "{code}");
         }
         let lost = of_case(&case(BreakCode::Reversed, Some((HeldIn::Suspense, -5))));
-        assert_eq!(lost, [Way::Wait, Way::Ask, Way::Claim, Way::WriteOff]);
+        assert_eq!(lost, [Way::Wait, Way::Ask, Way::SetOff, Way::Claim, Way::WriteOff]);
+        let left = of_case(&case(BreakCode::RefundUnmatched, Some((HeldIn::Suspense, 5))));
+        assert_eq!(left, [Way::Wait, Way::Ask, Way::Return, Way::SetOff]);
         let surplus = of_case(&case(BreakCode::AmountDiffers, Some((HeldIn::RefundDue, 5))));
-        assert_eq!(surplus, [Way::Wait, Way::Ask, Way::Refund]);
+        assert_eq!(surplus, [Way::Wait, Way::Ask, Way::Refund, Way::SetOff]);
         let part = of_case(&case(BreakCode::AmountDiffers, Some((HeldIn::PartPaymentsHeld, 5))));
         assert_eq!(part, [Way::Wait, Way::Ask], "it pays, or ends with its invoice");
     }

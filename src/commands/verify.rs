@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use sqlx::{PgConnection, PgPool};
 
-use crate::breaks::store::holds::{Difference, differences};
+use crate::breaks::store::holds::{Held, differences};
 use crate::days::verify::{self as days, DayReport};
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
@@ -63,7 +63,7 @@ pub struct Report {
     pub receipts: ReceiptReport,
     /// Accounts of suspense, part payments held and refund due whose balance is not what their open
     /// cases hold.
-    pub differing: Vec<Difference>,
+    pub differing: Vec<Held>,
     /// Does everything hold?
     pub holds: bool,
 }

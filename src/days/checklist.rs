@@ -1,7 +1,7 @@
 //! What officers look at before they sign a day: files, lines, cases, the roll-forward, money that is
 //! held, the trial balance; and in sentences whatever stands against signing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -10,11 +10,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::files::{self, Expected};
-use super::store::holdings::{self, Holding};
-use super::store::{self, Day};
+use super::store::{self, Day, files as received_files};
 use super::{Days, Hours};
 use crate::breaks::store::days as breaks;
-use crate::breaks::store::days::{OpenCase, RollForward};
+use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
+use crate::breaks::store::holds::{self, Held};
 use crate::ledger::store::days as ledger;
 use crate::registers::directory::Directory;
 
@@ -31,21 +31,25 @@ pub struct Checklist {
     pub files: Vec<Expected>,
     /// How many lines its files have.
     pub lines: i64,
-    /// How many of them are in files that are not taken over yet.
+    /// How many lines are in files that are not taken over yet, or stand open without a case.
     pub unplaced: i64,
-    /// How cases went on.
+    /// How cases went on, all codes together.
     pub roll: RollForward,
+    /// The same by code.
+    pub by_code: Vec<Rolled>,
     /// What the day before was signed with: its open cases.
     pub carried: Option<(i64, Decimal)>,
     /// Cases that were open when it ended.
     pub open: Vec<OpenCase>,
-    /// Those of them that nobody has taken on.
+    /// Cases of files that are missing, opened once they were due.
+    pub of_files: Vec<OpenCase>,
+    /// Those of all these that are open, without an owner or without a reason.
     pub ownerless: Vec<Uuid>,
     /// For each currency the debits and the credits of the day.
     pub turnover: Vec<(String, Decimal, Decimal)>,
     /// Accounts that hold what is nobody's yet, as they are now; not looked at for the signature,
     /// which is of the day's end.
-    pub holdings: Vec<Holding>,
+    pub holdings: Vec<Held>,
     /// The oldest day that is not closed.
     pub first_unclosed: Option<NaiveDate>,
     /// The day has ended.
@@ -101,8 +105,7 @@ impl Checklist {
                 carried.0, carried.1, self.roll.before.0, self.roll.before.1
             ));
         }
-        let RollForward { before, new, cleared, open } = self.roll;
-        if (before.0 + new.0 - cleared.0, before.1 + new.1 - cleared.1) != open {
+        if !self.by_code.iter().all(Rolled::balances) {
             found.push("open cases before, new and cleared do not make those now open".to_owned());
         }
         for (currency, debit, credit) in &self.turnover {
@@ -120,20 +123,22 @@ fn carried(content: &Value) -> Option<(i64, Decimal)> {
     Some((open["count"].as_i64()?, open["amount"].as_str()?.parse().ok()?))
 }
 
-/// Looks at a day.
+/// Looks at a day at an instant: who has cases, and why, is told as of then.
 pub async fn look(
     conn: &mut PgConnection,
     (directory, hours): (&Directory, Hours),
     day: Day,
-    now: DateTime<Utc>,
+    at: DateTime<Utc>,
 ) -> Result<Checklist, sqlx::Error> {
     let (from, to) = hours.bounds(day.day);
     let files = files::expected(conn, directory, day.day).await?;
-    let received = files.iter().filter_map(|file| file.received.as_ref());
-    let (mut lines, mut unplaced) = (0, 0);
+    let received: Vec<_> = files.iter().filter_map(|file| file.received.as_ref()).collect();
+    let ids: Vec<Uuid> = received.iter().map(|file| file.id).collect();
+    let (mut lines, mut unplaced) =
+        (0, received_files::lines_without_case(conn, day.day, &ids).await?);
     for file in received {
         lines += file.lines;
-        // The lines of a statement that was taken over are placed, or have a case.
+        // The lines of a statement that was taken over are placed, or stand on the list of open ones.
         if file.state != "booked" {
             unplaced += file.lines;
         }
@@ -153,20 +158,33 @@ pub async fn look(
         sums.0 += movement.debit;
         sums.1 += movement.credit;
     }
+    let by_code = breaks::roll_forward(conn, (from, to)).await?;
+    let open = breaks::open_at(conn, (to, at)).await?;
+    let of_files: Vec<Uuid> = files.iter().filter_map(|file| file.case).collect();
+    let of_files = breaks::as_of(conn, &of_files, at).await?;
+    // The case of a file may be one that was open already when the day ended.
+    let ownerless: BTreeSet<Uuid> = open
+        .iter()
+        .chain(&of_files)
+        .filter(|case| !case.is_answered_for())
+        .map(|case| case.id)
+        .collect();
     Ok(Checklist {
         from,
         to,
         files,
         lines,
         unplaced,
-        roll: breaks::roll_forward(conn, (from, to)).await?,
+        roll: RollForward::of(&by_code),
+        by_code,
         carried,
-        open: breaks::open_at(conn, to).await?,
-        ownerless: breaks::open_without_owner(conn, to).await?,
+        open,
+        of_files,
+        ownerless: ownerless.into_iter().collect(),
         turnover: turnover.into_iter().map(|(c, (debit, credit))| (c, debit, credit)).collect(),
         holdings: Vec::new(),
         first_unclosed: store::first_unclosed(conn).await?,
-        is_over: to <= now,
+        is_over: to <= at,
         day,
     })
 }
@@ -179,7 +197,7 @@ impl Days {
         let directory = self.directory.current();
         let with = (&*directory, self.hours);
         let mut looked = look(&mut conn, with, day, self.clock.now()).await?;
-        looked.holdings = holdings::holdings(&mut conn).await?;
+        looked.holdings = holds::held(&mut conn).await?;
         Ok(Some(looked))
     }
 }
@@ -210,8 +228,10 @@ mod tests {
             lines: 0,
             unplaced: 0,
             roll: RollForward { before: none, new: none, cleared: none, open: none },
+            by_code: Vec::new(),
             carried: None,
             open: Vec::new(),
+            of_files: Vec::new(),
             ownerless: Vec::new(),
             turnover: Vec::new(),
             holdings: Vec::new(),
@@ -243,6 +263,19 @@ mod tests {
         gap.carried = Some((1, Decimal::ONE));
         assert_eq!(gap.against().len(), 1);
         gap.roll.before = (1, Decimal::ONE);
+        assert!(gap.against().is_empty());
+        gap.by_code = vec![Rolled {
+            code: "B07".to_owned(),
+            currency: "VND".to_owned(),
+            before: 1,
+            before_amount: Decimal::ONE,
+            new: 0,
+            new_amount: Decimal::ZERO,
+            cleared: 0,
+            cleared_amount: Decimal::ZERO,
+            after: 0,
+            after_amount: Decimal::ZERO,
+        }];
         let told = gap.against();
         assert!(told[0].contains("do not make"), "{told:?}");
     }

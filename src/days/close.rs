@@ -59,7 +59,7 @@ pub(super) async fn apply_in(
     let key = store::keys::key_current(conn).await?.ok_or(SignError::NoKey)?;
     let directory = with.directory.current();
     let who = (prepared.prepared_by.as_str(), prepared.prepared_at);
-    let now = content::make(conn, (&directory, with.hours), day.clone(), who, by.at).await?;
+    let now = content::make(conn, (&directory, with.hours), day.clone(), who).await?;
     // What was looked at, what was kept, and what the books say now: one and the same.
     if canonical(&now.value) != prepared.content
         || hash_of(&prepared.content)[..] != prepared.content_hash[..]

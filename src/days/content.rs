@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::Hours;
 use super::checklist::{self, Checklist};
 use super::store::{self, Day, Snapshot};
-use crate::breaks::store::days::{OpenCase, RollForward};
+use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
 use crate::ledger::store::Balance;
 use crate::ledger::store::days as ledger;
 use crate::ledger::store::days::Movement;
@@ -47,19 +47,19 @@ fn decimal(amount: Decimal) -> String {
     amount.normalize().to_string()
 }
 
-/// Makes the content of a day anew.
+/// Makes the content of a day anew, as it was when it was prepared: who had which case, and why it
+/// was still open, is of that instant.
 pub async fn make(
     conn: &mut PgConnection,
     (directory, hours): (&Directory, Hours),
     day: Day,
     (prepared_by, prepared_at): (&str, DateTime<Utc>),
-    now: DateTime<Utc>,
 ) -> Result<Content, sqlx::Error> {
     // First: what comes in from here on is seen to have come.
     let running = ledger::oldest_running(conn).await?;
     let recent = ledger::entries_since(conn, day.day, &running).await?;
     let previous = store::snapshot_before(conn, day.day).await?;
-    let looked = checklist::look(conn, (directory, hours), day, now).await?;
+    let looked = checklist::look(conn, (directory, hours), day, prepared_at).await?;
     let date = looked.day.day;
     let positions = positions::up_to(conn, date).await?;
     let value = json!({
@@ -72,7 +72,8 @@ pub async fn make(
         "previous": previous.as_ref().map(|of| hex::encode(&of.seal_hash)),
         "prepared": { "by": prepared_by, "at": instant(prepared_at) },
         "files": files(&looked),
-        "breaks": breaks(looked.roll, &looked.open),
+        "channels": channels(conn, date).await?,
+        "breaks": breaks(&looked.by_code, &looked.open),
         "ledger": ledger_of(conn, date, previous.as_ref()).await?,
         "positions": positions.iter().map(position).collect::<Vec<_>>(),
     });
@@ -91,16 +92,41 @@ fn files(day: &Checklist) -> Vec<Value> {
                     "currency": of.currency, "sha256": hex::encode(&of.sha256),
                 })
             });
+            let case = day.of_files.iter().find(|case| file.case == Some(case.id));
             json!({
                 "partner": file.partner, "account": file.account, "kind": file.kind,
-                "received": received, "case": file.case,
+                "received": received, "case": case.map(answered),
             })
         })
         .collect()
 }
 
-/// Cases: how they went on, and those open.
-pub fn breaks(roll: RollForward, open: &[OpenCase]) -> Value {
+/// What came in by partner and channel.
+pub async fn channels(conn: &mut PgConnection, day: NaiveDate) -> Result<Value, sqlx::Error> {
+    let all = store::channels_of(conn, day).await?;
+    Ok(all
+        .iter()
+        .map(|of| {
+            json!({
+                "partner": of.partner, "channel": of.channel, "currency": of.currency,
+                "payments": of.payments, "amount": decimal(of.amount),
+            })
+        })
+        .collect())
+}
+
+/// Who has a case, and why it is open.
+fn answered(case: &OpenCase) -> Value {
+    json!({
+        "case": case.id, "code": case.code, "state": case.state, "owner": case.owner,
+        "reason": case.reason,
+    })
+}
+
+/// Cases: how they went on, together and by code, and those open, with who had them and why when the
+/// day was prepared.
+pub fn breaks(by_code: &[Rolled], open: &[OpenCase]) -> Value {
+    let roll = RollForward::of(by_code);
     let sum =
         |(count, amount): (i64, Decimal)| json!({ "count": count, "amount": decimal(amount) });
     let cases: Vec<Value> = open
@@ -109,13 +135,25 @@ pub fn breaks(roll: RollForward, open: &[OpenCase]) -> Value {
             json!({
                 "case": case.id, "code": case.code, "partner": case.partner,
                 "agency": case.agency, "amount": decimal(case.amount), "currency": case.currency,
-                "opened_at": instant(case.opened_at),
+                "opened_at": instant(case.opened_at), "ages_from": case.ages_from,
+                "state": case.state, "owner": case.owner, "reason": case.reason,
+            })
+        })
+        .collect();
+    let codes: Vec<Value> = by_code
+        .iter()
+        .map(|of| {
+            json!({
+                "code": of.code, "currency": of.currency,
+                "before": sum((of.before, of.before_amount)), "new": sum((of.new, of.new_amount)),
+                "cleared": sum((of.cleared, of.cleared_amount)),
+                "open": sum((of.after, of.after_amount)),
             })
         })
         .collect();
     json!({
         "before": sum(roll.before), "new": sum(roll.new), "cleared": sum(roll.cleared),
-        "open": sum(roll.open), "cases": cases,
+        "open": sum(roll.open), "by_code": codes, "cases": cases,
     })
 }
 

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::kind::About;
+use super::paper;
 use super::sheet::{self, Sheet};
 use super::store;
 use super::view::{ChecklistView, DayList, DayView, DayWaitsView, SnapshotView};
@@ -55,6 +56,7 @@ pub fn routes() -> OpenApiRouter<DayDoors> {
         .routes(routes!(reopen))
         .routes(routes!(snapshot))
         .routes(routes!(day_sheet))
+        .routes(routes!(day_paper))
         .routes(routes!(lock_month))
 }
 
@@ -354,6 +356,44 @@ async fn day_sheet(
     let sheet = sheet::read(&mut conn, date(&day)?, revision).await?;
     let sheet = sheet.ok_or(Problem::new(ProblemType::NotFound))?;
     Ok(told(&officer.email, StatusCode::OK, &sheet))
+}
+
+/// The sheet of a closed day, to be printed and kept: the sealed content and its seal are inside.
+#[utoipa::path(get, path = "/v1/days/{day}/sheet.pdf", tag = "days", security(("session" = [])),
+    params(RevisionQuery, ("day" = String, Path, description = "the day, YYYY-MM-DD")),
+    responses(
+        (status = 200, description = "PDF/A-3b, the same bytes each time; strongly consistent",
+            body = Vec<u8>, content_type = "application/pdf"),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = PROBLEM_JSON)))]
+async fn day_paper(
+    State(doors): State<DayDoors>,
+    officer: Officer,
+    Path(day): Path<String>,
+    given: Result<Query<RevisionQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let revision = query(given)?.number()?;
+    seen(&officer)?;
+    let mut conn = doors.days.pool.acquire().await?;
+    let found = paper::read(&mut conn, date(&day)?, revision).await?;
+    drop(conn);
+    let found = found.ok_or(Problem::new(ProblemType::NotFound))?;
+    let name = found.name();
+    // Some milliseconds of reckoning: not on a thread that others wait for.
+    let drawn = tokio::task::spawn_blocking(move || paper::draw(&found)).await;
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "the sheet of a day could not be drawn");
+        Problem::new(ProblemType::Internal)
+    };
+    match drawn {
+        Ok(Ok(pdf)) => Ok(pdf_file(&name, pdf)),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// A PDF that a browser keeps under a name.
+fn pdf_file(name: &str, bytes: Vec<u8>) -> Response {
+    crate::receipts::http::file("application/pdf", name, bytes)
 }
 
 /// Proposes to lock the month of a day for good: none of its days is ever opened again.

@@ -27,6 +27,7 @@ pub mod http;
 pub mod keys;
 pub mod kind;
 pub mod lock_month;
+pub mod paper;
 pub mod prepare;
 pub mod public;
 pub mod reopen;
@@ -37,6 +38,7 @@ pub mod store;
 pub mod sweep;
 pub mod verify;
 pub mod view;
+pub mod words;
 
 use std::sync::Arc;
 

@@ -94,7 +94,7 @@ impl Days {
         let with = (&*directory, self.hours);
         let who = (officer.email.as_str(), now);
         let Content { value, checklist, .. } =
-            content::make(&mut tx, with, day.clone(), who, now).await?;
+            content::make(&mut tx, with, day.clone(), who).await?;
         if day.status.is_open() {
             let stands = (checklist.files_complete(), checklist.matched());
             advance_in(&mut tx, &mut day, stands, now).await?;

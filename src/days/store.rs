@@ -1,10 +1,10 @@
 //! Every statement on days, preparations and snapshots.
 
 pub mod files;
-pub mod holdings;
 pub mod keys;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -365,4 +365,45 @@ pub async fn batch_digest(
     sqlx::query_scalar!("select digest from event_batch where batch_id = $1", batch)
         .fetch_optional(conn)
         .await
+}
+
+/// What came in on a day through one partner and one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTotal {
+    /// Through whom.
+    pub partner: String,
+    /// Whose word settled it: `webhook`, `api` or `statement`.
+    pub channel: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many payments.
+    pub payments: i64,
+    /// How much.
+    pub amount: Decimal,
+}
+
+/// What was taken in on a day, by partner and channel, whatever became of it since. Money that
+/// officers placed came in before.
+pub async fn channels_of(
+    conn: &mut PgConnection,
+    day: NaiveDate,
+) -> Result<Vec<ChannelTotal>, sqlx::Error> {
+    sqlx::query_as!(
+        ChannelTotal,
+        r#"with e as materialized (
+               select substr(source, 12)::uuid as settlement, currency from ledger.entry
+                where business_day = $1 and reverses is null and source like 'settlement/%'
+                  and act in ('settlement', 'part_payment', 'surplus', 'suspense'))
+           select s.partner as "partner!", s.source as "channel!", e.currency as "currency!",
+                  count(*) as "payments!", sum(s.amount) as "amount!"
+             from e
+            cross join lateral (
+                  select partner, source, amount from settlement
+                   where settlement_id = e.settlement offset 0) s
+            where s.source <> 'officer'
+            group by s.partner, s.source, e.currency order by s.partner, s.source, e.currency"#,
+        day
+    )
+    .fetch_all(conn)
+    .await
 }

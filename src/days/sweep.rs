@@ -2,6 +2,7 @@
 //! their files and lines stand, and tells how long days have waited.
 
 use chrono::{NaiveDate, SubsecRound};
+use sqlx::PgConnection;
 
 use super::DayError;
 use super::Days;
@@ -67,13 +68,20 @@ impl Days {
         Ok(())
     }
 
+    /// How many days are over and not closed, and for how many seconds the oldest has been.
+    pub async fn waiting_in(&self, conn: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
+        let now = self.clock.now();
+        let (waiting, oldest) = store::days_waiting(conn, self.accounts.day_of(now).0).await?;
+        let age = oldest.map_or(0, |day| (now - self.hours.bounds(day).1).num_seconds().max(0));
+        Ok((waiting, age))
+    }
+
     /// Sets the gauges: how many days are over and not closed, and for how many seconds the oldest
     /// has been.
     pub async fn tell(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
         let mut conn = self.pool.acquire().await?;
-        let (waiting, oldest) = store::days_waiting(&mut conn, self.accounts.day_of(now).0).await?;
-        let age = oldest.map_or(0, |day| (now - self.hours.bounds(day).1).num_seconds().max(0));
+        let (waiting, age) = self.waiting_in(&mut conn).await?;
         let gauge = |n: i64| f64::from(i32::try_from(n).unwrap_or(i32::MAX));
         metrics::gauge!("payclear_days_unclosed").set(gauge(waiting));
         metrics::gauge!("payclear_day_open_age_seconds").set(gauge(age));

@@ -240,6 +240,8 @@ async fn booked(
     let mut differs = Vec::new();
     let now = content::ledger_recomputed(conn, day).await?;
     differences("/ledger", &content["ledger"], &now, &mut differs);
+    let now = content::channels(conn, day).await?;
+    differences("/channels", &content["channels"], &now, &mut differs);
     Ok(check("ledger", differs))
 }
 
@@ -258,11 +260,12 @@ async fn paid_over(
 async fn cases(conn: &mut PgConnection, content: &Value) -> Result<Check, sqlx::Error> {
     let mut differs = Vec::new();
     let instant = |name: &str| content[name].as_str().and_then(|text| text.parse().ok());
-    match (instant("from"), instant("to")) {
-        (Some(from), Some(to)) => {
+    let prepared = content["prepared"]["at"].as_str().and_then(|text| text.parse().ok());
+    match (instant("from"), instant("to"), prepared) {
+        (Some(from), Some(to), Some(prepared)) => {
             let roll = crate::breaks::store::days::roll_forward(conn, (from, to)).await?;
-            let open = crate::breaks::store::days::open_at(conn, to).await?;
-            let now = content::breaks(roll, &open);
+            let open = crate::breaks::store::days::open_at(conn, (to, prepared)).await?;
+            let now = content::breaks(&roll, &open);
             differences("/breaks", &content["breaks"], &now, &mut differs);
         }
         _ => differs.push("the content has no bounds".to_owned()),

@@ -128,7 +128,15 @@ pub struct CaseView {
     currency: String,
     /// When it was opened.
     opened_at: DateTime<Utc>,
-    /// Somebody has it, with a reason: else the day cannot be signed.
+    /// Where it stands now: it may have been closed since.
+    state: String,
+    /// Who has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    owner: String,
+    /// Why it is still open.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    /// Somebody has it, with a reason, or it is closed by now: else the day cannot be signed.
     owned: bool,
 }
 
@@ -157,7 +165,7 @@ pub struct HoldingView {
     /// What the account holds.
     #[schema(value_type = String)]
     held: Decimal,
-    /// What cases, invoices and settlements explain of it.
+    /// What open cases hold of it.
     #[schema(value_type = String)]
     explained: Decimal,
     /// What nothing explains: nothing, or look into it.
@@ -216,7 +224,10 @@ impl ChecklistView {
             amount: case.amount,
             currency: case.currency.clone(),
             opened_at: case.opened_at,
-            owned: !looked.ownerless.contains(&case.id),
+            state: case.state.clone(),
+            owner: case.owner.clone(),
+            reason: case.reason.clone(),
+            owned: case.is_answered_for(),
         });
         let turnover = looked.turnover.iter().map(|(currency, debit, credit)| TurnoverView {
             currency: currency.clone(),
@@ -224,11 +235,11 @@ impl ChecklistView {
             credit: *credit,
         });
         let holdings = looked.holdings.iter().map(|holding| HoldingView {
-            kind: holding.kind.clone(),
+            kind: holding.held_in.clone(),
             partner: holding.partner.clone(),
             currency: holding.currency.clone(),
-            held: holding.held,
-            explained: holding.explained,
+            held: holding.balance,
+            explained: holding.cases,
             difference: holding.difference(),
         });
         Self {

@@ -52,7 +52,7 @@ pub async fn tell_cases(pool: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::E
     for held_in in HeldIn::WHOLLY {
         let of = differing.iter().filter(|found| found.held_in == held_in.as_str());
         // Shown, not reckoned with: a gauge has no other form.
-        let sum: Decimal = of.map(|found| (found.balance - found.cases).abs()).sum();
+        let sum: Decimal = of.map(|found| found.difference().abs()).sum();
         metrics::gauge!("payclear_cases_difference", "account" => held_in.as_str())
             .set(f64::try_from(sum).unwrap_or(f64::NAN));
     }

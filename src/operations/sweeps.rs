@@ -11,10 +11,13 @@ use sqlx::PgPool;
 use crate::approvals::expire::expire_overdue;
 use crate::approvals::kinds::Kinds;
 use crate::approvals::store as approval_store;
+use crate::days::{DayError, Days};
 use crate::invoices::expire::Expiring;
 use crate::invoices::store::reads;
 use crate::ledger::accounts::Accounts;
 use crate::notices::store as notices_store;
+use crate::payover::PayingOver;
+use crate::payover::store as payover_store;
 use crate::platform::audit::{self, By};
 use crate::platform::due;
 use crate::text_enum;
@@ -49,6 +52,10 @@ text_enum! {
         Delivery = "delivery",
         /// Questions that nobody decided in time expire.
         Approval = "approval",
+        /// Days that are over are brought to where their files and lines stand.
+        Day = "day",
+        /// Transfers to the Treasury are looked for in statements; those overdue become cases.
+        Payover = "payover",
     }
 }
 
@@ -69,6 +76,10 @@ impl Sweep {
             Self::CompatResult => "tells dossier systems of results in the platform's words",
             Self::Delivery => "sends notices again that were not taken",
             Self::Approval => "expires questions that nobody decided in time",
+            Self::Day => "looks for the files of days that are over and brings the days onward",
+            Self::Payover => {
+                "looks for transfers to the Treasury in statements, opens cases of the overdue"
+            }
         }
     }
 }
@@ -84,6 +95,10 @@ pub struct Sweeping {
     pub accounts: Arc<Accounts>,
     /// What can be approved.
     pub kinds: Kinds,
+    /// Days.
+    pub days: Days,
+    /// Paying over to the Treasury.
+    pub paying_over: PayingOver,
 }
 
 /// What waits for a sweep.
@@ -109,6 +124,8 @@ impl Sweeping {
         let deliveries = notices_store::reads::deliveries_waiting(&mut conn, now).await?;
         let approvals = approval_store::approvals_waiting(&mut conn, now).await?;
         let invoices = invoices_overdue(&self.pool, now).await?;
+        let days = self.days.waiting_in(&mut conn).await?;
+        let payovers = payover_store::unconfirmed(&mut conn, now).await?;
         Ok(Sweep::ALL
             .iter()
             .map(|sweep| {
@@ -116,6 +133,8 @@ impl Sweeping {
                 let (waiting, overdue) = match sweep {
                     Sweep::Delivery => deliveries,
                     Sweep::Approval => approvals,
+                    Sweep::Day => days,
+                    Sweep::Payover => payovers,
                     Sweep::InvoiceExpire => (put_off.0 + invoices.0, put_off.1.max(invoices.1)),
                     _ => put_off,
                 };
@@ -150,6 +169,20 @@ impl Sweeping {
             Sweep::Approval => {
                 u64::from(expire_overdue(&self.pool, &self.kinds, &self.clock).await?)
             }
+            Sweep::Day => {
+                let (waiting, _) = self.days.waiting_in(&mut *self.pool.acquire().await?).await?;
+                self.days.sweep().await.map_err(|error| match error {
+                    DayError::Store(error) => error,
+                    other => sqlx::Error::Protocol(other.to_string()),
+                })?;
+                u64::try_from(waiting).unwrap_or(0)
+            }
+            Sweep::Payover => {
+                let debits = self.paying_over.sweep_debits().await?;
+                let files_by = self.days.hours.files_by;
+                let overdue = self.paying_over.sweep_overdue(files_by).await?;
+                count(debits) + u64::from(overdue)
+            }
             Sweep::AttemptCancel
             | Sweep::AttemptResend
             | Sweep::RefundQuery
@@ -180,8 +213,10 @@ pub(super) async fn invoices_overdue(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::days::status::{DayStatus, DayStep};
     use crate::invoices::status::{AttemptStatus, Status};
     use crate::notices::status::DeliveryState;
+    use crate::payover::status::{LineStatus, RunStatus, RunStep};
     use crate::refunds::status::RefundStatus;
 
     /// The sweep that an attempt is left by; none once it is final. A new state does not compile
@@ -205,8 +240,53 @@ mod tests {
         }
     }
 
+    fn of_day(status: DayStatus) -> Option<Sweep> {
+        match status {
+            DayStatus::Open
+            | DayStatus::FilesComplete
+            | DayStatus::Matched
+            | DayStatus::Reopened => Some(Sweep::Day),
+            // They wait for another person's word, which comes to an end by itself. Approved, a day
+            // closes before the same commit.
+            DayStatus::Prepared | DayStatus::ReopenRequested | DayStatus::Approved => {
+                Some(Sweep::Approval)
+            }
+            DayStatus::Closed => None,
+        }
+    }
+
+    fn of_run(status: RunStatus) -> Option<Sweep> {
+        match status {
+            RunStatus::Prepared => Some(Sweep::Approval),
+            RunStatus::Approved | RunStatus::Sent => Some(Sweep::Payover),
+            RunStatus::Refused | RunStatus::Confirmed | RunStatus::Failed => None,
+        }
+    }
+
+    fn of_transfer(status: LineStatus) -> Option<Sweep> {
+        match status {
+            LineStatus::Waiting | LineStatus::Sent => Some(Sweep::Payover),
+            LineStatus::Confirmed | LineStatus::Failed => None,
+        }
+    }
+
     #[test]
     fn every_state_that_is_not_final_has_a_sweep() {
+        for status in DayStatus::ALL {
+            let goes_on = |step: &DayStep| status.after(*step).is_ok();
+            // A closed day stays so unless people want otherwise.
+            let is_final = *status == DayStatus::Closed;
+            assert!(is_final || DayStep::ALL.iter().any(goes_on), "{status}");
+            assert_eq!(of_day(*status).is_none(), is_final, "{status}");
+        }
+        for status in RunStatus::ALL {
+            let goes_on = RunStep::ALL.iter().any(|step| status.after(*step).is_ok());
+            assert_eq!(of_run(*status).is_some(), goes_on, "{status}");
+        }
+        for status in LineStatus::ALL {
+            let ended = matches!(status, LineStatus::Confirmed | LineStatus::Failed);
+            assert_eq!(of_transfer(*status).is_none(), ended, "{status}");
+        }
         for status in AttemptStatus::ALL {
             assert_eq!(of_attempt(*status).is_none(), status.is_final(), "{status}");
         }

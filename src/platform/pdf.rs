@@ -239,8 +239,8 @@ impl Sheet {
     /// A heading.
     pub fn heading(&mut self, text: &str) {
         self.space(8);
-        // A heading does not stand alone at the foot of a page.
-        self.keep(13.0 * LEADING + 3.0 * BODY * LEADING);
+        // A heading does not stand alone at the foot of a page, nor away from the head of its table.
+        self.keep(13.0 * LEADING + 8.0 * BODY * LEADING);
         self.block(text, 13.0, Weight::Bold, 0, Align::Left);
         self.space(3);
     }

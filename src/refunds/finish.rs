@@ -10,10 +10,12 @@ use super::status::{RefundStep, WrongRefundStep};
 use super::store::{self, reads};
 use super::{book_in, defect, occasion};
 use crate::breaks::holding::{self, HeldIn};
-use crate::breaks::{self, BreakCode};
+use crate::breaks::{self, Break, BreakCode};
+use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
+use crate::ledger::chart::{AccountKey, AccountKind};
 use crate::ledger::store as ledger;
 use crate::platform::outbox::{self, Message, MessageKind};
 use crate::platform::{due, event, telemetry};
@@ -51,6 +53,20 @@ pub enum FinishError {
     Store(#[from] sqlx::Error),
 }
 
+/// Is the money of a refund that fails nobody's? A part payment was given back of while its invoice
+/// was paid; then the payment that had completed it was taken back, and the agency's side of that
+/// left out what the payer was to have: no paid invoice is left that the agency could be owed for.
+async fn is_left_over(
+    conn: &mut PgConnection,
+    refund: &Refund,
+    invoice: &Invoice,
+) -> Result<bool, sqlx::Error> {
+    if refund.kind == RefundKind::Surplus || refund.cycle == invoice.cycle {
+        return Ok(false);
+    }
+    reads::is_left_out_of_reversal(conn, refund).await
+}
+
 /// Ends a refund that was sent, in the caller's transaction: books it, tells the portal, closes the
 /// case. `by` is the partner, or the person who decides.
 pub async fn finish_in(
@@ -64,6 +80,7 @@ pub async fn finish_in(
     let (mut refund, mut invoice) = lock_in(conn, id).await?.ok_or(FinishError::NotFound)?;
     let from = refund.status;
     let counted = refund.counts_for(&invoice);
+    let mut is_nobodys = false;
     let (entry, kind) = match end {
         End::Confirmed { partner_refund } => {
             refund.status = from.after(RefundStep::Confirm)?;
@@ -82,14 +99,22 @@ pub async fn finish_in(
             refund.status = from.after(RefundStep::Fail)?;
             refund.last_code = Some(code.chars().take(200).collect());
             let approval = refund.approval_entry.ok_or(FinishError::NotFound)?;
-            let mut occasion = occasion(&refund, books, "refund_failed", by, now);
-            occasion.reverses = Some(approval);
             if counted {
                 let rest = invoice.refunding.checked_sub(refund.amount);
                 invoice.refunding = rest.map_err(defect)?;
             }
-            let lines = ledger::entry_lines(conn, approval).await?;
-            (acts::mirror(occasion, lines), "refund.failed")
+            is_nobodys = is_left_over(conn, &refund, &invoice).await?;
+            let entry = if is_nobodys {
+                let occasion = occasion(&refund, books, "refund_suspended", by, now);
+                let at = |kind| AccountKey::of(kind, &refund.partner, refund.amount.currency());
+                let transit = at(AccountKind::RefundsInTransit);
+                acts::between(occasion, transit, at(AccountKind::Suspense), refund.amount)
+            } else {
+                let mut occasion = occasion(&refund, books, "refund_failed", by, now);
+                occasion.reverses = Some(approval);
+                acts::mirror(occasion, ledger::entry_lines(conn, approval).await?)
+            };
+            (entry, "refund.failed")
         }
     };
     refund.status_since = now;
@@ -97,6 +122,14 @@ pub async fn finish_in(
     if refund.kind == RefundKind::Surplus && matches!(end, End::Failed { .. }) {
         let back = money_of(&refund, &invoice, now);
         holding::hold_again_in(conn, HeldIn::RefundDue, &back, "the refund failed").await?;
+    }
+    if is_nobodys {
+        let left = money_of(&refund, &invoice, now);
+        let detail = format!(
+            "refund {} did not reach the payer, and what it gave back of was taken back meanwhile",
+            refund.id
+        );
+        holding::suspend_in(conn, &Break { detail, ..left }, "the refund failed").await?;
     }
     invoice.sequence += 1;
     invoice_store::invoices_update(conn, &[&invoice]).await?;

@@ -9,7 +9,7 @@ use super::{Resolving, store};
 use crate::breaks::BreakCode;
 use crate::breaks::case::Case;
 use crate::breaks::holding::{HeldIn, Holding};
-use crate::breaks::store::{holds, reads, timeline};
+use crate::breaks::store::{breaks_close, holds, reads, timeline};
 use crate::breaks::ways::{self, Way};
 use crate::invoices::store as invoice_store;
 use crate::ledger::acts;
@@ -17,6 +17,7 @@ use crate::ledger::chart::{AccountKey, AccountKind};
 use crate::ledger::entry::{Entry, NotAnEntry, Occasion};
 use crate::ledger::store as ledger;
 use crate::partners::SettlingSource;
+use crate::people::role::EVERYTHING;
 use crate::settlements::officers::{self, OfficersError, Says, Untaken};
 use crate::settlements::outcome::Outcome;
 use crate::settlements::settlement::Settlement;
@@ -85,6 +86,9 @@ pub async fn lock_in(
 ) -> Result<Option<Case>, sqlx::Error> {
     let mut ids: Vec<_> =
         store::invoice_of_case(conn, id).await?.into_iter().map(|id| id.0).collect();
+    if let Some(other) = wish.against {
+        ids.extend(store::invoice_of_case(conn, BreakId(other)).await?.map(|id| id.0));
+    }
     if let Some(code) = wish.code() {
         let known = invoice_store::invoices_of_codes(conn, &[code]).await?;
         ids.extend(known.into_iter().map(|(_, id)| id.0));
@@ -92,6 +96,10 @@ pub async fn lock_in(
     ids.sort_unstable();
     ids.dedup();
     invoice_store::invoices_lock(conn, &ids).await?;
+    // Two cases are locked in one order, whichever of them it is taken from.
+    if let Some(other) = wish.against.map(BreakId).filter(|other| other.0 < id.0) {
+        reads::break_lock(conn, other).await?;
+    }
     reads::break_lock(conn, id).await
 }
 
@@ -115,6 +123,7 @@ impl Resolving {
             Way::Returned => act.given_back(conn).await,
             Way::NotReturned => act.not_given_back(conn).await,
             Way::Refund => act.refund(conn).await,
+            Way::SetOff => act.set_off(conn).await,
             Way::Claim => act.claim(conn).await,
             Way::WriteOff => act.write_off(conn).await,
             Way::Reverse => act.reverse(conn).await,
@@ -460,6 +469,51 @@ impl Act<'_> {
         let (debit, credit) = (payable(from), payable(to));
         self.book(conn, "transferred", |o| acts::between(o, debit, credit, amount)).await?;
         Ok(self.done(true, amount, Value::Null))
+    }
+
+    /// One case holds what another lacks in the same account of the same partner: nothing is booked,
+    /// the account stands as it stood. Whichever of them is left without anything is closed.
+    async fn set_off(&self, conn: &mut PgConnection) -> Result<Done, ActError> {
+        let mine = self.case.holding.ok_or(ActError::NoWay { way: Way::SetOff })?;
+        let id = self.wish.against.map(BreakId).filter(|id| *id != self.case.id);
+        let other = match id {
+            Some(id) => reads::break_lock(conn, id).await?,
+            None => None,
+        };
+        let found = other.and_then(|other| {
+            let theirs = other.holding.filter(|theirs| {
+                theirs.held_in == mine.held_in
+                    && theirs.held.is_sign_negative() != mine.held.is_sign_negative()
+            })?;
+            let fits = other.state.is_open()
+                && other.partner == self.case.partner
+                && other.amount.currency() == self.case.amount.currency()
+                // Of another agency's case only who acts for everybody disposes.
+                && (other.scope() == self.case.scope() || self.case.scope() == EVERYTHING);
+            fits.then_some((other, theirs))
+        });
+        let Some((other, theirs)) = found else {
+            let detail = "is no open case of the same partner and agency that holds in the same \
+                          account what this one lacks, or lacks what it holds";
+            return Err(unfit("/against", detail));
+        };
+        let much = mine.held.abs().min(theirs.held.abs());
+        let moved = if mine.held.is_sign_negative() { -much } else { much };
+        self.holds(conn, mine.held_in, mine.held - moved).await?;
+        let left = theirs.held + moved;
+        let why = (self.wish.reason.as_str(), self.taker.author, self.taker.now);
+        let holding = Holding { held_in: theirs.held_in, held: left };
+        holds::break_hold(conn, other.id, holding, why).await?;
+        if left.is_zero() {
+            breaks_close(conn, &[other.id.0], self.taker.now).await?;
+        }
+        let amount = Money::new(much, self.case.amount.currency())
+            .map_err(|error| sqlx::Error::Protocol(format!("defect: {error}")))?;
+        let outcome = json!({
+            "against": other.id, "code": other.code, "account": mine.held_in,
+            "left_here": mine.held - moved, "left_there": left,
+        });
+        Ok(self.done(mine.held == moved, amount, outcome))
     }
 
     async fn duplicate(&self, conn: &mut PgConnection) -> Result<Done, ActError> {

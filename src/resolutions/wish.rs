@@ -52,6 +52,9 @@ pub struct Wish {
     /// `returned`: the bank's id of the transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
+    /// `set_off`: the case that holds or lacks the same money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Uuid>,
     /// `duplicate`: the other case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<Uuid>,
@@ -99,6 +102,7 @@ impl Wish {
                 true,
                 text(&self.transaction),
             ),
+            ("/against", self.against.is_some(), self.way == Way::SetOff, true, true),
             ("/duplicate_of", self.duplicate_of.is_some(), self.way == Way::Duplicate, true, true),
         ];
         for (pointer, given, belongs, needed, fits) in fields {

@@ -174,12 +174,19 @@ impl Reversing {
             settlement: None,
             amount: noted.map_or(Money::zero(Currency::Vnd), |settlement| settlement.amount),
             detail: format!(
-                "{} takes back {}, which is not booked: {}",
-                reversal.transaction_id, reversal.original, reversal.reason
+                "{}{}: {}",
+                reversal.transaction_id,
+                not_booked(&reversal.original),
+                reversal.reason
             ),
         };
         breaks::store::break_tell_once(tx, &case).await
     }
+}
+
+/// What the case of a reversal says whose settlement was not found: by this it is found again.
+fn not_booked(original: &str) -> String {
+    format!(" takes back {original}, which is not booked")
 }
 
 /// The settlement that a reversal means, whichever source it was told by: the booked one before one
@@ -245,6 +252,10 @@ pub async fn take_all_back_in(
         take_back_in(tx, (books, now), (&placed, entry), settlement.id, &word).await?;
     }
     take_back_in(tx, (books, now), (settlement, booked), settlement.id, word).await?;
+    // It may have been told of before the money was.
+    let told = not_booked(&settlement.transaction_id);
+    let of = (BreakCode::Reversed, settlement.partner.as_str());
+    breaks::store::breaks_cease_told(tx, of, &told, now).await?;
     Ok(Reversed::Booked)
 }
 

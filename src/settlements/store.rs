@@ -353,7 +353,12 @@ pub async fn part_payments(
         r#"select s.settlement_id, s.partner, s.amount, s.currency, s.entry_id as "entry!",
                   (select coalesce(sum(r.amount), 0) from refund r
                     where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
-                      and r.status in ('approved', 'sent', 'confirmed')) as "given_back!",
+                      and (r.status in ('approved', 'sent', 'confirmed')
+                           -- It did not reach the payer, and is not of the part again: in suspense.
+                           or (r.status = 'failed' and exists (
+                                  select from ledger.entry e
+                                   where e.entry_id = r.outcome_entry and e.act = 'refund_suspended')))
+                  ) as "given_back!",
                   exists (select from event came
                             join event ended on ended.invoice_id = came.invoice_id
                                  and ended.sequence > came.sequence

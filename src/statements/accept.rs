@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::cases;
 use super::status::{FileState, StatementState};
 use super::store::{self, reads};
 use crate::approvals::approval::{Approval, canonical};
@@ -153,6 +154,7 @@ async fn accept_in(
     let steps = (StatementState::Quarantined, StatementState::Staged);
     store::statements_of_file_step(conn, file, steps, by.at).await?;
     store::file_step(conn, file, (FileState::Quarantined, FileState::Staged), by.at).await?;
+    cases::taken_in(conn, file, by.at).await?;
     let detail = json!({ "name": row.name, "reason": reason });
     audit::record_in(conn, by, "statement.accepted", &file.to_string(), &detail).await?;
     Ok(())
@@ -170,6 +172,10 @@ async fn supersede_in(
     if let Some(file) = store::file_of_statement(conn, earlier).await? {
         for from in [FileState::Staged, FileState::Booked] {
             store::file_follows(conn, file, (from, FileState::Superseded), now).await?;
+        }
+        let row = reads::file_lock(conn, file).await?;
+        if row.is_some_and(|row| row.state == FileState::Superseded.as_str()) {
+            cases::superseded_in(conn, file, now).await?;
         }
     }
     Ok(())

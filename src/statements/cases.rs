@@ -1,11 +1,16 @@
-//! The cases that a file opens: one for each code, however many findings there are.
+//! The cases that a file opens, one for each code, however many findings there are; and what closes
+//! them.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::finding::{Finding, FindingCode};
 use super::judge::Placed;
 use super::model::{Kind, ReadFile};
+use super::store::reads;
+use crate::breaks::store::files::breaks_close_of_files;
 use crate::breaks::{Break, BreakCode, BreakState};
 use crate::vocabulary::ids::BreakId;
 use crate::vocabulary::money::{Currency, Money};
@@ -52,6 +57,54 @@ pub fn of(file: &ReadFile, placed: &[Placed], name: &str, now: DateTime<Utc>) ->
         });
     }
     cases
+}
+
+/// A file is taken: what was wrong with it is answered by that, and so is what was wrong with files
+/// that were not taken and held a statement of the same sender, account and id.
+pub async fn taken_in(
+    conn: &mut PgConnection,
+    file: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let codes = BreakCode::OF_FILES;
+    breaks_close_of_files(conn, &[file], &codes, ("the file was taken", now)).await?;
+    answered_in(conn, file, now).await
+}
+
+/// A file stands: what was wrong with files that were not taken and held a statement of the same
+/// sender, account and id is answered by it.
+pub async fn answered_in(
+    conn: &mut PgConnection,
+    file: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let before = reads::files_rejected_before(conn, file).await?;
+    let why = ("the same statement came in another file", now);
+    breaks_close_of_files(conn, &before, &BreakCode::OF_FILES, why).await?;
+    Ok(())
+}
+
+/// A file does not stand any more: another does.
+pub async fn superseded_in(
+    conn: &mut PgConnection,
+    file: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let why = ("another file stands for it", now);
+    breaks_close_of_files(conn, &[file], &BreakCode::OF_FILES, why).await?;
+    Ok(())
+}
+
+/// A file was not taken: which of two stands is decided by that. What else was wrong with it waits
+/// until the same statement comes as it should be.
+pub async fn rejected_in(
+    conn: &mut PgConnection,
+    file: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let why = ("the file was not taken: the earlier one stands", now);
+    breaks_close_of_files(conn, &[file], &[BreakCode::FileDuplicate], why).await?;
+    Ok(())
 }
 
 /// By how much opening, entries and closing differ.

@@ -18,7 +18,7 @@ use super::stage::{self, StageError};
 use super::status::{FileState, StatementState, Step};
 use super::store::{self, NewFile, NewStatement, Told, reads};
 use super::verdict::{Outcome, Verdict};
-use crate::breaks::store::breaks_insert;
+use crate::breaks::store::files::breaks_insert_of_file;
 use crate::platform::audit::{self, By};
 use crate::registers::live::LiveDirectory;
 use crate::text_enum;
@@ -268,7 +268,11 @@ impl Intake {
             let steps = (StatementState::Reading, to);
             store::statements_of_file_step(&mut tx, work.file, steps, now).await?;
         }
-        breaks_insert(&mut tx, &cases::of(read, placed, work.arrival.name, now)).await?;
+        let opened = cases::of(read, placed, work.arrival.name, now);
+        breaks_insert_of_file(&mut tx, work.file, &opened).await?;
+        if outcome == Outcome::Accepted {
+            cases::answered_in(&mut tx, work.file, now).await?;
+        }
         let by = By { actor: work.arrival.by, at: now };
         let detail = json!({
             "name": work.arrival.name, "source": work.arrival.source, "verdict": outcome,

@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::cases;
 use super::status::{FileState, StatementState, Step};
 use super::store::{self, reads};
 use crate::platform::audit::{self, By};
@@ -41,6 +42,7 @@ pub async fn reject(
     store::file_step(&mut tx, file, (state, to), now).await?;
     let steps = (StatementState::Quarantined, StatementState::Rejected);
     store::statements_of_file_step(&mut tx, file, steps, now).await?;
+    cases::rejected_in(&mut tx, file, now).await?;
     let by = By { actor, at: now };
     let detail = json!({ "name": row.name, "reason": reason });
     audit::record_in(&mut tx, by, "statement.rejected", &file.to_string(), &detail).await?;

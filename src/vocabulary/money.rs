@@ -196,19 +196,7 @@ impl Money {
 
     /// `1.234.567 ₫`: grouped as people in Việt Nam write it; other currencies with their code.
     pub fn for_people(self) -> String {
-        let text = self.to_string();
-        let (whole, fraction) = text.split_once('.').unwrap_or((text.as_str(), ""));
-        let mut grouped = String::new();
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && (whole.len() - place).is_multiple_of(3) {
-                grouped.push('.');
-            }
-            grouped.push(digit);
-        }
-        if !fraction.is_empty() {
-            grouped.push(',');
-            grouped.push_str(fraction);
-        }
+        let grouped = group(&self.to_string());
         match self.currency {
             Currency::Vnd => format!("{grouped}\u{a0}₫"),
             other => format!("{grouped}\u{a0}{other}"),
@@ -218,6 +206,29 @@ impl Money {
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
         if self.currency == other.currency { Ok(()) } else { Err(MoneyError::Mixed) }
     }
+}
+
+/// A number of either sign, grouped as people in Việt Nam write it: `-1.234.567`.
+pub fn grouped(amount: Decimal) -> String {
+    let sign = if amount.is_sign_negative() && !amount.is_zero() { "-" } else { "" };
+    format!("{sign}{}", group(&amount.abs().normalize().to_string()))
+}
+
+/// Digits in groups of three, and a comma before the fraction.
+fn group(text: &str) -> String {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut grouped = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            grouped.push('.');
+        }
+        grouped.push(digit);
+    }
+    if !fraction.is_empty() {
+        grouped.push(',');
+        grouped.push_str(fraction);
+    }
+    grouped
 }
 
 impl PartialOrd for Money {

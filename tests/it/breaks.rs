@@ -3,11 +3,12 @@
 
 use chrono::{Duration, NaiveTime};
 use payclear::breaks::holding::Holding;
-use payclear::breaks::store::history::{open_without_owner_or_reason, roll_forward};
+use payclear::breaks::store::days::{OpenCase, Rolled, open_at, roll_forward};
 use payclear::breaks::store::holds::{self, differences};
 use payclear::breaks::store::{break_open_once, breaks_close_of_invoices};
 use payclear::breaks::{self, Break, BreakCode, BreakState};
 use payclear::commands::verify;
+use payclear::invoices::totals::bounds;
 use payclear::registers::caller::CallerKind;
 use payclear::vocabulary::clock::Clock;
 use payclear::vocabulary::day::BusinessDay;
@@ -16,6 +17,7 @@ use payclear::vocabulary::money::Money;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::partners::{payos_envelope, payos_transfer};
 use crate::support::town::ACCOUNT;
 use crate::support::{Answer, PAYOS_ACCOUNT, Person, Town, answer_of, money, text};
 
@@ -23,7 +25,8 @@ impl Town {
     /// Cases with what they hold, in the order in which they were opened.
     async fn held(&self) -> Vec<String> {
         let rows: Vec<(String, String, Option<String>, i64)> = sqlx::query_as(
-            "select code, state, held_in, held::bigint from break_case order by opened_at, break_id",
+            "select code, state, held_in, held::bigint from break_case c
+              order by (select min(step_id) from break_step s where s.break_id = c.break_id)",
         )
         .fetch_all(&self.pool)
         .await
@@ -355,6 +358,101 @@ async fn what_cases_hold_follows_the_money_through_parts_reversals_and_ends() {
     assert_eq!(town.balances().await.get("suspense directbank"), None);
     assert_eq!(town.balances().await["claim_on_agency G01.A"], 40_000);
     assert_eq!(differences(&mut conn).await.expect("the sums"), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_taken_back_is_set_off_when_what_it_completed_is_taken_back_too() {
+    let town = Town::doors().await;
+    let samplebank = town.caller(CallerKind::Partner, "samplebank").await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    let rest = payos_transfer("FT1", 60_000, code);
+    assert_eq!(town.payos(&payos_envelope(&rest)).await.status, 200);
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    town.agrees(&["B03 auto_closed", "B13 open suspense -40000"]).await;
+    // Through another bank: the money that was missing is no one's any more, and nothing is left over.
+    let back = json!({ "transaction_id": "R2", "reason": "recalled" });
+    let path = "/v1/settlements/FT1/reversal";
+    assert_eq!(samplebank.post(path, &back).await.status, 204);
+    town.agrees(&["B03 auto_closed", "B13 auto_closed", "B13 open"]).await;
+    assert!(town.balances().await.is_empty(), "{:?}", town.balances().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_fails_after_its_part_was_held_again_stands_in_suspense_with_a_case() {
+    for taken_back_first in [false, true] {
+        let town = Town::doors().await;
+        let key = town.approval_key().await;
+        town.approver().await;
+        let an = town.person("an@town.example", &["officer:*"]).await;
+        let invoice = town.issue(100_000).await;
+        let code = text(&invoice, "code");
+        assert_eq!(town.settle("T1", 40_000, code).await, "held");
+        assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+        town.named_account(&invoice).await;
+        let refund = town.ask_back_of(&invoice, "T1", 30_000, 100_000).await.expect(201);
+        town.approve_refund(&key, &refund).await.expect(200);
+        town.export(payclear::refunds::refund::RefundMethod::Transfer).await.expect("a file");
+        assert_eq!(town.reverse("T2", "R2").await.status, 204);
+        town.agrees(&["B03 open part_payments_held 10000", "B13 open"]).await;
+        if taken_back_first {
+            assert_eq!(town.reverse("T1", "R1").await.status, 204);
+            town.agrees(&["B03 auto_closed", "B13 open", "B13 open suspense -30000"]).await;
+        }
+        let end = format!("/v1/refunds/{}/end", text(&refund, "id"));
+        let failed = json!({ "as": "failed", "reason": "AC04" });
+        let ended = an.post(&end, &failed).await.expect(202);
+        town.approve(text(&ended, "approval")).await;
+        let balances = town.balances().await;
+        assert!(!balances.keys().any(|name| name.starts_with("agency_payable")), "{balances:?}");
+        if taken_back_first {
+            town.agrees(&["B03 auto_closed", "B13 open", "B13 auto_closed"]).await;
+        } else {
+            let open = ["B03 open part_payments_held 10000", "B13 open", "B12 open suspense 30000"];
+            town.agrees(&open).await;
+            let case = town.case_of("B12").await;
+            let read = an.get(&format!("/v1/breaks/{case}")).await.expect(200);
+            assert_eq!(read["ways"], json!(["wait", "ask", "return", "set_off"]), "{read}");
+            // What is left of the part is 10,000, whatever is asked of it.
+            assert_eq!(money(&town.read(&invoice).await["held"]), 10_000);
+            assert_eq!(town.reverse("T1", "R1").await.status, 204);
+            town.agrees(&["B03 auto_closed", "B13 open", "B12 auto_closed", "B13 open"]).await;
+        }
+        assert!(town.balances().await.is_empty(), "{:?}", town.balances().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_case_lacks_and_another_holds_is_set_off_by_two_people() {
+    let town = Town::doors().await;
+    town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    let whole = town.person("binh@town.example", &["officer:*"]).await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 40_000, code).await, "held");
+    assert_eq!(town.settle("T2", 60_000, code).await, "applied");
+    assert_eq!(town.reverse("T1", "R1").await.status, 204);
+    // The payer sends it again, without a word that names the invoice.
+    assert_eq!(town.settle("T3", 7_000, "ai do").await, "suspense");
+    let open = ["B03 auto_closed", "B13 open suspense -40000", "B07 open suspense 7000"];
+    town.agrees(&open).await;
+    let (lacks, holds) = (town.case_of("B13").await, town.case_of("B07").await);
+    let wish = |against: &str| json!({ "way": "set_off", "reason": "the same money, sent again", "against": against });
+    an.previews(&lacks, &json!({ "way": "set_off", "reason": "none" })).await.points_to("/against");
+    an.previews(&lacks, &wish(&lacks)).await.points_to("/against");
+    // Of money that is nobody's yet only who acts for all disposes.
+    an.previews(&lacks, &wish(&holds)).await.points_to("/against");
+    let shown = whole.previews(&holds, &wish(&lacks)).await.expect(200);
+    assert_eq!((&shown["closes"], &shown["entries"]), (&json!(true), &json!([])), "{shown}");
+    assert_eq!(shown["outcome"]["left_there"], "-33000", "{shown}");
+    let proposed = whole.proposes_way(&holds, &wish(&lacks)).await.expect(202);
+    town.agrees(&open).await;
+    town.approve(text(&proposed, "approval")).await;
+    town.agrees(&["B03 auto_closed", "B13 open suspense -33000", "B07 resolved"]).await;
+    assert_eq!(town.balances().await["suspense directbank"], 33_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -714,8 +812,9 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
     town.settle("T1", 40_000, text(&invoice, "code")).await;
     town.settle("T2", 60_000, text(&invoice, "code")).await;
 
-    let rolled = roll_forward(&mut conn, today, cut_off).await.expect("the day");
-    let told = |rolled: &[breaks::store::history::Rolled]| -> Vec<String> {
+    let bounds = |day: BusinessDay| bounds(day.0, cut_off).expect("a day");
+    let rolled = roll_forward(&mut conn, bounds(today)).await.expect("the day");
+    let told = |rolled: &[Rolled]| -> Vec<String> {
         rolled
             .iter()
             .map(|r| {
@@ -727,7 +826,8 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
             })
             .collect()
     };
-    assert_eq!(told(&rolled), ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"]);
+    let of_today = ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"];
+    assert_eq!(told(&rolled), of_today);
 
     let mut an = town.person("an@town.example", &["officer:G01"]).await;
     let mut approver = town.approver().await.clone();
@@ -737,19 +837,63 @@ async fn a_day_rolls_forward_and_names_what_nobody_looks_after() {
     let wish = json!({ "way": "accept", "reason": "found on the next statement" });
     let proposed = an.proposes_way(&case, &wish).await.expect(202);
     approver.decide(text(&proposed, "approval"), "approve").await.expect(200);
+    // What was closed yesterday is open again today: yesterday stays as it was.
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
     let next = BusinessDay(today.0.succ_opt().expect("a day"));
-    let rolled = roll_forward(&mut conn, next, cut_off).await.expect("the day");
-    assert_eq!(told(&rolled), ["B09 2+0-1=1 2000"]);
-    let rolled = roll_forward(&mut conn, today, cut_off).await.expect("the day");
-    assert_eq!(told(&rolled), ["B03 0+1-1=0 0", "B09 0+2-0=2 3000"], "a day that is over stays");
+    let rolled = roll_forward(&mut conn, bounds(next)).await.expect("the day");
+    assert_eq!(told(&rolled), ["B03 0+1-0=1 40000", "B09 2+0-1=1 2000", "B13 0+1-0=1 60000"]);
+    let rolled = roll_forward(&mut conn, bounds(today)).await.expect("the day");
+    assert_eq!(told(&rolled), of_today, "a day that is over stays");
 
-    let left = open_without_owner_or_reason(&mut conn, next, cut_off).await.expect("cases");
-    assert_eq!(left.len(), 1);
-    assert!(!left[0].has_owner && !left[0].has_reason);
+    // Who had the cases that were open when a day ended, and why, at an instant of their own.
+    let (_, ended) = bounds(today);
+    let (then, now) = (town.clock.now(), Duration::minutes(5));
+    let open = open_at(&mut conn, (ended, then)).await.expect("cases");
+    let told = |open: &[OpenCase]| -> Vec<String> {
+        let of = |c: &OpenCase| format!("{} {} {} {}", c.amount, c.state, c.owner, c.reason);
+        open.iter().map(of).collect()
+    };
+    assert_eq!(told(&open), ["1000 resolved  ", "2000 open  "]);
+    let answered: Vec<bool> = open.iter().map(OpenCase::is_answered_for).collect();
+    assert_eq!(answered, [true, false]);
+    let open = open_at(&mut conn, (ended, ended)).await.expect("cases");
+    assert_eq!(told(&open), ["1000 open  ", "2000 open  "], "nothing of it had come yet");
+    town.clock.turn(now);
+    let id = open[1].id;
+    let body = json!({ "owner": an.email });
+    an.post(&format!("/v1/breaks/{id}/assign"), &body).await.expect(200);
+    let open = open_at(&mut conn, (ended, town.clock.now())).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 assigned an@town.example ");
+    assert!(!open[1].is_answered_for(), "an owner alone is not enough");
+    town.clock.turn(now);
     let body = json!({ "owner": an.email, "reason": "fee of the bank" });
-    an.post(&format!("/v1/breaks/{}/assign", left[0].id), &body).await.expect(200);
-    let left = open_without_owner_or_reason(&mut conn, next, cut_off).await.expect("cases");
-    assert_eq!(left, []);
+    an.post(&format!("/v1/breaks/{id}/assign"), &body).await.expect(200);
+    let open = open_at(&mut conn, (ended, town.clock.now())).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 assigned an@town.example fee of the bank");
+    assert!(open[1].is_answered_for());
+    let open = open_at(&mut conn, (ended, then)).await.expect("cases");
+    assert_eq!(told(&open)[1], "2000 open  ", "the past does not change");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_off_are_no_age() {
+    let town = Town::doors().await;
+    let today = payclear::vocabulary::day::to_local(town.clock.now()).date();
+    let calendar = town.app.directory.current().calendar(BusinessDay(today));
+    let first = calendar.next_working_day(today);
+    let off = format!(
+        "insert into holiday (day, valid_from, name, load_id)
+         select '{first}', '2020-01-01', 'Nghỉ bù', max(load_id) from register_load"
+    );
+    town.as_owner(&off).await.expect("a day off");
+    let case = town.finds(BreakCode::FundsShort, None, 1_000).await;
+    let from: chrono::NaiveDate =
+        sqlx::query_scalar("select ages_from from break_case where break_id = $1::uuid")
+            .bind(case)
+            .fetch_one(&town.pool)
+            .await
+            .expect("a day");
+    assert_eq!(from, calendar.next_working_day(first));
 }
 
 #[tokio::test(flavor = "multi_thread")]

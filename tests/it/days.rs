@@ -9,6 +9,7 @@ use payclear::approvals::propose::Maker;
 use payclear::commands::verify::verify_day;
 use payclear::days::keys;
 use payclear::days::verify::DayReport;
+use payclear::operations::sweeps::Sweep;
 use payclear::platform::audit::By;
 use payclear::platform::sequencer;
 use payclear::vocabulary::clock::{Clock, SharedClock};
@@ -56,7 +57,9 @@ impl Town {
 
     /// Somebody has every open case, and says why.
     pub async fn cases_are_owned(&self) {
-        let taken = "update break_case set state = 'assigned', owner = 'an@town.example' where state = 'open'";
+        let taken = "update break_case
+                set state = 'assigned', owner = 'an@town.example', reason = 'đang hỏi ngân hàng'
+              where state = 'open'";
         self.as_owner(taken).await.expect("cases with owners");
     }
 
@@ -107,6 +110,25 @@ async fn town() -> (Town, Person, Person) {
     (town, maker, checker)
 }
 
+/// What a PDF says, in the order in which it was written and without any blanks: cells are broken into
+/// lines. With `KEEP_PDF` naming a folder it is kept there, to be looked at.
+fn letters_of(pdf: &[u8], name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("payclear-{}.pdf", uuid::Uuid::new_v4()));
+    std::fs::write(&path, pdf).expect("a file");
+    if let Some(folder) = std::env::var_os("KEEP_PDF") {
+        std::fs::copy(&path, std::path::Path::new(&folder).join(name)).expect("kept");
+    }
+    let read = std::process::Command::new("pdftotext").arg("-raw").arg(&path).arg("-").output();
+    std::fs::remove_file(&path).expect("it goes");
+    let read = read.expect("pdftotext is needed for this test: install poppler-utils");
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    letters(&String::from_utf8(read.stdout).expect("UTF-8"))
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace()).collect()
+}
+
 async fn sequenced(town: &Town) {
     let clock: SharedClock = town.clock.clone();
     // Whatever transaction is open anywhere in the cluster holds the chain up.
@@ -149,8 +171,28 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let staged = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
     assert!(text(&staged, "detail").contains("2 lines are not placed"), "{staged}");
     town.as_owner("update statement set state = 'booked'").await.expect("booked");
-    an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
-    town.cases_are_owned().await;
+    // A line that was matched through and stands open without a case is placed nowhere.
+    let loose = "insert into open_line (line_id, statement_id, standing, code, why, look_after)
+         select 1, statement_id, 'open', 'B08', 'two may be meant', day from statement";
+    town.as_owner(loose).await.expect("an open line");
+    let loose = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
+    assert!(text(&loose, "detail").contains("1 lines are not placed"), "{loose}");
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(
+        (&looked["unplaced"], &looked["day"]["status"]),
+        (&json!(1), &json!("files_complete"))
+    );
+    let kept = "update open_line set standing = 'kept'";
+    town.as_owner(kept).await.expect("nothing is to be done about it");
+
+    // An owner alone does not do: somebody says why the case is still open.
+    let case = text(&looked["cases"][0], "case");
+    let taken = json!({ "owner": an.email });
+    an.post(&format!("/v1/breaks/{case}/assign"), &taken).await.expect(200);
+    let unsaid = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
+    assert_eq!(text(&unsaid, "detail"), "1 open cases have no owner or no reason");
+    let taken = json!({ "owner": an.email, "reason": "đang hỏi ngân hàng" });
+    an.post(&format!("/v1/breaks/{case}/assign"), &taken).await.expect(200);
 
     // A viewer prepares nothing; who prepares does not approve, whatever roles they hold.
     viewer.post(&of(day, "prepare"), &json!({})).await.problem(403, "forbidden");
@@ -184,11 +226,51 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     assert!(keys::holds(&public, text(&snapshot, "seal").as_bytes(), &signature));
     let content: Value = serde_json::from_str(text(&snapshot, "content")).unwrap();
     assert_eq!(content["breaks"]["open"]["count"], 1);
+    assert_eq!(content["breaks"]["by_code"][0]["code"], "B07");
+    let signed = &content["breaks"]["cases"][0];
+    assert_eq!((text(signed, "owner"), text(signed, "state")), (&*an.email, "assigned"));
+    assert_eq!(text(signed, "reason"), "đang hỏi ngân hàng");
     assert_eq!(content["positions"][0]["net"], "100000");
+    assert_eq!(town.differs(day).await, [""; 0]);
+    // Whoever has the case afterwards, and whatever becomes of it: the day says what it said.
+    town.clock.turn(Duration::minutes(5));
+    let given = json!({ "owner": checker.email, "reason": "chuyển người khác" });
+    an.post(&format!("/v1/breaks/{case}/assign"), &given).await.expect(200);
+    assert_eq!(town.differs(day).await, [""; 0]);
+    town.clock.turn(Duration::minutes(5));
+    assert_eq!(town.reverse("T2", "R2").await.status, 204);
+    assert_eq!(town.cases().await, ["B07 7000 auto_closed", "B13 7000 open"]);
     assert_eq!(town.differs(day).await, [""; 0]);
     let sheet = viewer.get(&of(day, "sheet")).await.expect(200);
     assert_eq!(sheet["seal_sha256"], snapshot["seal_sha256"]);
     assert_eq!(sheet["tables"][0]["rows"][0]["name"], "settlement");
+    // On paper the same figures, and the same bytes each time.
+    let printed = viewer.get(&of(day, "sheet.pdf")).await;
+    assert_eq!(
+        (printed.status, &printed.headers["content-type"]),
+        (200, &"application/pdf".parse().unwrap())
+    );
+    assert!(printed.body == viewer.get(&of(day, "sheet.pdf?revision=1")).await.body);
+    let told = letters_of(&printed.body, "sheet.pdf");
+    for figure in [
+        "BẢNG TỔNG HỢP NGÀY",
+        "directbank",
+        "107.000",
+        "API",
+        "100.000",
+        "B07 Khoản thu không rõ",
+        "an@town.example: đang hỏi ngân hàng",
+        "1 / 7.000",
+        text(&snapshot, "content_sha256"),
+        text(&snapshot, "seal_sha256"),
+        text(&snapshot, "key"),
+        text(&seal["events"], "digest"),
+        &*checker.email,
+    ] {
+        assert!(told.contains(&letters(figure)), "{figure} is not in:\n{told}");
+    }
+    let unknown = of(day.succ_opt().unwrap(), "sheet.pdf");
+    viewer.get(&unknown).await.problem(404, "not-found");
     let outside =
         verify_day(&town.pool, (day, None), Some(&[7_u8; 32][..])).await.unwrap().unwrap();
     assert!(!outside.holds, "another key signed it");
@@ -458,11 +540,23 @@ async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
     // Whatever days are off, ten days later it is due.
     town.clock.turn(Duration::days(9));
     town.next_day(&mut [&mut an, &mut checker]).await;
-    assert_eq!(days.sweep().await.expect("a sweep"), 1);
+    // What waits is told, and can be looked at now.
+    let sweeping = town.app.sweeping();
+    let waiting = sweeping.waiting().await.expect("what waits");
+    let waiting = waiting.into_iter().find(|of| of.sweep == Sweep::Day).expect("days");
+    assert!(waiting.waiting > 0 && waiting.overdue > 0, "{waiting:?}");
+    assert!(sweeping.run_now(Sweep::Day, "tests").await.expect("a sweep") > 0);
     assert_eq!(days.sweep().await.expect("again"), 0);
+    assert_eq!(sweeping.run_now(Sweep::Payover, "tests").await.expect("a sweep"), 0);
     assert_eq!(town.cases().await, ["F01 0 open"]);
     let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
     assert!(looked["files"][0]["case"].is_string(), "{looked}");
+    // Its case was opened after the day had ended, and is nobody's: it settles nothing.
+    let against = looked["against"].to_string();
+    assert!(against.contains("is missing, and nobody has its case"), "{against}");
+    town.cases_are_owned().await;
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(looked["against"], json!([]), "{looked}");
     town.statement_of(day, "booked").await;
     days.sweep().await.expect("a sweep");
     assert_eq!(town.cases().await, ["F01 0 auto_closed"]);

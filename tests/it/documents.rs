@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use payclear::approvals::status::{ApprovalStatus, ApprovalStep};
+use payclear::days::status::{DayStatus, DayStep};
 use payclear::invoices::status::{AttemptStatus, AttemptStep, Status, Step};
 use payclear::notices::status::{DeliveryState, Step as DeliveryStep};
 use payclear::partners::dialects::{
     self, Ask, Dialect, NAMES, Order, Quirk, RefundOrder, SettingsError, from_settings,
 };
+use payclear::payover::status::{RunStatus, RunStep};
 use payclear::platform::message_signature::{SigningKey, Unsigned, sign};
 use payclear::platform::problem::ProblemType;
 use payclear::platform::settings::Settings;
@@ -174,6 +176,12 @@ fn the_life_cycles_are_written_down() {
         |from, step| from.after(step).ok(),
     );
     says(&path, "approval", &approval);
+    let day =
+        life(DayStatus::ALL, DayStep::ALL, |s| s.to_string(), |from, step| from.after(step).ok());
+    says(&path, "day", &day);
+    let run =
+        life(RunStatus::ALL, RunStep::ALL, |s| s.to_string(), |from, step| from.after(step).ok());
+    says(&path, "run", &run);
 }
 
 /// The prose of a doc comment, in one line.

@@ -11,6 +11,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("attempt.invoice_id", "hot: invoices are never deleted"),
     ("settlement.invoice_id", "hot: written by the group that holds the invoice's lock"),
     ("settlement.attempt_id", "hot: written by the group that read the attempt"),
+    ("break_case.file_id", "written with the file's verdict"),
     ("break_case.invoice_id", "written with the settlement"),
     ("break_case.settlement_id", "written with the settlement"),
     ("delivery.endpoint_id", "hot: an endpoint that is gone keeps its deliveries"),

@@ -158,6 +158,7 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     approver.decide(text(&waits, "approval"), "approve").await.expect(200);
     assert_eq!(rows(&town.pool, STANDING).await, ["S-1 superseded", "S-1 staged"]);
     assert_eq!(rows(&town.pool, FILES).await, ["first.xml superseded", "second.xml staged"]);
+    assert_eq!(town.cases().await, ["F02 0 auto_closed"], "it was taken: nothing is left to do");
     let mut conn = town.pool.acquire().await.expect("a connection");
     let waiting = read::store::statements_waiting(&mut conn, 10).await.expect("statements");
     let second = read::store::statement_read(&mut conn, waiting[0]).await.expect("a row");
@@ -170,7 +171,13 @@ async fn another_issue_of_a_statement_waits_for_two_people() {
     sheet.credits.push((6_000, "d".to_owned()));
     let told = send(&town.bank, "third.xml", &sheet.camt()).await.problem(409, "statement-differs");
     let path = format!("/v1/files/{}", text(&told["verdict"], "file"));
+    assert_eq!(town.cases().await[1..], ["F02 0 open"]);
     assert_eq!(officer.post(&format!("{path}/reject"), &reason).await.status, 204);
+    assert_eq!(
+        town.cases().await[1..],
+        ["F02 0 auto_closed"],
+        "which of the two stands is decided"
+    );
     officer.post(&format!("{path}/reject"), &reason).await.problem(409, "wrong-state");
     officer.post(&format!("{path}/accept"), &reason).await.problem(409, "wrong-state");
     let seen = officer.get(&path).await.expect(200);
@@ -207,6 +214,7 @@ async fn balances_that_do_not_add_up_are_taken_by_two_people_only() {
     let told = town.approver().await.decide(text(&waits, "approval"), "approve").await;
     told.problem(409, "already-decided");
     assert_eq!(rows(&town.pool, STANDING).await, ["S-1 rejected"]);
+    assert_eq!(town.cases().await, ["F05 1000 open"], "the statement is still wanted");
 
     sheet.id = "S-2";
     let made = bring(&officer, "odd2.xml", sheet.camt().as_bytes()).await.expect(201);
@@ -220,6 +228,9 @@ async fn balances_that_do_not_add_up_are_taken_by_two_people_only() {
     let page = officer.get("/v1/files?limit=1").await;
     assert!(page.headers.contains_key("link"));
     officer.get("/v1/files?state=lost").await.points_to("state");
+    // The one that was taken is no case any more, and the rejected one neither: its day has come.
+    let closed = ["F05 1000 auto_closed", "F05 1000 auto_closed"];
+    assert_eq!(town.cases().await[..2], closed, "S-2 is of the same account and day");
 }
 
 #[tokio::test(flavor = "multi_thread")]

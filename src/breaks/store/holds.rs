@@ -1,15 +1,48 @@
 //! Statements on what cases hold.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::breaks::ageing::is_weekday;
 use crate::breaks::holding::{HeldIn, Holding};
 use crate::breaks::{Break, BreakState};
+use crate::vocabulary::calendar::Calendar;
 use crate::vocabulary::day;
 use crate::vocabulary::ids::{BreakId, InvoiceId, SettlementId};
+
+/// From which day each case ages. The calendar is read where working days count, which is seldom.
+async fn ages_from(
+    conn: &mut PgConnection,
+    breaks: &[(Break, Option<Holding>)],
+) -> Result<Vec<NaiveDate>, sqlx::Error> {
+    /// No case begins to age so late, whatever days are off.
+    const LOOKED_AT: Days = Days::new(60);
+    let opened = |of: &Break| day::to_local(of.opened_at).date();
+    let waits = breaks.iter().filter(|(of, _)| of.code.ages_after() > 0).map(|(of, _)| opened(of));
+    let calendar = match (waits.clone().min(), waits.max()) {
+        (Some(first), Some(last)) => {
+            let until = last.checked_add_days(LOOKED_AT).unwrap_or(last);
+            let days = sqlx::query!(
+                "select distinct on (day) day, working, closed from holiday
+                  where day between $1 and $2 and valid_from <= $3
+                  order by day, valid_from desc",
+                first,
+                until,
+                last
+            )
+            .fetch_all(conn)
+            .await?;
+            Calendar::new(days.into_iter().filter(|of| !of.closed).map(|of| (of.day, of.working)))
+        }
+        _ => Calendar::default(),
+    };
+    let from =
+        |(of, _): &(Break, _)| of.code.ages_from(opened(of), |day| calendar.is_working_day(day));
+    Ok(breaks.iter().map(from).collect())
+}
 
 /// Opens cases, all in one statement, each with what it holds.
 pub async fn breaks_insert_holding(
@@ -26,10 +59,7 @@ pub async fn breaks_insert_holding(
     let opened: Vec<DateTime<Utc>> = breaks.iter().map(|(b, _)| b.opened_at).collect();
     let closed: Vec<Option<DateTime<Utc>>> =
         breaks.iter().map(|(b, _)| (!b.state.is_open()).then_some(b.opened_at)).collect();
-    let ages_from: Vec<chrono::NaiveDate> = breaks
-        .iter()
-        .map(|(b, _)| b.code.ages_from(day::to_local(b.opened_at).date(), is_weekday))
-        .collect();
+    let ages_from = ages_from(conn, breaks).await?;
     let invoices: Vec<Option<Uuid>> = breaks.iter().map(|(b, _)| b.invoice.map(|i| i.0)).collect();
     let settlements: Vec<Option<Uuid>> =
         breaks.iter().map(|(b, _)| b.settlement.map(|s| s.0)).collect();
@@ -167,24 +197,76 @@ pub async fn parts_use(
     Ok(())
 }
 
-/// The settlement that had completed an invoice is taken back: the parts are held again; their sum.
+/// The settlement that had completed an invoice is taken back: the parts are held again; their sum
+/// for each partner.
 pub async fn parts_unuse(
     conn: &mut PgConnection,
     settlement: SettlementId,
     (why, now): (&str, DateTime<Utc>),
-) -> Result<Decimal, sqlx::Error> {
-    let held = sqlx::query_scalar!(
+) -> Result<BTreeMap<String, Decimal>, sqlx::Error> {
+    let held = sqlx::query!(
         "update break_case
             set held = used, used = 0, used_by = null, state = 'open', state_since = $2,
                 closed_at = null, changed_at = $2, changed_by = 'payclear', change = $3
-          where used_by = $1 returning held",
+          where used_by = $1 returning partner, held",
         settlement.0,
         now,
         why
     )
     .fetch_all(conn)
     .await?;
-    Ok(held.into_iter().sum())
+    let mut sums = BTreeMap::new();
+    for row in held {
+        *sums.entry(row.partner).or_insert(Decimal::ZERO) += row.held;
+    }
+    Ok(sums)
+}
+
+/// Sets an amount, credit positive, off against what the open cases of an invoice hold of the other
+/// sign in an account of a partner, the oldest first; what is left of it. A case that holds nothing
+/// any more closes by itself.
+pub async fn invoice_set_off(
+    conn: &mut PgConnection,
+    (invoice, partner): (InvoiceId, &str),
+    (held_in, amount): (HeldIn, Decimal),
+    (why, now): (&str, DateTime<Utc>),
+) -> Result<Decimal, sqlx::Error> {
+    let cases = sqlx::query!(
+        "select break_id, held from break_case
+          where invoice_id = $1 and partner = $2 and held_in = $3 and held <> 0
+            and sign(held) = -sign($4::numeric)
+          order by opened_at, break_id for no key update",
+        invoice.0,
+        partner,
+        held_in.as_str(),
+        amount
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut rest = amount;
+    for case in cases {
+        if rest.is_zero() {
+            break;
+        }
+        let much = rest.abs().min(case.held.abs());
+        let taken = if rest.is_sign_negative() { -much } else { much };
+        rest -= taken;
+        sqlx::query!(
+            "update break_case
+                set held = $2::numeric, state = case when $2::numeric = 0 then 'auto_closed' else state end,
+                    state_since = case when $2::numeric = 0 then $3::timestamptz else state_since end,
+                    closed_at = case when $2::numeric = 0 then $3::timestamptz end,
+                    changed_at = $3, changed_by = 'payclear', change = $4
+              where break_id = $1",
+            case.break_id,
+            case.held + taken,
+            now,
+            why
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(rest)
 }
 
 /// Parts of ended invoices are due back: their cases hold them there.
@@ -259,10 +341,11 @@ pub async fn break_step(
     Ok(done.rows_affected() == 1)
 }
 
-/// An account whose balance is not what its cases hold.
+/// One of the accounts whose money cases hold, of one partner: what stands there, and what its open
+/// cases hold of it. The two are the same, always.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// The account.
+pub struct Held {
+    /// The account: `suspense`, `part_payments_held` or `refund_due`.
     pub held_in: String,
     /// Whose.
     pub partner: String,
@@ -274,10 +357,18 @@ pub struct Difference {
     pub cases: Decimal,
 }
 
-/// The accounts whose balance is not the sum of what their open cases hold; there should be none.
-pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Difference>, sqlx::Error> {
+impl Held {
+    /// What no case explains.
+    pub fn difference(&self) -> Decimal {
+        self.balance - self.cases
+    }
+}
+
+/// All these accounts that hold something, or should; in one statement, so that both are of one
+/// moment.
+pub async fn held(conn: &mut PgConnection) -> Result<Vec<Held>, sqlx::Error> {
     sqlx::query_as!(
-        Difference,
+        Held,
         r#"select coalesce(b.kind, c.held_in) as "held_in!", coalesce(b.owner, c.partner) as "partner!",
                   coalesce(b.currency, c.currency) as "currency!",
                   coalesce(b.amount, 0) as "balance!", coalesce(c.held, 0) as "cases!"
@@ -288,9 +379,16 @@ pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Difference>, sql
                          where held <> 0 and held_in <> 'refunds_in_transit'
                          group by held_in, partner, currency) c
                on c.held_in = b.kind and c.partner = b.owner and c.currency = b.currency
-            where coalesce(b.amount, 0) <> coalesce(c.held, 0)
+            where coalesce(b.amount, 0) <> 0 or coalesce(c.held, 0) <> 0
             order by 1, 2, 3"#
     )
     .fetch_all(conn)
     .await
+}
+
+/// Those of them whose balance is not the sum of what their open cases hold; there should be none.
+pub async fn differences(conn: &mut PgConnection) -> Result<Vec<Held>, sqlx::Error> {
+    let mut all = held(conn).await?;
+    all.retain(|held| !held.difference().is_zero());
+    Ok(all)
 }

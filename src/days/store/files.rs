@@ -56,6 +56,25 @@ pub async fn received(
     .await
 }
 
+/// How many lines of the statements of a day, and of these statements, are open although they were
+/// matched through and have no case: nobody would see them once the day is signed.
+pub async fn lines_without_case(
+    conn: &mut PgConnection,
+    day: NaiveDate,
+    statements: &[Uuid],
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "lines!"
+             from open_line o join statement s on s.statement_id = o.statement_id
+            where o.standing = 'open' and o.break_id is null and s.state = 'booked'
+              and (s.day = $1 or s.statement_id = any($2))"#,
+        day,
+        statements
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// The collecting accounts that a day's entries touched: partner and number.
 pub async fn accounts_moved(
     conn: &mut PgConnection,

@@ -36,7 +36,7 @@ const NEEDED: &[(&str, &[&str], &str, &str)] = &[
     ("to_budget", &["transfer"], "Chương/tiểu mục chuyển đến", "Chapter/sub-item into"),
     ("account", &["claim", "write_off"], "Tài khoản thu", "Collecting account"),
     ("transaction", &["returned"], "Mã giao dịch của ngân hàng", "The bank's id"),
-    ("duplicate_of", &["duplicate"], "Mã chênh lệch trùng", "Id of the other break"),
+    ("duplicate_of", &["duplicate", "set_off"], "Mã chênh lệch kia", "Id of the other break"),
 ];
 
 /// `GET /desk/breaks/{id}`.
@@ -392,9 +392,15 @@ fn wish(posted: &Posted) -> Result<Value, Stop> {
     let reason = check.text(posted, "reason", 500);
     check.done()?;
     let mut wish = json!({ "way": way, "reason": reason });
-    for name in ["invoice", "account", "transaction", "duplicate_of"] {
+    let other = if way == "set_off" { "against" } else { "duplicate_of" };
+    for (name, member) in [
+        ("invoice", "invoice"),
+        ("account", "account"),
+        ("transaction", "transaction"),
+        ("duplicate_of", other),
+    ] {
         if let Some(value) = fields.get(name) {
-            wish[name] = Value::from(value);
+            wish[member] = Value::from(value);
         }
     }
     let purse = |agency: &str, budget: &str| {

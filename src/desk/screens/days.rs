@@ -131,6 +131,7 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
                 format!("{PATH}/{day}/snapshot"),
             ),
             (label("Tờ ngày (JSON)", "The day sheet (JSON)"), format!("{PATH}/{day}/sheet")),
+            (label("Tờ ngày (PDF)", "The day sheet (PDF)"), format!("{PATH}/{day}/sheet.pdf")),
         ]));
     }
     Ok(page)
@@ -391,7 +392,7 @@ pub async fn part(
     Path((day, part)): Path<(String, String)>,
     reader: Reader,
 ) -> Response {
-    if !matches!(part.as_str(), "snapshot" | "sheet") {
+    if !matches!(part.as_str(), "snapshot" | "sheet" | "sheet.pdf") {
         return reader.answer(Err(Problem::new(ProblemType::NotFound)));
     }
     super::handed_on(&desk, &reader, &format!("/v1/days/{day}/{part}")).await

@@ -36,6 +36,8 @@ fn does(reader: &Reader, sweep: Sweep) -> &'static str {
         Sweep::CompatResult => "báo kết quả cho hệ thống hồ sơ theo thông điệp của nền tảng",
         Sweep::Delivery => "gửi lại thông báo mà cổng chưa nhận",
         Sweep::Approval => "kết thúc các đề nghị không ai quyết định kịp",
+        Sweep::Day => "tìm tệp của các ngày đã qua và đưa ngày sang bước sau",
+        Sweep::Payover => "tìm các lệnh nộp Kho bạc trong sao kê, mở chênh lệch cho lệnh quá hạn",
     };
     reader.say(vietnamese, sweep.does())
 }

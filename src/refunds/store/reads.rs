@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::undecodable;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::Status;
-use crate::refunds::refund::Source;
+use crate::refunds::refund::{Refund, Source};
 use crate::settlements::outcome::Outcome;
 use crate::vocabulary::ids::{InvoiceId, SettlementId};
 use crate::vocabulary::money::{Currency, Money};
@@ -35,14 +35,24 @@ pub async fn sources(
                              and came.kind = 'payment.part_received'
                              and came.body::jsonb #>> '{detail,settlement}' = s.settlement_id::text
                          ) as "given_up!",
-                  (select coalesce(sum(r.amount), 0) from refund r
-                    where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
-                      and r.status in ('approved', 'sent', 'confirmed')) as "given_back!"
+                  given.back as "given_back!", given.before as "given_before!"
              from settlement s
+            cross join lateral (
+                  select coalesce(sum(r.amount), 0) as back,
+                         coalesce(sum(r.amount) filter (where r.cycle < $2), 0) as before
+                    from refund r
+                   where r.settlement_id = s.settlement_id and r.kind <> 'surplus'
+                     and (r.status in ('approved', 'sent', 'confirmed')
+                          -- It did not reach the payer, and is not of the part again: in suspense.
+                          or (r.status = 'failed' and exists (
+                                 select from ledger.entry e
+                                  where e.entry_id = r.outcome_entry
+                                    and e.act = 'refund_suspended')))) given
             where s.invoice_id = $1 and s.entry_id is not null
               and not exists (select from reversal r where r.settlement_id = s.settlement_id)
             order by s.settlement_id"#,
-        invoice.id.0
+        invoice.id.0,
+        invoice.cycle
     )
     .fetch_all(conn)
     .await?;
@@ -61,7 +71,11 @@ pub async fn sources(
                 let given = Money::new(row.given_back, currency).map_err(undecodable)?;
                 (amount.checked_sub(given).unwrap_or(zero), zero)
             }
-            Outcome::Held if is_paid => (zero, amount),
+            // What went back of it before it paid in this cycle has not paid.
+            Outcome::Held if is_paid => {
+                let before = Money::new(row.given_before, currency).map_err(undecodable)?;
+                (zero, amount.checked_sub(before).unwrap_or(zero))
+            }
             outcome if outcome.is_applied() => {
                 let current = is_paid && row.applied_cycle == Some(invoice.cycle);
                 let paid = amount.checked_sub(back).map_err(undecodable)?;
@@ -250,6 +264,29 @@ pub async fn accounts_named(
         invoice.0
     )
     .map(|row| (row.waiting, row.named))
+    .fetch_one(conn)
+    .await
+}
+
+/// Was what a refund gives back of left out, when the payment that its part had completed was taken
+/// back? The part itself was not taken back before that one.
+pub async fn is_left_out_of_reversal(
+    conn: &mut PgConnection,
+    refund: &Refund,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from settlement part
+                 join settlement whole on whole.invoice_id = part.invoice_id
+                      and whole.applied_cycle = $2 and whole.outcome <> 'held'
+                      and whole.entry_id > part.entry_id
+                 join reversal ended on ended.settlement_id = whole.settlement_id
+                 left join reversal own on own.settlement_id = part.settlement_id
+                where part.settlement_id = $1 and part.outcome = 'held'
+                  and (own.entry_id is null or own.entry_id > ended.entry_id)) as "is!""#,
+        refund.settlement.0,
+        refund.cycle
+    )
     .fetch_one(conn)
     .await
 }

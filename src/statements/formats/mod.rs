@@ -12,6 +12,7 @@ mod guard;
 pub mod mapping;
 mod mt940;
 mod mt940_entry;
+pub mod probe;
 mod report;
 mod report_row;
 mod texts;

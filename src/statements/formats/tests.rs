@@ -9,8 +9,9 @@ use rand::{RngExt, SeedableRng};
 use rust_decimal::Decimal;
 
 use super::mapping::Mapping;
+use super::probe;
 use crate::statements::finding::FindingCode;
-use crate::statements::model::{Kind, Line, Nature, ReadFile, Standing};
+use crate::statements::model::{Line, Nature, ReadFile, Standing};
 use crate::statements::verdict::Outcome;
 
 fn read(bytes: &[u8]) -> (ReadFile, Vec<Line>) {
@@ -519,68 +520,194 @@ fn a_report_s_defects_are_told_by_row_and_column() {
 
 // ---- bytes that are no file ----
 
-/// So many, in a normal run; the fuzzing of `fuzz/` goes on from here.
-const ROUNDS: usize = 4000;
+/// So many in a normal run; `FUZZ_ROUNDS` sets more, and `fuzz/` looks for what no seed would think of.
+const ROUNDS: usize = 4_000;
+/// No file of some kilobytes takes so long, also on a machine that is busy and without optimization.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(5);
 
-#[test]
-fn no_bytes_whatsoever_make_it_panic() {
-    let mut random = StdRng::seed_from_u64(7);
-    let mut seeds: Vec<Vec<u8>> = Vec::new();
+#[expect(clippy::disallowed_methods, reason = "no setting: how long a test goes on")]
+fn rounds() -> usize {
+    std::env::var("FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
+}
+
+/// Every statement of `tests/data/statements`, and one of each form that is written here.
+fn seeds(random: &mut StdRng) -> Vec<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/statements");
     let mut names: Vec<_> =
         std::fs::read_dir(folder).expect("samples").map(|e| e.expect("one").path()).collect();
     names.sort();
-    for name in names {
-        seeds.push(std::fs::read(name).expect("a sample"));
-    }
-    let made = Made::draw(&mut random);
+    let mut seeds: Vec<Vec<u8>> =
+        names.into_iter().map(|name| std::fs::read(name).expect("a sample")).collect();
+    assert!(seeds.len() > 10, "the samples are there");
+    let made = Made::draw(random);
     seeds.extend([made.camt("08").into_bytes(), made.mt940("\r\n").into_bytes(), VNPAY.into()]);
-    let noise: [&[u8]; 8] = [
+    seeds
+}
+
+/// Cuts, turns, doubles and mixes bytes, as the dice fall.
+fn mutate(random: &mut StdRng, bytes: &mut Vec<u8>, other: &[u8]) {
+    let noise: [&[u8]; 14] = [
         b"<Ntry>",
         b"</Stmt>",
+        b"<!DOCTYPE a [<!ENTITY b \"c\">]>",
+        b"&b;",
+        b"<![CDATA[",
         b":61:",
         b":62F:",
+        b":86:",
+        b"\r\n-",
         b"\0",
         b"\xff\xfe",
         b"99999999999999999999999",
+        b"-0.000000000000000000000000001",
         b"\"",
     ];
-    for round in 0..ROUNDS {
+    for _ in 0..random.random_range(1..12) {
+        let at = random.random_range(0..=bytes.len());
+        match random.random_range(0..7) {
+            0 => bytes.truncate(at),
+            1 if at < bytes.len() => bytes[at] = random.random(),
+            2 => {
+                let part = noise[random.random_range(0..noise.len())];
+                bytes.splice(at..at, part.iter().copied());
+            }
+            3 => {
+                let to = random.random_range(at..=bytes.len());
+                bytes.drain(at..to.min(at + 200));
+            }
+            4 => {
+                // Another digit where one stands: forms stay whole, sums do not.
+                if let Some(place) = bytes[at..].iter().position(u8::is_ascii_digit) {
+                    bytes[at + place] = b'0' + random.random_range(0..10);
+                }
+            }
+            5 => {
+                let from = random.random_range(0..=other.len());
+                let to = (from + random.random_range(0..200)).min(other.len());
+                bytes.splice(at..at, other[from..to].iter().copied());
+            }
+            _ => {
+                let to = (at + random.random_range(0..64)).min(bytes.len());
+                let part = bytes[at..to].to_vec();
+                bytes.splice(at..at, part);
+            }
+        }
+    }
+}
+
+/// Reads in small pieces, and fails with the bytes when a promise is broken or it takes too long.
+fn probed<T>(bytes: &[u8], probe: impl FnOnce(BufReader<&[u8]>) -> Result<T, String>) -> T {
+    let began = std::time::Instant::now();
+    let probed = probe(BufReader::with_capacity(64, bytes));
+    let took = began.elapsed();
+    let said = String::from_utf8_lossy(bytes);
+    assert!(took < LONGEST, "{took:?} for:\n{said}");
+    probed.unwrap_or_else(|broken| panic!("{broken}:\n{said}"))
+}
+
+fn any_file(input: BufReader<&[u8]>) -> Result<Outcome, String> {
+    probe::any_file(input)
+}
+
+#[test]
+fn no_bytes_whatsoever_make_it_panic() {
+    let mut random = StdRng::seed_from_u64(7);
+    let seeds = seeds(&mut random);
+    let mut outcomes = std::collections::BTreeMap::<&str, usize>::new();
+    for round in 0..rounds() {
         let mut bytes = seeds[round % seeds.len()].clone();
-        for _ in 0..random.random_range(1..12) {
-            let at = random.random_range(0..=bytes.len());
-            match random.random_range(0..5) {
-                0 => bytes.truncate(at),
-                1 if at < bytes.len() => bytes[at] = random.random(),
-                2 => {
-                    let part = noise[random.random_range(0..noise.len())];
-                    bytes.splice(at..at, part.iter().copied());
-                }
-                3 => {
-                    let to = random.random_range(at..=bytes.len());
-                    bytes.drain(at..to.min(at + 200));
-                }
-                _ => {
-                    let to = (at + random.random_range(0..64)).min(bytes.len());
-                    let part = bytes[at..to].to_vec();
-                    bytes.splice(at..at, part);
-                }
-            }
-        }
-        let (file, lines) = read(&bytes);
-        // Whatever is accepted adds up, and holds what it says that it holds.
-        if Outcome::of(&file) == Outcome::Accepted {
-            assert_eq!(file.statements.iter().map(|s| s.lines).sum::<u64>(), lines.len() as u64);
-            for statement in file.statements.iter().filter(|s| s.kind == Kind::Account) {
-                if let (Some(opening), Some(closing)) = (statement.opening, statement.closing) {
-                    assert_eq!(opening + statement.total, closing);
-                }
-            }
-        }
+        let other = &seeds[random.random_range(0..seeds.len())];
+        mutate(&mut random, &mut bytes, other);
+        *outcomes.entry(probed(&bytes, any_file).as_str()).or_default() += 1;
     }
     for _ in 0..500 {
         let length = random.random_range(0..400);
         let bytes: Vec<u8> = (0..length).map(|_| random.random()).collect();
-        read(&bytes);
+        probed(&bytes, any_file);
+    }
+    println!("{outcomes:?}");
+    for outcome in [Outcome::Accepted, Outcome::Quarantined, Outcome::Rejected] {
+        let met = outcomes.get(outcome.as_str()).copied().unwrap_or(0);
+        assert!(met * 100 > rounds(), "{outcome} is hardly met: {outcomes:?}");
+    }
+}
+
+#[test]
+fn no_mapping_whatsoever_makes_it_panic() {
+    let mut random = StdRng::seed_from_u64(11);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/registers/sample/reports");
+    let mut mappings: Vec<Vec<u8>> = std::fs::read_dir(folder)
+        .expect("mappings")
+        .map(|entry| std::fs::read(entry.expect("one").path()).expect("a mapping"))
+        .collect();
+    mappings.sort();
+    let (mut taken, rounds) = (0, rounds() / 4);
+    for round in 0..rounds {
+        let mut text = mappings[round % mappings.len()].clone();
+        let other = &mappings[random.random_range(0..mappings.len())];
+        // Half of them stay whole, so that rows are met as well.
+        if random.random() {
+            mutate(&mut random, &mut text, other);
+        }
+        let mut bytes = VNPAY.as_bytes().to_vec();
+        mutate(&mut random, &mut bytes, b"Report,1\nEND,1,1,1\n");
+        let text = String::from_utf8_lossy(&text);
+        taken += usize::from(probed(&bytes, |input| probe::any_mapping(&text, input)).is_some());
+    }
+    assert!(taken * 4 > rounds, "{taken} of {rounds} mappings were taken");
+}
+
+/// A gigabyte of the same, of which nothing is there until it is read.
+struct Endless {
+    head: &'static [u8],
+    part: &'static [u8],
+    at: usize,
+    given: u64,
+}
+
+const GIGABYTE: u64 = 1 << 30;
+
+impl std::io::Read for &mut Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut written = 0;
+        while written < buffer.len() && self.given < GIGABYTE {
+            let head = self.head.get(self.at).copied();
+            let byte =
+                head.unwrap_or_else(|| self.part[(self.at - self.head.len()) % self.part.len()]);
+            buffer[written] = byte;
+            self.at += 1;
+            self.given += 1;
+            written += 1;
+        }
+        Ok(written)
+    }
+}
+
+#[test]
+fn a_gigabyte_that_is_no_statement_is_refused_by_its_first_megabytes() {
+    const CAMT: &[u8] =
+        b"<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt>";
+    const BOMB: &[u8] = b"<?xml version=\"1.0\"?><!DOCTYPE l [<!ENTITY a \"ha\">\
+        <!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">]><Document>";
+    for (what, head, part) in [
+        ("an entity bomb", BOMB, &b"&c;&c;&c;"[..]),
+        ("a document type without end", b"<!DOCTYPE a [", b"<!ENTITY b \"c\">"),
+        ("a text without end", CAMT, b"a"),
+        ("elements in each other", CAMT, b"<Stmt>"),
+        ("an attribute without end", b"<Document xmlns=\"", b"a"),
+        ("a comment without end", b"<Document><!--", b"a"),
+        ("a tag without end", b"<", b"a"),
+        ("an MT940 field without end", b":20:A\r\n:25:1\r\n:28C:1/1\r\n:86:", b"a"),
+        ("an MT940 field of lines without end", b":20:A\r\n:25:1\r\n:86:a\r\n", b"bbbb\r\n"),
+        ("a cell without end", b"Report,R-1\nDay,2026-11-20\n\"", b"a"),
+        ("a row without end", b"Report,R-1\n", b"a,"),
+        ("blanks", b" ", b" "),
+        ("zeros", b"\0", b"\0"),
+        ("one letter", b"a", b"a"),
+    ] {
+        let mut endless = Endless { head, part, at: 0, given: 0 };
+        let outcome = probe::any_file(BufReader::with_capacity(8192, &mut endless));
+        assert_eq!(outcome.as_ref().map(|o| o.as_str()), Ok("rejected"), "{what}");
+        assert!(endless.given <= 8 << 20, "{what}: {} bytes were read", endless.given);
     }
 }

@@ -174,3 +174,31 @@ pub async fn files_unfinished(
     .fetch_all(conn)
     .await
 }
+
+/// The files of the same sender that were not taken, have an open case, and held a statement of the
+/// same kind as one of this file, with its id, or of its account and day: a corrected one may have
+/// another id.
+pub async fn files_rejected_before(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select f.file_id
+           from statement_file n
+           join statement_file f on f.partner = n.partner and f.state = 'rejected'
+          where n.file_id = $1 and n.partner <> ''
+            and exists (select from break_case c
+                         where c.file_id = f.file_id
+                           and c.state in ('open', 'assigned', 'waiting'))
+            and exists (select from statement s
+                         where s.file_id = n.file_id
+                           and (f.verdict -> 'statements' @> jsonb_build_array(
+                                    jsonb_build_object('kind', s.kind, 'id', s.reference))
+                                or f.verdict -> 'statements' @> jsonb_build_array(
+                                    jsonb_build_object('kind', s.kind, 'account', s.account,
+                                                       'to', s.day))))",
+        file
+    )
+    .fetch_all(conn)
+    .await
+}
