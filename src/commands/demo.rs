@@ -110,7 +110,7 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
         issued: Vec::new(),
     };
     let pool = database::open(&needed("DATABASE_URL")?, 2).await?;
-    let breaks_before = breaks(&pool).await?;
+    let (breaks_before, money_before) = (breaks(&pool).await?, stage.money(&pool).await?);
 
     println!("A portal issues fees, citizens pay them, banks report, the portal is told.");
     // Asked after half a minute later: begun first, so that nobody has to wait for it.
@@ -149,7 +149,7 @@ pub async fn run(command: &Demo, clock: &SharedClock) -> Result<ExitCode, DemoEr
     let opened = breaks(&pool).await? - breaks_before;
     let report = verify::verify(&pool).await?;
     let issued = stage.issued.len();
-    let money_agrees = stage.money_agrees(&pool).await?;
+    let money_agrees = stage.money_agrees(&pool, money_before).await?;
     let balanced =
         if report.holds && money_agrees { "ledger balanced" } else { "LEDGER NOT IN ORDER" };
     println!(

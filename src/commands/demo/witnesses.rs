@@ -48,30 +48,41 @@ impl Stage {
         }
     }
 
-    /// What the banks truly took is what is booked, to the đồng.
-    pub async fn money_agrees(&self, pool: &sqlx::PgPool) -> Result<bool, DemoError> {
+    /// What the banks truly took since the beginning is what was booked since, to the đồng.
+    pub async fn money_agrees(
+        &self,
+        pool: &sqlx::PgPool,
+        before: (i64, i64),
+    ) -> Result<bool, DemoError> {
+        let now = self.money(pool).await?;
+        let (moved, booked) = (now.0 - before.0, now.1 - before.1);
+        say(&format!("the banks took {moved} đồng, {booked} đồng are booked"));
+        Ok(booked == moved)
+    }
+
+    /// What the banks have taken so far, and what is booked of it, in đồng.
+    pub async fn money(&self, pool: &sqlx::PgPool) -> Result<(i64, i64), DemoError> {
         let address = format!("{}/control/journal?kind=movement&limit=200000", self.simulators);
         let journal = reply(self.web.get(address)).await?.success("reading the banks' journal")?;
-        let moved: u64 = journal
+        let moved: i64 = journal
             .as_array()
             .into_iter()
             .flatten()
             .filter(|m| m["direction"] == "in")
             .filter_map(|m| match &m["amount"] {
-                Value::String(text) => text.parse::<u64>().ok(),
-                other => other.as_u64(),
+                Value::String(text) => text.parse::<i64>().ok(),
+                other => other.as_i64(),
             })
             .sum();
         let booked = sqlx::query_scalar!(
             // What is placed on an invoice was booked before, when it came.
-            r#"select coalesce(sum(s.amount), 0)::text as "n!" from settlement s
+            r#"select coalesce(sum(s.amount), 0)::bigint as "n!" from settlement s
                 where s.outcome <> 'noted'
                   and not exists (select from placement l where l.settlement_id = s.settlement_id)"#
         )
         .fetch_one(pool)
         .await?;
-        say(&format!("the banks took {moved} đồng, {booked} đồng are booked"));
-        Ok(booked == moved.to_string())
+        Ok((moved, booked))
     }
 }
 
