@@ -96,11 +96,13 @@ const name = (path) => path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '').s
 export async function look({ page, told }, where, { shot = true } = {}) {
   for (const text of told.splice(0)) fail(where, text);
   for (const violation of await violations(page)) fail(where, `axe ${violation}`);
-  const [inner, whole, untold] = await page.evaluate(() => [
-    window.innerWidth,
-    document.documentElement.scrollWidth,
-    document.querySelector('main')?.innerText.match(/undefined|null|NaN|\[object|\{\}/)?.[0] ?? '',
-  ]);
+  const [inner, whole, untold] = await page.evaluate(() => {
+    // What machines said is quoted as it was; all else is for people.
+    const told = document.querySelector('main')?.cloneNode(true);
+    for (const quoted of told?.querySelectorAll('.pd-code, pre, script') ?? []) quoted.remove();
+    const untold = told?.textContent.match(/undefined|\bnull\b|\bNaN\b|\[object|\{\}/)?.[0] ?? '';
+    return [window.innerWidth, document.documentElement.scrollWidth, untold];
+  });
   if (whole > inner + 1) fail(where, `the page is ${whole} px wide in a window of ${inner} px`);
   if (untold) fail(where, `shows "${untold}"`);
   if (!(await page.title()).trim()) fail(where, 'has no title');

@@ -255,7 +255,7 @@ async fn detail(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem>
             label("Quy tắc", "Rule"),
             Cell::code(format!("{} v{}", json::text(&found, "rule"), found["rule_version"])),
         ),
-        (label("Vì sao", "Why"), Cell::text(reader.note(json::text(found, "why")))),
+        (label("Vì sao", "Why"), Cell::text(reader.note(json::text(&found, "why")))),
         (label("Lớp", "Layer"), json::code(&found["layer"])),
         (label("Đối tác", "Partner"), json::plain(&found["partner"])),
         (label("Tài khoản", "Account"), json::code(&found["account"])),

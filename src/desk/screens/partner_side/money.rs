@@ -5,6 +5,7 @@ use axum::response::Response;
 use rust_decimal::Decimal;
 
 use super::enter;
+use crate::breaks::case::Case;
 use crate::breaks::store::reads::breaks_shared;
 use crate::callers::keys;
 use crate::desk::figures;
@@ -49,7 +50,8 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
 async fn tiles(desk: &Desk, reader: &Reader, code: &str) -> Result<Vec<Tile>, Problem> {
     let mut conn = desk.pool().acquire().await?;
     let cases = breaks_shared(&mut conn, code, (None, MOST)).await?;
-    let open = cases.iter().filter(|case| case.state.is_open()).count();
+    let asked = |case: &&Case| case.state.is_open() && case.waits_until.is_some();
+    let open = cases.iter().filter(asked).count();
     let held = Filter {
         state: Some("quarantined"),
         partner: Some(code),
