@@ -414,7 +414,11 @@ async fn a_refund_that_fails_after_its_part_was_held_again_stands_in_suspense_wi
             town.agrees(&open).await;
             let case = town.case_of("B12").await;
             let read = an.get(&format!("/v1/breaks/{case}")).await.expect(200);
-            assert_eq!(read["ways"], json!(["wait", "ask", "return", "set_off"]), "{read}");
+            assert_eq!(
+                read["break"]["ways"],
+                json!(["wait", "ask", "return", "set_off"]),
+                "{read}"
+            );
             // What is left of the part is 10,000, whatever is asked of it.
             assert_eq!(money(&town.read(&invoice).await["held"]), 10_000);
             assert_eq!(town.reverse("T1", "R1").await.status, 204);

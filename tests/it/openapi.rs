@@ -1036,6 +1036,7 @@ async fn days(doors: &mut Doors) {
     doors.call(Officer, &format!("GET {}", of("/snapshot")), &nothing, 200).await;
     doors.call(Officer, &format!("GET {}", of("/snapshot?revision=x")), &nothing, 422).await;
     doors.call(Officer, &format!("GET {}", of("/sheet")), &nothing, 200).await;
+    doors.call(Officer, &format!("GET {}", of("/sheet.pdf")), &nothing, 200).await;
     let reopen = format!("POST {}", of("/reopen"));
     doors.call(Officer, &reopen, &json!({ "reason": "" }), 422).await;
     doors.call(Officer, &reopen, &json!({ "reason": "forgotten" }), 202).await;
