@@ -167,7 +167,7 @@ impl Stage {
         println!("In the evening one more pays, and the terms of the wallets are agreed on.");
         let people = People::sign_in(self).await?;
         self.terms(&people).await?;
-        let unnamed = self.from_nobody().await?;
+        let unnamed = self.unnamed_money().await?;
         let first = day::today(self.clock.now());
 
         println!("Next morning two officers look at the day: files, matching, breaks, signature.");

@@ -102,7 +102,7 @@ impl Section {
         match self {
             Self::Today => Say("Hôm nay", "Today"),
             Self::Approvals => Say("Phê duyệt", "Approvals"),
-            Self::Files => Say("Tệp", "Files"),
+            Self::Files | Self::PartnerFiles => Say("Tệp", "Files"),
             Self::Matches => Say("Đối soát", "Match"),
             Self::Days => Say("Ký ngày", "Close the day"),
             Self::Payovers => Say("Chuyển Kho bạc", "Treasury transfer"),
@@ -118,7 +118,6 @@ impl Section {
             Self::People => Say("Người dùng", "People"),
             Self::Audit => Say("Nhật ký", "Audit log"),
             Self::PartnerMoney => Say("Tiền và vị thế", "Money"),
-            Self::PartnerFiles => Say("Tệp", "Files"),
             Self::PartnerBreaks => Say("Tra soát", "Breaks"),
             Self::PartnerTraffic => Say("Trao đổi", "Messages"),
             Self::PartnerKeys => Say("Khoá", "Keys"),

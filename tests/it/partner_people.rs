@@ -129,7 +129,7 @@ async fn files_and_breaks_are_the_one_partners() {
     let shown = teller.get(&path).await.text();
     assert!(shown.contains("whose money is this?") && !shown.contains("an@town.example"));
     assert_eq!(other.get(&path).await.status, 404);
-    assert!(!other.get("/desk/partner/breaks").await.text().contains(&case.to_string()));
+    assert!(!other.get("/desk/partner/breaks").await.text().contains(case.as_str()));
     let csrf = teller.token(&path).await;
     let empty = teller.send_file(&path, &[("csrf", &csrf), ("text", " ")], ("", b"")).await;
     assert_eq!(empty.status, 422);

@@ -165,7 +165,7 @@ impl Stage {
     }
 
     /// Somebody pays a fee by hand and writes a text that names nothing; the payer's invoice.
-    pub async fn from_nobody(&mut self) -> Result<Value, DemoError> {
+    pub async fn unnamed_money(&mut self) -> Result<Value, DemoError> {
         let what = "a fee, transferred by hand with a text that names nothing";
         let invoice = self.issue(what, &json!({})).await?;
         let more = json!({ "outcome": "unknown_reference" });

@@ -288,7 +288,7 @@ fn short(reader: &Reader, value: &Json) -> String {
             .iter()
             // The currency stands with its amount.
             .filter(|(name, value)| {
-                !value.is_null() && !(*name == "currency" && members.contains_key("amount"))
+                !(value.is_null() || *name == "currency" && members.contains_key("amount"))
             })
             .map(|(name, value)| {
                 let said = match (name.as_str(), value) {
