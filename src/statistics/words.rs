@@ -85,6 +85,6 @@ mod tests {
             assert!(!vietnamese.trim().is_empty() && !english.trim().is_empty(), "{name}");
             assert_ne!(vietnamese, english, "{name} is not translated");
         }
-        assert_eq!(Texts::of(Language::En).total, "Total");
+        assert_eq!(Texts::of(Language::En).total, "Sum of what is told");
     }
 }
