@@ -5,7 +5,7 @@
 //! the bank's journal, the portal's journal, the recomputed ledger and the recomputed snapshot.
 //!
 //! Only a day that is over can be closed. On a stack of its own the demo therefore begins two
-//! evenings ago and comes to the present in two nights ([`night`]); on any other it plays its fees
+//! evenings ago and comes to the present in two nights (`night`); on any other it plays its fees
 //! now and closes the days that have ended.
 
 mod day;
