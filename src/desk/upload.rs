@@ -3,8 +3,12 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use futures_util::{Stream, StreamExt as _, stream};
 
+use super::drawing;
+use super::page::{Again, Page};
+use super::reader::Reader;
 use crate::platform::problem::{Problem, ProblemType};
 
 /// What stands before the file's bytes is not longer.
@@ -143,6 +147,19 @@ where
             }
         }
     })
+}
+
+/// The page of an upload that was not taken, with what is wrong beside its field.
+pub fn refused(reader: &Reader, page: Result<Page, Problem>, problem: &Problem) -> Response {
+    match page {
+        Ok(mut page) => {
+            let mut again = Again::of("bring", problem);
+            again.faults = vec![("file".to_owned(), drawing::told(reader.language, problem))];
+            page.again(again);
+            reader.sign(drawing::page(reader, &page))
+        }
+        Err(problem) => reader.answer(Err(problem)),
+    }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub async fn take(
             return Err(ProposeError::BootstrapOver.into());
         }
         drop(tx);
-        return Ok((import::import(pool, maker.by, dir).await?, None));
+        return Ok((import::load(pool, maker.by, &folder).await?, None));
     }
     let digest = folder.digest();
     let subject = hex::encode(&digest);

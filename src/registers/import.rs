@@ -168,14 +168,18 @@ pub async fn enter_in(
 /// first ([`super::approve`]). The same content again changes nothing.
 #[tracing::instrument(name = "registers.import", skip_all)]
 pub async fn import(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<Loaded, ImportError> {
-    let folder = Folder::read(dir)?;
+    load(pool, by, &Folder::read(dir)?).await
+}
+
+/// The same of files that were read.
+pub async fn load(pool: &PgPool, by: By<'_>, folder: &Folder) -> Result<Loaded, ImportError> {
     let today = BusinessDay::of(by.at, None).0;
     for _ in 0..TRIES {
         // The registers are read and compared before the transaction begins, so that it is short;
         // the version that was read first tells whether they are still the same when it does.
         let mut conn = pool.acquire().await?;
         let seen = directory_version::read(&mut conn).await?;
-        let news = news(&mut conn, &folder, today).await?;
+        let news = news(&mut conn, folder, today).await?;
         drop(conn);
         let (rows, changed) = (news.rows, news.changed());
         if changed.is_empty() {

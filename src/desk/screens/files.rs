@@ -7,16 +7,16 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::desk::asked::link;
+use crate::desk::csrf;
 use crate::desk::http::Desk;
 use crate::desk::json;
 use crate::desk::menu::Section;
-use crate::desk::page::{Again, Block, Facts, Field, Form, Page, Sending, Takes, Weight};
+use crate::desk::page::{Block, Facts, Field, Form, Page, Sending, Takes, Weight};
 use crate::desk::posted::{Check, Posted, Stop};
 use crate::desk::reader::{Reader, redirect};
 use crate::desk::table::{Cell, Column, NOTHING, Table, Tone};
 use crate::desk::upload::{self, Upload};
 use crate::desk::words::Named;
-use crate::desk::{csrf, drawing};
 use crate::people::role::{EVERYTHING, Role};
 use crate::platform::problem::{Problem, ProblemType};
 
@@ -123,24 +123,13 @@ pub async fn bring(State(desk): State<Desk>, request: Request) -> Response {
         Ok(reader) => reader,
         Err(refused) => return refused,
     };
-    let done = brought(&desk, &reader, (&parts.headers, body)).await;
-    let problem = match done {
-        Ok(next) => return reader.sign(redirect(&next)),
-        Err(problem) if problem.kind() == ProblemType::CrossSite => {
-            return reader.answer(Err(problem));
+    match brought(&desk, &reader, (&parts.headers, body)).await {
+        Ok(next) => reader.sign(redirect(&next)),
+        Err(problem) if problem.kind() == ProblemType::CrossSite => reader.answer(Err(problem)),
+        Err(problem) => {
+            let reader = reader.at(PATH);
+            upload::refused(&reader, page(&desk, &reader).await, &problem)
         }
-        Err(problem) => problem,
-    };
-    let told = drawing::told(reader.language, &problem);
-    let reader = reader.at(PATH);
-    match page(&desk, &reader).await {
-        Ok(mut page) => {
-            let mut again = Again::of("bring", &problem);
-            again.faults = vec![("file".to_owned(), told)];
-            page.again(again);
-            reader.sign(drawing::page(&reader, &page))
-        }
-        Err(problem) => reader.answer(Err(problem)),
     }
 }
 

@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::enter;
 use crate::desk::http::Desk;
 use crate::desk::menu::Section;
-use crate::desk::page::{Again, Block, Field, Form, Page, Sending, Takes};
+use crate::desk::page::{Block, Field, Form, Page, Sending, Takes};
 use crate::desk::reader::{Reader, redirect};
 use crate::desk::screens::files as ours;
 use crate::desk::table::{Cell, Column, Table};
 use crate::desk::upload::{self, Upload};
 use crate::desk::words::Named;
-use crate::desk::{csrf, drawing, json};
+use crate::desk::{csrf, json};
 use crate::platform::problem::{Problem, ProblemType};
 use crate::statements::http::spool;
 use crate::statements::intake::{Arrival, Source};
@@ -83,26 +83,13 @@ pub async fn bring(State(desk): State<Desk>, request: Request) -> Response {
         Ok(reader) => reader,
         Err(refused) => return refused,
     };
-    let done = brought(&desk, &reader, (&parts.headers, body)).await;
-    let problem = match done {
-        Ok(next) => return reader.sign(redirect(&next)),
-        Err(problem)
-            if matches!(problem.kind(), ProblemType::CrossSite | ProblemType::Forbidden) =>
-        {
-            return reader.answer(Err(problem));
+    match brought(&desk, &reader, (&parts.headers, body)).await {
+        Ok(next) => reader.sign(redirect(&next)),
+        Err(problem) if problem.kind() == ProblemType::CrossSite => reader.answer(Err(problem)),
+        Err(problem) => {
+            let reader = reader.at(PATH);
+            upload::refused(&reader, page(&desk, &reader).await, &problem)
         }
-        Err(problem) => problem,
-    };
-    let told = drawing::told(reader.language, &problem);
-    let reader = reader.at(PATH);
-    match page(&desk, &reader).await {
-        Ok(mut page) => {
-            let mut again = Again::of("bring", &problem);
-            again.faults = vec![("file".to_owned(), told)];
-            page.again(again);
-            reader.sign(drawing::page(&reader, &page))
-        }
-        Err(problem) => reader.answer(Err(problem)),
     }
 }
 
