@@ -118,6 +118,8 @@ create table statement_line (
     value_date date not null,
     -- The sender's own number of the movement; empty when it has none.
     transaction_id text not null default '',
+    -- Which it is, from 1, of the lines of its statement that have no number and say the very same.
+    occurrence integer not null default 1,
     -- Our reference as the sender gives it back: EndToEndId, order id, payout line.
     order_reference text not null default '',
     -- The settlement batch that it belongs to, or pays.
@@ -127,6 +129,7 @@ create table statement_line (
     counterparty text not null default '',
     constraint statement_line_pkey primary key (line_id),
     constraint statement_line_place_once unique (statement_id, place),
+    constraint statement_line_occurrence check (occurrence > 0),
     constraint statement_line_nature check (nature in
         ('payment', 'refund', 'reversal', 'payout', 'lump', 'fee', 'other')),
     constraint statement_line_standing check (standing in ('booked', 'pending', 'failed')),

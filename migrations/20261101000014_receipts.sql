@@ -72,8 +72,9 @@ create table receipt_progress (
 insert into receipt_progress (batch_id, since_batch)
     select coalesce(max(batch_id), 0), coalesce(max(batch_id), 0) from event_batch;
 
--- What is to be done, in the order of the events: a receipt for a payment, an end for one that was
--- taken back, another in place of one that two officers found wrong. Done rows go.
+-- What could not be done when its event was looked at, in the order of the events: a receipt for a
+-- payment whose unit has no number left, an end for one that was taken back before it had its receipt;
+-- and another in place of one that two officers found wrong. Done rows go.
 create table receipt_task (
     task_id bigint generated always as identity primary key,
     kind text not null,
@@ -114,6 +115,9 @@ create table receipt (
     content text not null,
     content_hash bytea not null,
     issued_at timestamptz not null,
+    -- The clock, or the officer who proposed it and the one who agreed.
+    issued_by text not null default 'clock',
+    agreed_by text,
     -- The one that it stands in place of.
     replaces uuid,
     -- From here on it changes.
@@ -134,6 +138,9 @@ create table receipt (
     constraint receipt_replacement check ((revision > 0) = (replaces is not null)),
     constraint receipt_signature_is_whole check
         ((signature is null) = (signed_at is null) and (signature is null) = (key_id is null)),
+    constraint receipt_two_people check (agreed_by <> issued_by),
+    constraint receipt_person_is_agreed_with check
+        (position('@' in issued_by) = 0 or agreed_by is not null),
     constraint receipt_replaces_fkey foreign key (replaces) references receipt
 );
 -- A payment has one receipt that stands.
@@ -181,7 +188,8 @@ end $$;
 create trigger receipt_steps before update on receipt
     for each row execute function receipt_steps();
 
--- The history: what was done to a receipt, by whom, why. Rows are added and nothing else.
+-- How a receipt ended: by whom, why. Rows are added and nothing else. How it began stands in the
+-- receipt itself.
 create table receipt_step (
     receipt_step_id bigint generated always as identity primary key,
     receipt_id uuid not null,
@@ -192,16 +200,16 @@ create table receipt_step (
     actor text not null,
     -- Who agreed, when a person did it.
     approved_by text,
-    reason text not null default '',
+    reason text not null,
     constraint receipt_step_receipt_fkey foreign key (receipt_id) references receipt,
-    constraint receipt_step_kind check (kind in ('issued', 'signed', 'cancelled', 'replaced')),
+    constraint receipt_step_kind check (kind in ('cancelled', 'replaced')),
     constraint receipt_step_once unique (receipt_id, kind),
     constraint receipt_step_two_people check (approved_by <> actor),
     constraint receipt_step_person_is_approved check
         (position('@' in actor) = 0 or approved_by is not null),
-    constraint receipt_step_end_has_reason check (kind in ('issued', 'signed') or reason <> '')
+    constraint receipt_step_has_reason check (reason <> '')
 );
-create index receipt_step_day_idx on receipt_step (day) where kind in ('cancelled', 'replaced');
+create index receipt_step_day_idx on receipt_step (day);
 
 create function receipt_history_stays() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$

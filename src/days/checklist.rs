@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::files::{self, Expected};
 use super::store::{self, Day, files as received_files};
-use super::{Days, Hours};
+use super::{Days, Hours, reopen};
 use crate::breaks::store::days as breaks;
 use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
 use crate::breaks::store::holds::{self, Held};
@@ -50,6 +50,8 @@ pub struct Checklist {
     /// Accounts that hold what is nobody's yet, as they are now; not looked at for the signature,
     /// which is of the day's end.
     pub holdings: Vec<Held>,
+    /// What keeps a closed day closed, each in a sentence; as it is now, like the holdings.
+    pub keeps_closed: Vec<String>,
     /// The oldest day that is not closed.
     pub first_unclosed: Option<NaiveDate>,
     /// The day has ended.
@@ -183,6 +185,7 @@ pub async fn look(
         ownerless: ownerless.into_iter().collect(),
         turnover: turnover.into_iter().map(|(c, (debit, credit))| (c, debit, credit)).collect(),
         holdings: Vec::new(),
+        keeps_closed: Vec::new(),
         first_unclosed: store::first_unclosed(conn).await?,
         is_over: to <= at,
         day,
@@ -198,6 +201,9 @@ impl Days {
         let with = (&*directory, self.hours);
         let mut looked = look(&mut conn, with, day, self.clock.now()).await?;
         looked.holdings = holds::held(&mut conn).await?;
+        if !looked.day.status.is_open() {
+            looked.keeps_closed = reopen::against_in(&mut conn, &looked.day).await?;
+        }
         Ok(Some(looked))
     }
 }
@@ -235,6 +241,7 @@ mod tests {
             ownerless: Vec::new(),
             turnover: Vec::new(),
             holdings: Vec::new(),
+            keeps_closed: Vec::new(),
             first_unclosed: None,
             is_over: true,
         }

@@ -26,8 +26,11 @@ fn content(day: &Day, seal: &[u8]) -> Value {
     })
 }
 
-/// What keeps a day closed.
-async fn against_in(conn: &mut PgConnection, day: &Day) -> Result<Vec<String>, sqlx::Error> {
+/// What keeps a day closed, each in a sentence.
+pub(super) async fn against_in(
+    conn: &mut PgConnection,
+    day: &Day,
+) -> Result<Vec<String>, sqlx::Error> {
     let mut found = Vec::new();
     let month = first_of(day.day);
     if ledger::month_is_locked(conn, month).await? {

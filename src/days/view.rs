@@ -198,6 +198,8 @@ pub struct ChecklistView {
     holdings: Vec<HoldingView>,
     /// All that stands against signing it, each in a sentence; empty: it can be signed.
     against: Vec<String>,
+    /// All that keeps a closed day closed, each in a sentence; empty: two people can reopen it.
+    keeps_closed: Vec<String>,
     /// The approval that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<Uuid>,
@@ -260,6 +262,7 @@ impl ChecklistView {
             turnover: turnover.collect(),
             holdings: holdings.collect(),
             against: if looked.day.status.is_open() { looked.against() } else { Vec::new() },
+            keeps_closed: looked.keeps_closed.clone(),
             approval: approval.map(|id| id.0),
         }
     }

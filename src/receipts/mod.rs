@@ -7,11 +7,11 @@
 //! ```
 //!
 //! Nothing of this stands in a payment's way: whoever leads follows the sequenced events behind a mark
-//! of its own, writes down what is to be done, and does it in the order of the events. A number is
-//! given in the transaction that moves the mark, so that a process that dies gives none away; the
-//! database refuses a number that does not follow the one before. Signing comes after, so that a
-//! signing service that is away delays signatures and no numbers. Where a unit's range is used up its
-//! payments wait, a case says so, and everybody else's go on.
+//! of its own and does what they ask for in their order. A number is given in the transaction that
+//! moves the mark, so that a process that dies gives none away; the database refuses a number that does
+//! not follow the one before. A key that is kept here signs at once; a signing service is asked
+//! afterwards, so that one that is away delays signatures and no numbers. Where a unit's range is used
+//! up its payments are written down as tasks, a case says so, and everybody else's go on.
 //!
 //! What a receipt says is JSON that never changes; its SHA-256 is kept, it is what is signed, and the
 //! PDF is drawn from it, the same bytes each time.

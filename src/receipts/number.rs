@@ -1,4 +1,5 @@
-//! Gives numbers: follows the sequenced events, and does what they ask for in their order.
+//! Gives numbers: follows the sequenced events, and does what they ask for in their order. What cannot
+//! be done yet is written down, and goes before what comes later.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -6,14 +7,15 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use super::Receipts;
 use super::content::{
     Body, Charge, Content, Delegate, Numbered, Replaced, hash_of, title_of, words_of,
 };
-use super::receipt::{Receipt, Step};
+use super::receipt::{Receipt, Signature, Step};
+use super::signer::{LocalKey, SignError, Signed, Signer};
 use super::status::ReceiptStatus;
 use super::store::{self, Run, Task, reads};
 use crate::breaks::store::{breaks_close_of_invoices, breaks_insert, invoice_has_open};
@@ -29,8 +31,8 @@ use crate::vocabulary::realm::Realm;
 
 const LEASE: &str = "receipts";
 /// Batches of events looked at in one transaction.
-const BATCHES: i64 = 50;
-/// Tasks done in one transaction.
+const BATCHES: i64 = 5;
+/// Tasks that waited, done in one transaction.
 const TASKS: i64 = 500;
 /// What was paid before midnight and is numbered within this time after it bears its own day.
 const PAST_MIDNIGHT: TimeDelta = TimeDelta::hours(1);
@@ -85,7 +87,7 @@ impl Receipts {
         }
     }
 
-    /// Looks at what was paid and taken back since the last time, and does what waits. Nothing when
+    /// Does what waits, then looks at what was paid and taken back since the last time. Nothing when
     /// another leads.
     #[tracing::instrument(name = "receipts.number", skip_all)]
     pub async fn number(&self, directory: &Directory, holder: &str) -> Result<Done, sqlx::Error> {
@@ -94,27 +96,14 @@ impl Receipts {
             lease::take(&mut conn, LEASE, holder).await?
         };
         let Some(fence) = fence else { return Ok(Done::default()) };
-        while self.collect(fence).await? {}
         let mut pass = Pass::default();
-        while self.pass(directory, fence, &mut pass).await? {}
+        while self.take_waiting(directory, fence, &mut pass).await? {}
+        while self.take_new(directory, fence, &mut pass).await? {}
         Ok(pass.done)
     }
 
-    /// Writes down what some more events ask for; `false` when there are none.
-    async fn collect(&self, fence: i64) -> Result<bool, sqlx::Error> {
-        let mut tx = self.pool.begin().await?;
-        let Some(after) = store::progress_lock(&mut tx, fence).await? else { return Ok(false) };
-        let Some(upto) = store::batch_after(&mut tx, after, BATCHES).await? else {
-            return Ok(false);
-        };
-        store::tasks_collect(&mut tx, after, upto).await?;
-        store::progress_set(&mut tx, upto, fence).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
     /// Does some more of what waits; `false` when nothing is left.
-    async fn pass(
+    async fn take_waiting(
         &self,
         directory: &Directory,
         fence: i64,
@@ -127,33 +116,70 @@ impl Receipts {
         }
         let without: Vec<String> = pass.without.iter().cloned().collect();
         let tasks = store::tasks_next(&mut tx, pass.after, &without, TASKS).await?;
-        let Some(last) = tasks.last().map(|task| task.id) else { return Ok(false) };
-        let now = self.clock.now();
-        let mut work = Work::prepare(&mut tx, self, directory, &tasks, now).await?;
-        work.issue(&tasks);
-        let Work { receipts, steps, replaced, mut finished, waiting, .. } = work;
-        for id in &replaced {
-            store::receipt_end(&mut tx, *id, ReceiptStatus::Replaced, now).await?;
-        }
-        store::receipts_insert(&mut tx, &receipts).await?;
-        store::steps_insert(&mut tx, &steps, now).await?;
-        let ended = self.cancel(&mut tx, &tasks, &mut finished, now).await?;
-        store::tasks_done(&mut tx, &finished).await?;
-        let issued: Vec<InvoiceId> = receipts.iter().map(|r| r.invoice).collect();
-        breaks_close_of_invoices(&mut tx, BreakCode::ReceiptGap, &issued, now).await?;
-        for (agency, invoice) in &waiting {
-            if pass.without.insert(agency.clone()) {
-                open_case(&mut tx, agency, invoice, now).await?;
-            }
-        }
-        faults::point("receipts.before_commit");
-        tx.commit().await?;
-        faults::point("receipts.after_commit");
-        metrics::counter!("payclear_receipts_issued_total").increment(receipts.len() as u64);
-        pass.done.issued += receipts.len();
-        pass.done.ended += ended + replaced.len();
+        let Some(last) = tasks.last().and_then(|task| task.id) else { return Ok(false) };
+        let done = self.do_in(&mut tx, directory, &tasks, pass).await?;
+        commit(tx, done, pass).await?;
         pass.after = last;
         Ok(true)
+    }
+
+    /// Does what some more events ask for, and keeps what cannot be done yet; `false` when there are no
+    /// more events.
+    async fn take_new(
+        &self,
+        directory: &Directory,
+        fence: i64,
+        pass: &mut Pass,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        let Some(after) = store::progress_lock(&mut tx, fence).await? else { return Ok(false) };
+        let Some(upto) = store::batch_after(&mut tx, after, BATCHES).await? else {
+            return Ok(false);
+        };
+        let mut tasks = store::tasks_of_events(&mut tx, after, upto).await?;
+        let mut met = BTreeSet::new();
+        tasks.retain(|task| met.insert((task.invoice, task.sequence, task.kind.clone())));
+        let done = self.do_in(&mut tx, directory, &tasks, pass).await?;
+        store::progress_set(&mut tx, upto, fence).await?;
+        commit(tx, done, pass).await?;
+        Ok(true)
+    }
+
+    /// Does what can be done of these tasks, in the caller's transaction.
+    async fn do_in(
+        &self,
+        conn: &mut PgConnection,
+        directory: &Directory,
+        tasks: &[Task],
+        pass: &mut Pass,
+    ) -> Result<Done, sqlx::Error> {
+        if tasks.is_empty() {
+            return Ok(Done::default());
+        }
+        let now = self.clock.now();
+        let mut work = Work::prepare(conn, self, directory, tasks, now).await?;
+        let mut finished = work.issue(tasks, &pass.without);
+        let Work { receipts, replaced, waiting, .. } = work;
+        for step in &replaced {
+            store::receipt_end(conn, step.receipt, ReceiptStatus::Replaced, now).await?;
+        }
+        store::receipts_insert(conn, &receipts).await?;
+        store::steps_insert(conn, &replaced, now).await?;
+        let ended = self.cancel(conn, tasks, &mut finished, now).await?;
+        let (finished, left): (Vec<_>, Vec<_>) =
+            tasks.iter().enumerate().partition(|(n, _)| finished.contains(n));
+        let ids: Vec<i64> = finished.iter().filter_map(|(_, task)| task.id).collect();
+        store::tasks_done(conn, &ids).await?;
+        let new = left.into_iter().map(|(_, task)| task).filter(|task| task.id.is_none());
+        store::tasks_insert(conn, &new.cloned().collect::<Vec<_>>()).await?;
+        let issued: Vec<InvoiceId> = receipts.iter().map(|r| r.invoice).collect();
+        breaks_close_of_invoices(conn, BreakCode::ReceiptGap, &issued, now).await?;
+        for (agency, invoice) in waiting {
+            if pass.without.insert(agency.clone()) {
+                open_case(conn, &agency, &invoice, now).await?;
+            }
+        }
+        Ok(Done { issued: receipts.len(), ended: ended + replaced.len() })
     }
 
     /// Ends the receipts of payments that the bank took back. One that has no receipt yet waits until
@@ -162,14 +188,16 @@ impl Receipts {
         &self,
         conn: &mut PgConnection,
         tasks: &[Task],
-        finished: &mut Vec<i64>,
+        finished: &mut BTreeSet<usize>,
         now: DateTime<Utc>,
     ) -> Result<usize, sqlx::Error> {
-        let cancels: Vec<&Task> = tasks.iter().filter(|task| task.kind == "cancel").collect();
+        let cancels: Vec<(usize, &Task)> =
+            tasks.iter().enumerate().filter(|(_, task)| task.kind == "cancel").collect();
         if cancels.is_empty() {
             return Ok(0);
         }
-        let payments: Vec<_> = cancels.iter().map(|task| (task.invoice, task.sequence)).collect();
+        let payments: Vec<_> =
+            cancels.iter().map(|(_, task)| (task.invoice, task.sequence)).collect();
         let ended = store::receipts_end_of_payments(conn, &payments, now).await?;
         let step = |id: &ReceiptId| Step {
             receipt: *id,
@@ -181,9 +209,8 @@ impl Receipts {
         };
         store::steps_insert(conn, &ended.iter().map(step).collect::<Vec<_>>(), now).await?;
         let known = store::payments_with_receipt(conn, &payments).await?;
-        finished.extend(
-            cancels.iter().filter(|t| known.contains(&(t.invoice, t.sequence))).map(|t| t.id),
-        );
+        let done = |task: &Task| known.contains(&(task.invoice, task.sequence));
+        finished.extend(cancels.iter().filter(|(_, task)| done(task)).map(|(n, _)| *n));
         Ok(ended.len())
     }
 
@@ -201,6 +228,20 @@ struct Pass {
     after: i64,
     without: BTreeSet<String>,
     done: Done,
+}
+
+async fn commit(
+    tx: Transaction<'static, Postgres>,
+    done: Done,
+    pass: &mut Pass,
+) -> Result<(), sqlx::Error> {
+    faults::point("receipts.before_commit");
+    tx.commit().await?;
+    faults::point("receipts.after_commit");
+    metrics::counter!("payclear_receipts_issued_total").increment(done.issued as u64);
+    pass.done.issued += done.issued;
+    pass.done.ended += done.ended;
+    Ok(())
 }
 
 async fn open_case(
@@ -244,10 +285,11 @@ struct Work<'a> {
     old: HashMap<ReceiptId, Receipt>,
     runs: BTreeMap<String, Vec<Run>>,
     last_days: HashMap<String, NaiveDate>,
+    /// The keys that are at hand.
+    keys: BTreeMap<String, LocalKey>,
     receipts: Vec<Receipt>,
-    steps: Vec<Step>,
-    replaced: Vec<ReceiptId>,
-    finished: Vec<i64>,
+    /// How those end that another takes the place of.
+    replaced: Vec<Step>,
     /// Agencies without a number, with the first payment that waits.
     waiting: BTreeMap<String, Invoice>,
 }
@@ -277,6 +319,7 @@ impl<'a> Work<'a> {
             runs.entry(run.agency.clone()).or_default().push(run);
         }
         let last_days = store::last_days(conn, &agencies).await?.into_iter().collect();
+        let keys = keys_at_hand(conn, &*receipts_of.signer, &agencies).await?;
         Ok(Self {
             receipts_of,
             directory,
@@ -285,18 +328,19 @@ impl<'a> Work<'a> {
             old,
             runs,
             last_days,
+            keys,
             receipts: Vec::new(),
-            steps: Vec::new(),
             replaced: Vec::new(),
-            finished: Vec::new(),
             waiting: BTreeMap::new(),
         })
     }
 
-    fn issue(&mut self, tasks: &[Task]) {
-        for task in tasks.iter().filter(|task| task.kind != "cancel") {
+    /// Makes the receipts of all but the agencies `without` numbers; which tasks that finishes.
+    fn issue(&mut self, tasks: &[Task], without: &BTreeSet<String>) -> BTreeSet<usize> {
+        let mut finished = BTreeSet::new();
+        for (n, task) in tasks.iter().enumerate().filter(|(_, task)| task.kind != "cancel") {
             let Some(invoice) = self.invoices.get(&task.invoice).cloned() else { continue };
-            if self.waiting.contains_key(&task.agency) {
+            if self.waiting.contains_key(&task.agency) || without.contains(&task.agency) {
                 continue;
             }
             let old = task.receipt.and_then(|id| self.old.get(&id).cloned());
@@ -304,7 +348,7 @@ impl<'a> Work<'a> {
                 && old.as_ref().is_none_or(|o| o.status != ReceiptStatus::Valid)
             {
                 // It was taken back meanwhile: nothing is left to stand in place of.
-                self.finished.push(task.id);
+                finished.insert(n);
                 continue;
             }
             let day = self.day_of(task);
@@ -316,8 +360,9 @@ impl<'a> Work<'a> {
             let number =
                 Numbered { form: run.form.clone(), symbol: run.symbol.clone(), number, day };
             self.make(task, &invoice, old.as_ref(), &run, number);
-            self.finished.push(task.id);
+            finished.insert(n);
         }
+        finished
     }
 
     /// The day that a receipt bears: that of the payment, unless it comes so late that it would be
@@ -397,22 +442,26 @@ impl<'a> Work<'a> {
             number,
         };
         let id = ReceiptId::new(self.now);
-        let today = to_local(self.now).date();
-        let step = |receipt, kind, day, reason: &str| Step {
-            receipt,
-            kind,
-            day,
-            actor: correction.as_ref().map_or_else(|| "clock".to_owned(), |c| c.by.clone()),
-            approved_by: correction.as_ref().map(|c| c.approved_by.clone()),
-            reason: reason.to_owned(),
+        let (by, agreed) = match correction {
+            Some(correction) => (correction.by, Some(correction.approved_by)),
+            None => ("clock".to_owned(), None),
         };
-        self.steps.push(step(id, "issued", content.number.day, ""));
         if let Some(old) = old {
-            self.steps.push(step(old.id, "replaced", today, &reason));
-            self.replaced.push(old.id);
+            self.replaced.push(Step {
+                receipt: old.id,
+                kind: "replaced",
+                day: to_local(self.now).date(),
+                actor: by.clone(),
+                approved_by: agreed.clone(),
+                reason,
+            });
         }
         let text = content.to_text();
         tracing::debug!(receipt.hash = %hex::encode(hash_of(&text)), "a receipt is numbered");
+        let signature = self.keys.get(&task.agency).map(|key| {
+            let Signed { key_id, signature } = key.sign(text.as_bytes());
+            Signature { key_id, bytes: signature, at: self.now }
+        });
         self.receipts.push(Receipt {
             id,
             invoice: task.invoice,
@@ -422,10 +471,30 @@ impl<'a> Work<'a> {
             content,
             text,
             issued_at: self.now,
+            issued_by: by,
+            agreed_by: agreed,
             replaces: old.map(|old| old.id),
             status: ReceiptStatus::Valid,
             status_since: self.now,
-            signature: None,
+            signature,
         });
     }
+}
+
+/// The keys of agencies that are kept here and can be used. Where one cannot, numbers are given all
+/// the same, and the signature waits.
+async fn keys_at_hand(
+    conn: &mut PgConnection,
+    signer: &dyn Signer,
+    agencies: &[String],
+) -> Result<BTreeMap<String, LocalKey>, sqlx::Error> {
+    let mut keys = BTreeMap::new();
+    for agency in agencies {
+        match signer.key_at_hand(conn, agency).await {
+            Ok(key) => keys.extend(key.map(|key| (agency.clone(), key))),
+            Err(SignError::Store(error)) => return Err(error),
+            Err(error) => tracing::error!(%error, agency, "receipts wait for their signature"),
+        }
+    }
+    Ok(keys)
 }

@@ -37,6 +37,10 @@ pub struct Receipt {
     pub text: String,
     /// When its number was given.
     pub issued_at: DateTime<Utc>,
+    /// The clock, or the officer who proposed it.
+    pub issued_by: String,
+    /// The officer who agreed.
+    pub agreed_by: Option<String>,
     /// The receipt that it stands in place of.
     pub replaces: Option<ReceiptId>,
     /// Where it stands.
@@ -64,12 +68,12 @@ impl Receipt {
     }
 }
 
-/// What is done to a receipt, for its history.
+/// How a receipt ends, for its history.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The receipt.
     pub receipt: ReceiptId,
-    /// `issued`, `signed`, `cancelled` or `replaced`.
+    /// `cancelled` or `replaced`.
     pub kind: &'static str,
     /// The day on which it is reported.
     pub day: NaiveDate,

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::Receipts;
 use super::signer::SignError;
 use super::store;
-use crate::platform::faults;
 
 /// Receipts signed in one go.
 const AT_ONCE: i64 = 200;
@@ -34,7 +33,6 @@ impl Receipts {
                     continue;
                 }
             };
-            faults::point("receipts.signed");
             let now = self.clock.now();
             let mut tx = self.pool.begin().await?;
             let pairs: Vec<_> = receipts.iter().map(|r| r.id).zip(signed).collect();

@@ -4,7 +4,7 @@
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use futures_util::future::BoxFuture;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
 
 use super::store::keys;
@@ -36,8 +36,36 @@ pub enum SignError {
     Store(#[from] sqlx::Error),
 }
 
+/// A key that is at hand: it signs without asking anybody.
+#[derive(Debug)]
+pub struct LocalKey {
+    key_id: String,
+    key: SigningKey,
+}
+
+impl LocalKey {
+    /// Signs a content.
+    #[must_use]
+    pub fn sign(&self, content: &[u8]) -> Signed {
+        Signed {
+            key_id: self.key_id.clone(),
+            signature: self.key.sign(content).to_bytes().to_vec(),
+        }
+    }
+}
+
 /// Signs for collecting bodies.
 pub trait Signer: Send + Sync + std::fmt::Debug {
+    /// The key of an agency, where it is kept here: its receipts are signed as they are numbered. None
+    /// where a service elsewhere signs, which no transaction waits for.
+    fn key_at_hand<'a>(
+        &'a self,
+        _conn: &'a mut PgConnection,
+        _agency: &'a str,
+    ) -> BoxFuture<'a, Result<Option<LocalKey>, SignError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Signs contents for an agency, each for itself; called outside any transaction.
     fn sign<'a>(
         &'a self,
@@ -69,13 +97,12 @@ fn context(key_id: &str) -> String {
 }
 
 impl BuiltIn {
-    async fn key(&self, agency: &str) -> Result<(String, SigningKey), SignError> {
-        let mut conn = self.pool.acquire().await?;
-        let kept = if let Some(kept) = keys::key_of_agency(&mut conn, agency).await? {
+    async fn key_in(&self, conn: &mut PgConnection, agency: &str) -> Result<LocalKey, SignError> {
+        let kept = if let Some(kept) = keys::key_of_agency(conn, agency).await? {
             kept
         } else {
-            self.make(agency).await?;
-            keys::key_of_agency(&mut conn, agency).await?.ok_or(sqlx::Error::RowNotFound)?
+            self.make_in(conn, agency).await?;
+            keys::key_of_agency(conn, agency).await?.ok_or(sqlx::Error::RowNotFound)?
         };
         let wrong = |why: String| SignError::Key { agency: agency.to_owned(), why };
         let opened = self
@@ -84,36 +111,40 @@ impl BuiltIn {
             .map_err(|error| wrong(error.to_string()))?;
         let seed: [u8; 32] =
             opened.expose().try_into().map_err(|_| wrong("it has no 32 bytes".to_owned()))?;
-        Ok((kept.key_id, SigningKey::from_bytes(&seed)))
+        Ok(LocalKey { key_id: kept.key_id, key: SigningKey::from_bytes(&seed) })
     }
 
     /// Two processes may make one at once: the first is kept.
-    async fn make(&self, agency: &str) -> Result<(), SignError> {
+    async fn make_in(&self, conn: &mut PgConnection, agency: &str) -> Result<(), SignError> {
         let now = self.clock.now();
         let seed = Secret::draw(32, &mut rand::rng());
         let bytes: [u8; 32] = seed.expose().try_into().unwrap_or_default();
         let public = SigningKey::from_bytes(&bytes).verifying_key();
         let key_id = hex::encode(&super::content::hash_of(&hex::encode(public.as_bytes()))[..8]);
         let sealed = self.keys.seal(&context(&key_id), seed.expose());
-        let mut conn = self.pool.acquire().await?;
-        keys::key_insert(&mut conn, (&key_id, agency), public.as_bytes(), &sealed, now).await?;
+        keys::key_insert(conn, (&key_id, agency), public.as_bytes(), &sealed, now).await?;
         Ok(())
     }
 }
 
 impl Signer for BuiltIn {
+    fn key_at_hand<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        agency: &'a str,
+    ) -> BoxFuture<'a, Result<Option<LocalKey>, SignError>> {
+        Box::pin(async move { self.key_in(conn, agency).await.map(Some) })
+    }
+
     fn sign<'a>(
         &'a self,
         agency: &'a str,
         contents: &'a [&'a [u8]],
     ) -> BoxFuture<'a, Result<Vec<Signed>, SignError>> {
         Box::pin(async move {
-            let (key_id, key) = self.key(agency).await?;
-            let sign = |content: &&[u8]| Signed {
-                key_id: key_id.clone(),
-                signature: key.sign(content).to_bytes().to_vec(),
-            };
-            Ok(contents.iter().map(sign).collect())
+            let mut conn = self.pool.acquire().await?;
+            let key = self.key_in(&mut conn, agency).await?;
+            Ok(contents.iter().map(|content| key.sign(content)).collect())
         })
     }
 

@@ -53,50 +53,85 @@ pub async fn batch_after(
     .await
 }
 
-/// Writes down what the events of these batches ask for, in their order. After a restore the
-/// intervals of an earlier life may hold events of this one: what is written down or done already is
-/// passed over.
-pub async fn tasks_collect(
+/// What the events of these batches ask for, in their order. After a restore the intervals of an
+/// earlier life may hold events of this one: what waits or is done already is passed over.
+pub async fn tasks_of_events(
     conn: &mut PgConnection,
     after: i64,
     upto: i64,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
-        "insert into receipt_task (kind, agency, invoice_id, sequence, at)
-         select t.kind, t.agency, t.invoice_id, t.sequence, t.made_at
-           from (select b.batch_id, e.made_by_tx, e.event_id, e.made_at,
-                        coalesce(e.agency, '') as agency, e.invoice_id,
-                        case e.kind when 'invoice.paid' then 'issue' else 'cancel' end as kind,
-                        case e.kind when 'invoice.paid' then e.sequence
-                             else (select max(p.sequence) from event p
-                                    where p.invoice_id = e.invoice_id and p.sequence < e.sequence
-                                      and p.kind = 'invoice.paid') end as sequence
-                   from event_batch b
-                  cross join lateral (
-                        select v.* from event v
-                         where v.made_by_tx >= b.from_tx and v.made_by_tx < b.to_tx
-                           and v.kind in ('invoice.paid', 'payment.reversed')
-                        offset 0) e
-                  where b.batch_id > $1 and b.batch_id <= $2) t
-          where t.sequence is not null
-            and (t.kind <> 'issue'
-                 or not exists (select from receipt r
-                                 where r.invoice_id = t.invoice_id and r.sequence = t.sequence))
-          order by t.batch_id, t.made_by_tx, t.event_id
-         on conflict on constraint receipt_task_once do nothing",
+) -> Result<Vec<Task>, sqlx::Error> {
+    sqlx::query!(
+        r#"select t.kind as "kind!", t.agency as "agency!", t.invoice_id as "invoice!",
+                  t.sequence as "sequence!", t.made_at
+             from (select b.batch_id, e.made_by_tx, e.event_id, e.made_at,
+                          coalesce(e.agency, '') as agency, e.invoice_id,
+                          case e.kind when 'invoice.paid' then 'issue' else 'cancel' end as kind,
+                          case e.kind when 'invoice.paid' then e.sequence
+                               else (select max(p.sequence) from event p
+                                      where p.invoice_id = e.invoice_id and p.sequence < e.sequence
+                                        and p.kind = 'invoice.paid') end as sequence
+                     from event_batch b
+                    cross join lateral (
+                          select v.* from event v
+                           where v.made_by_tx >= b.from_tx and v.made_by_tx < b.to_tx
+                             and v.kind in ('invoice.paid', 'payment.reversed')
+                          offset 0) e
+                    where b.batch_id > $1 and b.batch_id <= $2) t
+            where t.sequence is not null
+              and (t.kind <> 'issue'
+                   or not exists (select from receipt r
+                                   where r.invoice_id = t.invoice_id and r.sequence = t.sequence))
+              and not exists (select from receipt_task w
+                               where w.invoice_id = t.invoice_id and w.sequence = t.sequence
+                                 and w.kind = t.kind)
+            order by t.batch_id, t.made_by_tx, t.event_id"#,
         after,
         upto
     )
+    .map(|row| Task {
+        id: None,
+        kind: row.kind,
+        agency: row.agency,
+        invoice: InvoiceId(row.invoice),
+        sequence: row.sequence,
+        at: row.made_at,
+        receipt: None,
+        correction: None,
+    })
+    .fetch_all(conn)
+    .await
+}
+
+/// Keeps what could not be done yet.
+pub async fn tasks_insert(conn: &mut PgConnection, tasks: &[Task]) -> Result<(), sqlx::Error> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let kinds: Vec<String> = tasks.iter().map(|t| t.kind.clone()).collect();
+    let agencies: Vec<String> = tasks.iter().map(|t| t.agency.clone()).collect();
+    let invoices: Vec<Uuid> = tasks.iter().map(|t| t.invoice.0).collect();
+    let sequences: Vec<i32> = tasks.iter().map(|t| t.sequence).collect();
+    let times: Vec<DateTime<Utc>> = tasks.iter().map(|t| t.at).collect();
+    sqlx::query!(
+        "insert into receipt_task (kind, agency, invoice_id, sequence, at)
+         select * from unnest($1::text[], $2::text[], $3::uuid[], $4::integer[],
+                              $5::timestamptz[])",
+        &kinds,
+        &agencies,
+        &invoices,
+        &sequences,
+        &times
+    )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected())
+    Ok(())
 }
 
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Its place in the order.
-    pub id: i64,
+    /// Its place among those that wait; none while it is new.
+    pub id: Option<i64>,
     /// `issue`, `cancel` or `replace`.
     pub kind: String,
     /// Who collects.
@@ -131,7 +166,7 @@ pub async fn tasks_next(
         most
     )
     .map(|row| Task {
-        id: row.task_id,
+        id: Some(row.task_id),
         kind: row.kind,
         agency: row.agency,
         invoice: InvoiceId(row.invoice_id),
@@ -261,16 +296,23 @@ pub async fn receipts_insert(
         receipts.iter().map(|r| super::content::hash_of(&r.text).to_vec()).collect();
     let issued: Vec<DateTime<Utc>> = receipts.iter().map(|r| r.issued_at).collect();
     let replaces: Vec<Option<Uuid>> = receipts.iter().map(|r| r.replaces.map(|id| id.0)).collect();
+    let agreed: Vec<Option<String>> = receipts.iter().map(|r| r.agreed_by.clone()).collect();
+    let keys: Vec<Option<String>> =
+        receipts.iter().map(|r| r.signature.as_ref().map(|s| s.key_id.clone())).collect();
+    let signatures: Vec<Option<Vec<u8>>> =
+        receipts.iter().map(|r| r.signature.as_ref().map(|s| s.bytes.clone())).collect();
+    let signed: Vec<Option<DateTime<Utc>>> =
+        receipts.iter().map(|r| r.signature.as_ref().map(|s| s.at)).collect();
     sqlx::query!(
         "insert into receipt (receipt_id, invoice_id, sequence, revision, agency, form, symbol,
              number, day, amount, currency, payer_name, check_code, content, content_hash,
-             issued_at, replaces, status_since)
+             issued_at, replaces, issued_by, agreed_by, key_id, signature, signed_at, status_since)
          select n.*, n.issued from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[],
              $5::text[], $6::text[], $7::text[], $8::integer[], $9::date[], $10::numeric[],
              $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::timestamptz[],
-             $17::uuid[])
+             $17::uuid[], $18::text[], $19::text[], $20::text[], $21::bytea[], $22::timestamptz[])
              n(id, invoice, sequence, revision, agency, form, symbol, number, day, amount, currency,
-               payer, code, content, hash, issued, replaces)",
+               payer, code, content, hash, issued, replaces, by, agreed, key, signature, signed)",
         &ids,
         &invoices,
         &sequences,
@@ -288,6 +330,11 @@ pub async fn receipts_insert(
         &hashes,
         &issued,
         &replaces as &[Option<Uuid>],
+        &text(|r| &r.issued_by),
+        &agreed as &[Option<String>],
+        &keys as &[Option<String>],
+        &signatures as &[Option<Vec<u8>>],
+        &signed as &[Option<DateTime<Utc>>],
     )
     .execute(conn)
     .await?;
@@ -426,13 +473,9 @@ pub async fn receipts_sign(
     let keys: Vec<String> = signed.iter().map(|(_, s)| s.key_id.clone()).collect();
     let signatures: Vec<Vec<u8>> = signed.iter().map(|(_, s)| s.signature.clone()).collect();
     let done = sqlx::query!(
-        r#"with done as (
-               update receipt r set key_id = s.key, signature = s.signature, signed_at = $4
-                 from unnest($1::uuid[], $2::text[], $3::bytea[]) s(id, key, signature)
-                where r.receipt_id = s.id and r.signature is null
-               returning r.receipt_id, r.day, s.key)
-           insert into receipt_step (receipt_id, kind, day, at, actor)
-           select receipt_id, 'signed', day, $4, 'key/' || key from done"#,
+        "update receipt r set key_id = s.key, signature = s.signature, signed_at = $4
+           from unnest($1::uuid[], $2::text[], $3::bytea[]) s(id, key, signature)
+          where r.receipt_id = s.id and r.signature is null",
         &ids,
         &keys,
         &signatures,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::chunk::receivable;
 use super::fee::Terms;
-use super::run::{Matching, MatchingError, defect};
+use super::run::{Matching, MatchingError, PARTS, defect};
 use super::store::reads;
 use super::store::work::{self, BatchRow, PairRow};
 use crate::ledger::acts;
@@ -22,18 +22,48 @@ use crate::vocabulary::money::{Currency, Money};
 /// Banks what is funded, chunk by chunk, until nothing is left.
 pub(super) async fn bank_funded(matching: &Matching) -> Result<(), MatchingError> {
     loop {
+        let mut ahead = matching.ahead().await?;
         let mut tx = matching.pool.begin().await?;
         work::plan_by_keys(&mut tx).await?;
         let Some((report, name)) = work::batch_funded_next(&mut tx).await? else { return Ok(()) };
         let batch = work::batch_lock(&mut tx, report, &name).await?;
         let Some(batch) = batch.filter(|batch| batch.state == "funded") else { continue };
-        let most = i32::try_from(matching.chunk).unwrap_or(i32::MAX);
-        let upto = batch.banked_upto.saturating_add(most).min(batch.last_place);
-        bank_in(&mut tx, matching, &batch, (batch.banked_upto, upto)).await?;
+        let upto = chunk_in(&mut tx, &mut ahead, matching, &batch).await?;
         let all = upto >= batch.last_place;
         work::batch_banked_upto(&mut tx, (report, &name), upto, all).await?;
         tx.commit().await?;
     }
+}
+
+/// Banks the next chunk of a batch that is locked: while one part is written, the next is read. The
+/// place that it came to.
+async fn chunk_in(
+    conn: &mut PgConnection,
+    ahead: &mut PgConnection,
+    matching: &Matching,
+    batch: &BatchRow,
+) -> Result<i32, MatchingError> {
+    let part = i32::try_from(matching.chunk / PARTS).unwrap_or(i32::MAX).max(1);
+    let after = |at: i32| at.saturating_add(part).min(batch.last_place);
+    let ground = Ground::of(conn, matching, batch).await?;
+    let mut at = batch.banked_upto;
+    let mut next = ground.pairs(ahead, (at, after(at))).await?;
+    for n in 1..=PARTS {
+        at = after(at);
+        let (done, read) = tokio::join!(ground.bank(conn, matching, &next), async {
+            if n == PARTS || at >= batch.last_place {
+                Ok(Vec::new())
+            } else {
+                ground.pairs(ahead, (at, after(at))).await
+            }
+        });
+        done?;
+        next = read?;
+        if at >= batch.last_place {
+            break;
+        }
+    }
+    Ok(at)
 }
 
 /// Banks one line of a batch that was matched late, when the batch is banked that far.
@@ -45,42 +75,76 @@ pub(super) async fn bank_one_in(
 ) -> Result<(), MatchingError> {
     let Some(batch) = work::batch_lock(conn, report, name).await? else { return Ok(()) };
     if matches!(batch.state.as_str(), "funded" | "banked") && place <= batch.banked_upto {
-        bank_in(conn, matching, &batch, (place - 1, place)).await?;
+        let ground = Ground::of(conn, matching, &batch).await?;
+        let pairs = ground.pairs(conn, (place - 1, place)).await?;
+        ground.bank(conn, matching, &pairs).await?;
     }
     Ok(())
 }
 
-async fn bank_in(
-    conn: &mut PgConnection,
-    matching: &Matching,
-    batch: &BatchRow,
-    places: (i32, i32),
-) -> Result<(), MatchingError> {
-    let now = matching.now();
-    let statement = read::store::statement_read(conn, batch.statement).await?;
-    let day = statement.map_or_else(|| now.date_naive(), |statement| statement.day);
-    let terms = reads::terms_of(conn, &batch.partner, day).await?.unwrap_or(Terms::NONE);
-    let (Some(by), Some(entry)) = (batch.by_match, batch.entry) else { return Ok(()) };
-    // The report tells no fees, and the money came without those of the contract.
-    let kept = reads::fee_of_match(conn, by).await?;
-    let with_fees = !batch.fee.is_zero() || !kept.is_zero();
-    let of = (batch.statement, batch.batch.as_str());
-    let pairs = work::pairs_of_batch(conn, of, places, with_fees).await?;
-    let seen: Vec<settlements::Seen> = pairs
-        .iter()
-        .map(|pair| settlements::Seen {
-            settlement: pair.settlement,
-            by: format!("match/{by}"),
-            entry,
-        })
-        .collect();
-    let new = settlements::settlements_banked_insert(conn, &seen, now).await?;
-    if with_fees {
-        let new: BTreeSet<Uuid> = new.into_iter().collect();
-        let new = pairs.iter().filter(|pair| new.contains(&pair.settlement));
-        fees_in(conn, matching, batch, &fees_of(new, &terms, !kept.is_zero())).await?;
+/// What is true of a batch while it is banked.
+struct Ground<'a> {
+    batch: &'a BatchRow,
+    terms: Terms,
+    /// The report tells no fees, and the money came without those of the contract.
+    by_contract: bool,
+    with_fees: bool,
+}
+
+impl<'a> Ground<'a> {
+    async fn of(
+        conn: &mut PgConnection,
+        matching: &Matching,
+        batch: &'a BatchRow,
+    ) -> Result<Self, MatchingError> {
+        let statement = read::store::statement_read(conn, batch.statement).await?;
+        let today = matching.now().date_naive();
+        let day = statement.map_or(today, |statement| statement.day);
+        let terms = reads::terms_of(conn, &batch.partner, day).await?.unwrap_or(Terms::NONE);
+        let by_contract = match batch.by_match {
+            Some(by) => !reads::fee_of_match(conn, by).await?.is_zero(),
+            None => false,
+        };
+        Ok(Self { batch, terms, by_contract, with_fees: by_contract || !batch.fee.is_zero() })
     }
-    Ok(())
+
+    /// Pairs of the batch after a place, up to another.
+    async fn pairs(
+        &self,
+        conn: &mut PgConnection,
+        places: (i32, i32),
+    ) -> Result<Vec<PairRow>, sqlx::Error> {
+        let of = (self.batch.statement, self.batch.batch.as_str());
+        work::pairs_of_batch(conn, of, places, self.with_fees).await
+    }
+
+    /// Banks the settlements of pairs, and books what was kept of them.
+    async fn bank(
+        &self,
+        conn: &mut PgConnection,
+        matching: &Matching,
+        pairs: &[PairRow],
+    ) -> Result<(), MatchingError> {
+        let (Some(by), Some(entry)) = (self.batch.by_match, self.batch.entry) else {
+            return Ok(());
+        };
+        let seen: Vec<settlements::Seen> = pairs
+            .iter()
+            .map(|pair| settlements::Seen {
+                settlement: pair.settlement,
+                by: format!("match/{by}"),
+                entry,
+            })
+            .collect();
+        let new = settlements::settlements_banked_insert(conn, &seen, matching.now()).await?;
+        if self.with_fees {
+            let new: BTreeSet<Uuid> = new.into_iter().collect();
+            let new = pairs.iter().filter(|pair| new.contains(&pair.settlement));
+            let fees = fees_of(new, &self.terms, self.by_contract);
+            fees_in(conn, matching, self.batch, &fees).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What the agencies owe: the contract's fee, or what was kept when that is less. What was kept above

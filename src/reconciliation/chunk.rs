@@ -71,13 +71,68 @@ pub(super) struct Chunk<'a> {
     told: bool,
 }
 
-/// Matches the lines of a chunk, in the caller's transaction.
+/// Lines in the order in which they are decided, and what is known that has to do with them.
+#[derive(Debug)]
+pub(super) struct Sight {
+    lines: Vec<Line>,
+    /// Of lines that are looked at once more, what was made of them before.
+    before: HashMap<i64, OpenLine>,
+    transactions: Vec<String>,
+    seen: Vec<Seen>,
+    /// Lines whose match people have taken apart.
+    taken_apart: BTreeSet<i64>,
+}
+
+impl Sight {
+    /// How many lines.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The last place.
+    pub fn last_place(&self) -> i32 {
+        self.lines.iter().map(|line| line.place).max().unwrap_or(0)
+    }
+}
+
+/// Gathers what is known about lines.
+pub(super) async fn look(
+    conn: &mut PgConnection,
+    scene: &Scene,
+    looked: Vec<Looked>,
+) -> Result<Sight, MatchingError> {
+    let (mut lines, mut before): (Vec<Line>, HashMap<i64, OpenLine>) =
+        (Vec::with_capacity(looked.len()), HashMap::new());
+    for (line, open) in looked {
+        before.extend(open.map(|open| (line.id, open)));
+        lines.push(line);
+    }
+    rules::in_order(&mut lines);
+    let transactions: Vec<String> =
+        lines.iter().map(|line| transaction_of(&scene.statement, line)).collect();
+    let of = (&scene.statement, scene.source);
+    let mut seen = candidates::gather(conn, of, &lines, &transactions).await?;
+    let mut taken_apart = BTreeSet::new();
+    if !before.is_empty() {
+        let ids: Vec<i64> = before.keys().copied().collect();
+        let apart: BTreeSet<(i64, Uuid)> =
+            work::pairs_taken_apart(conn, &ids).await?.into_iter().collect();
+        taken_apart.extend(apart.iter().map(|(line, _)| *line));
+        for (line, seen) in lines.iter().zip(&mut seen) {
+            seen.settlements.retain(|c| !apart.contains(&(line.id, c.settlement)));
+        }
+    }
+    Ok(Sight { lines, before, transactions, seen, taken_apart })
+}
+
+/// Matches lines, in the caller's transaction. What it uses up is added to `taken`.
 pub(super) async fn work_in(
     conn: &mut PgConnection,
     matching: &Matching,
     scene: &Scene,
-    looked: Vec<Looked>,
-) -> Result<(Tally, bool), MatchingError> {
+    sight: &Sight,
+    taken: &mut Taken,
+) -> Result<Tally, MatchingError> {
     let now = matching.now();
     let mut chunk = Chunk {
         matching,
@@ -97,65 +152,37 @@ pub(super) async fn work_in(
         tally: Tally::default(),
         told: false,
     };
-    let (mut lines, mut before): (Vec<Line>, HashMap<i64, OpenLine>) =
-        (Vec::with_capacity(looked.len()), HashMap::new());
-    for (line, open) in looked {
-        before.extend(open.map(|open| (line.id, open)));
-        lines.push(line);
-    }
-    rules::in_order(&mut lines);
-    chunk.decide(conn, &lines, &before).await?;
-    chunk.write(conn, &lines, before.is_empty()).await?;
-    Ok((chunk.tally, chunk.told))
+    chunk.decide(conn, sight, taken).await?;
+    chunk.write(conn, &sight.lines, sight.before.is_empty()).await?;
+    Ok(chunk.tally)
 }
 
-/// The transaction id of each line: the sender's, or for a bank account's line without one a name made
-/// of what it says, the same whenever it is told again.
-fn transactions_of(statement: &Statement, lines: &[Line]) -> Vec<String> {
-    let mut met: BTreeMap<String, u32> = BTreeMap::new();
-    lines
-        .iter()
-        .map(|line| {
-            if !line.transaction_id.is_empty() || statement.kind == Kind::Report {
-                return line.transaction_id.clone();
-            }
-            let told = format!(
-                "{}|{}|{}|{}|{}|{}",
-                statement.account,
-                line.value_date,
-                line.amount.normalize(),
-                line.order_reference,
-                line.memo,
-                line.counterparty
-            );
-            let name = hex::encode(&Sha256::digest(told.as_bytes())[..12]);
-            let count = met.entry(name.clone()).or_default();
-            *count += 1;
-            format!("line-{name}-{count}")
-        })
-        .collect()
+/// The transaction id of a line: the sender's, or for a bank account's line without one a name made of
+/// what it says, the same whenever it is told again.
+fn transaction_of(statement: &Statement, line: &Line) -> String {
+    if !line.transaction_id.is_empty() || statement.kind == Kind::Report {
+        return line.transaction_id.clone();
+    }
+    let told = format!(
+        "{}|{}|{}|{}|{}|{}",
+        statement.account,
+        line.value_date,
+        line.amount.normalize(),
+        line.order_reference,
+        line.memo,
+        line.counterparty
+    );
+    format!("line-{}-{}", hex::encode(&Sha256::digest(told.as_bytes())[..12]), line.occurrence)
 }
 
 impl Chunk<'_> {
     async fn decide(
         &mut self,
         conn: &mut PgConnection,
-        lines: &[Line],
-        before: &HashMap<i64, OpenLine>,
+        sight: &Sight,
+        taken: &mut Taken,
     ) -> Result<(), MatchingError> {
-        let transactions = transactions_of(&self.scene.statement, lines);
-        let of = (&self.scene.statement, self.scene.source);
-        let mut seen = candidates::gather(conn, of, lines, &transactions).await?;
-        let mut taken_apart: BTreeSet<i64> = BTreeSet::new();
-        if !before.is_empty() {
-            let ids: Vec<i64> = before.keys().copied().collect();
-            let apart: BTreeSet<(i64, Uuid)> =
-                work::pairs_taken_apart(conn, &ids).await?.into_iter().collect();
-            taken_apart.extend(apart.iter().map(|(line, _)| *line));
-            for (line, seen) in lines.iter().zip(&mut seen) {
-                seen.settlements.retain(|c| !apart.contains(&(line.id, c.settlement)));
-            }
-        }
+        let Sight { lines, before, transactions, seen, taken_apart } = sight;
         let ground = Ground {
             kind: self.scene.statement.kind,
             account: &self.scene.statement.account,
@@ -165,11 +192,10 @@ impl Chunk<'_> {
             today: self.today,
             days: &self.matching.days,
         };
-        let mut taken = Taken::new();
         let mut to_settle = Vec::new();
-        for (n, (line, seen)) in lines.iter().zip(&seen).enumerate() {
+        for (n, (line, seen)) in lines.iter().zip(seen).enumerate() {
             let open = before.get(&line.id);
-            match rules::decide(line, seen, &ground, &mut taken) {
+            match rules::decide(line, seen, &ground, taken) {
                 Verdict::Match { rule, with, suggested, why, also } => {
                     let found = effects::Found { rule, with, suggested, why, also };
                     self.found(conn, line, &transactions[n], open, found).await?;
@@ -201,7 +227,7 @@ impl Chunk<'_> {
                 }
             }
         }
-        self.settle(conn, lines, &transactions, (before, &to_settle), &mut taken).await
+        self.settle(conn, lines, transactions, (before, &to_settle), taken).await
     }
 
     /// The receivable of the statement's own account.

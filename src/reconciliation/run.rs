@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::calendar::WorkingDays;
-use super::chunk::{self, Scene};
+use super::chunk::{self, Scene, Sight};
 use super::store::reads;
 use super::store::work::{self, OpenLine, Tally, Which};
 use super::{batches, fee, missing, rules, undo};
@@ -24,8 +24,12 @@ use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::day::BusinessDay;
 use crate::vocabulary::money::Currency;
 
+/// Who holds it matches what comes in.
+pub const LEASE: &str = "matching";
 /// Lines of one chunk.
-pub const CHUNK: i64 = 5_000;
+pub const CHUNK: i64 = 10_000;
+/// A chunk is worked on in so many parts: while one is written, the next is looked at.
+pub(super) const PARTS: i64 = 4;
 /// A chunk that meets the door's writers in the database is tried so often.
 const TRIES: u32 = 5;
 
@@ -121,7 +125,7 @@ impl Matching {
     /// time for it. Was everything done?
     pub async fn tick(&self, holder: &str, all: bool) -> Result<bool, MatchingError> {
         let mut conn = self.pool.acquire().await?;
-        if lease::take(&mut conn, "matching", holder).await?.is_none() {
+        if lease::take(&mut conn, LEASE, holder).await?.is_none() {
             return Ok(false);
         }
         let waits = !read::store::statements_waiting(&mut conn, 1).await?.is_empty();
@@ -181,6 +185,7 @@ impl Matching {
     async fn step(&self, scene: &Scene) -> Result<Option<(u64, Tally)>, MatchingError> {
         let statement = &scene.statement;
         let now = self.now();
+        let mut ahead = self.ahead().await?;
         let mut tx = self.pool.begin().await?;
         work::plan_by_keys(&mut tx).await?;
         let undoing = statement.supersedes.is_some();
@@ -198,13 +203,10 @@ impl Matching {
             }
             ("lines", _) => {
                 let upto = progress.upto;
-                let lines = read::store::lines_of(&mut tx, statement.id, upto, self.chunk).await?;
-                if let Some(last) = lines.last().map(|line| line.place) {
-                    came_to.0 = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                    let looked = lines.into_iter().map(|line| (line, None)).collect();
-                    came_to.1 = chunk::work_in(&mut tx, self, scene, looked).await?.0;
-                    let steps = (upto, last);
-                    if !work::matching_step(&mut tx, statement.id, steps, came_to.1).await? {
+                let (last, lines, tally) = self.lines_in(&mut tx, &mut ahead, scene, upto).await?;
+                if lines > 0 {
+                    came_to = (lines, tally);
+                    if !work::matching_step(&mut tx, statement.id, (upto, last), tally).await? {
                         return Err(MatchingError::Overtaken);
                     }
                 } else {
@@ -222,10 +224,60 @@ impl Matching {
         Ok(Some(came_to))
     }
 
+    /// A transaction beside that of a chunk, which reads what comes next while the chunk is written. What
+    /// the chunk has locked stays as it is meanwhile; what it has used up is known in memory.
+    pub(super) async fn ahead(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut ahead = self.pool.begin().await?;
+        work::plan_by_keys(&mut ahead).await?;
+        Ok(ahead)
+    }
+
+    /// Works on the lines of a chunk after a place: the last place, how many lines, what they came to.
+    async fn lines_in(
+        &self,
+        conn: &mut PgConnection,
+        ahead: &mut PgConnection,
+        scene: &Scene,
+        after: i32,
+    ) -> Result<(i32, u64, Tally), MatchingError> {
+        let (mut at, mut lines, mut tally) = (after, 0, Tally::default());
+        let mut taken = rules::Taken::new();
+        let mut next = self.look_ahead(ahead, scene, at).await?;
+        for part in 1..=PARTS {
+            let Some(sight) = next.take() else { break };
+            at = sight.last_place();
+            lines += sight.len() as u64;
+            // Both to their ends: a question that is broken off leaves its answer on the connection.
+            let (done, looked) =
+                tokio::join!(chunk::work_in(conn, self, scene, &sight, &mut taken), async {
+                    if part == PARTS { Ok(None) } else { self.look_ahead(ahead, scene, at).await }
+                });
+            tally = tally.and(done?);
+            next = looked?;
+        }
+        Ok((at, lines, tally))
+    }
+
+    /// What is known about the next part of a statement's lines; none when there are no more.
+    async fn look_ahead(
+        &self,
+        ahead: &mut PgConnection,
+        scene: &Scene,
+        after: i32,
+    ) -> Result<Option<Sight>, MatchingError> {
+        let most = (self.chunk / PARTS).max(1);
+        let lines = read::store::lines_of(ahead, scene.statement.id, after, most).await?;
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let looked = lines.into_iter().map(|line| (line, None)).collect();
+        chunk::look(ahead, scene, looked).await.map(Some)
+    }
+
     /// What is true of a statement.
     pub(super) async fn scene(
         &self,
-        conn: &mut sqlx::PgConnection,
+        conn: &mut PgConnection,
         statement: read::Statement,
     ) -> Result<Scene, MatchingError> {
         let directory = self.directory.current();
@@ -277,7 +329,7 @@ impl Matching {
 
     async fn again_in(
         &self,
-        tx: &mut sqlx::PgConnection,
+        tx: &mut PgConnection,
         statement: Uuid,
         open: Vec<OpenLine>,
     ) -> Result<Tally, MatchingError> {
@@ -297,7 +349,8 @@ impl Matching {
                 (line, open)
             })
             .collect();
-        let (tally, _) = chunk::work_in(tx, self, &scene, looked).await?;
+        let sight = chunk::look(tx, &scene, looked).await?;
+        let tally = chunk::work_in(tx, self, &scene, &sight, &mut rules::Taken::new()).await?;
         work::matching_tally(tx, scene.statement.id, tally).await?;
         Ok(tally)
     }

@@ -87,6 +87,12 @@ async fn undo_in(
     reason: &str,
     by: (&str, DateTime<Utc>),
 ) -> Result<(), MatchingError> {
+    let lines: Vec<i64> = sides.iter().filter_map(|side| side.line).collect();
+    let lines = read::store::lines_read(conn, &lines).await?;
+    // Whoever banks the batch of a report's line right now is waited for.
+    for line in lines.iter().filter(|_| row.layer == "line") {
+        work::batch_lock(conn, line.statement, &line.batch).await?;
+    }
     if matches::unmatch_insert(conn, &[row.id], reason, by).await?.is_empty() {
         return Err(MatchingError::Overtaken);
     }
@@ -97,8 +103,6 @@ async fn undo_in(
     let settlements: Vec<Uuid> = sides.iter().filter_map(|side| side.settlement).collect();
     let banked = settlements::settlements_banked_delete(conn, &settlements).await?;
     let mut entry = banked.first().map(|banked| banked.1);
-    let lines: Vec<i64> = sides.iter().filter_map(|side| side.line).collect();
-    let lines = read::store::lines_read(conn, &lines).await?;
     let Some(first) = lines.first() else { return Ok(()) };
     let statement = read::store::statement_read(conn, first.statement).await?;
     let scene = matching.scene(conn, statement.ok_or(MatchingError::NotFound)?).await?;

@@ -72,7 +72,7 @@ pub async fn taken_in(
 }
 
 /// A file stands: what was wrong with files that were not taken and held a statement of the same
-/// sender, account and id is answered by it.
+/// sender, account and id is answered by it, and so is the gap before others that it fills.
 pub async fn answered_in(
     conn: &mut PgConnection,
     file: Uuid,
@@ -81,6 +81,9 @@ pub async fn answered_in(
     let before = reads::files_rejected_before(conn, file).await?;
     let why = ("the same statement came in another file", now);
     breaks_close_of_files(conn, &before, &BreakCode::OF_FILES, why).await?;
+    let follow = reads::files_that_follow(conn, file).await?;
+    let why = ("what was missing between the statements came", now);
+    breaks_close_of_files(conn, &follow, &[BreakCode::StatementGap], why).await?;
     Ok(())
 }
 

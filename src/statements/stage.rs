@@ -1,5 +1,7 @@
 //! The second reading: lines go into the database by the thousand, while the next ones are read.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::formats::{self, mapping::Mapping};
-use super::model::ReadFile;
+use super::model::{Line, ReadFile};
 use super::spool::Spool;
 use super::store;
 use super::store::lines::Chunk;
@@ -42,6 +44,25 @@ pub async fn look(spool: &Spool, mappings: &Arc<[Mapping]>) -> Result<ReadFile, 
     Ok(read.await.map_err(|_| StageError::Reading)??)
 }
 
+/// How often lines without a number were met that say the very same.
+#[derive(Debug, Default)]
+struct Met(HashMap<u64, i32>);
+
+impl Met {
+    /// Which one a line is, from 1.
+    fn count(&mut self, statement: usize, line: &Line) -> i32 {
+        if !line.transaction_id.is_empty() {
+            return 1;
+        }
+        let mut said = DefaultHasher::new();
+        (statement, line.value_date, line.amount.normalize()).hash(&mut said);
+        (&line.order_reference, &line.memo, &line.counterparty).hash(&mut said);
+        let count = self.0.entry(said.finish()).or_default();
+        *count += 1;
+        *count
+    }
+}
+
 /// Puts the lines of statements in, from where an earlier reading broke off; `statements` are their
 /// ids in the order of the file.
 pub async fn stage(
@@ -62,6 +83,7 @@ pub async fn stage(
     let (front, mappings, ids) = (spool.from_front()?, Arc::clone(mappings), statements.to_vec());
     let reading = tokio::task::spawn_blocking(move || {
         let mut places = vec![0_i32; ids.len()];
+        let mut met = Met::default();
         let mut chunk = Chunk::default();
         let mut gone = false;
         let read = formats::read(
@@ -73,10 +95,11 @@ pub async fn stage(
                     return;
                 };
                 *place += 1;
+                let occurrence = met.count(statement, &line);
                 if gone || *place <= last[statement] {
                     return;
                 }
-                chunk.push(*id, *place, line);
+                chunk.push(*id, (*place, occurrence), line);
                 if chunk.len() >= CHUNK {
                     gone = send.blocking_send(std::mem::take(&mut chunk)).is_err();
                 }
@@ -100,4 +123,39 @@ pub async fn stage(
     }
     reading.await.map_err(|_| StageError::Reading)??;
     Ok(staged)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use rust_decimal::Decimal;
+
+    use super::Met;
+    use crate::statements::model::{Line, Nature, Standing};
+
+    fn line(transaction: &str, memo: &str) -> Line {
+        Line {
+            nature: Nature::Payment,
+            standing: Standing::Booked,
+            amount: Decimal::from(50_000),
+            fee: Decimal::ZERO,
+            value_date: NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day"),
+            transaction_id: transaction.to_owned(),
+            order_reference: String::new(),
+            batch: String::new(),
+            memo: memo.to_owned(),
+            counterparty: String::new(),
+            at: 0,
+        }
+    }
+
+    #[test]
+    fn lines_without_a_number_that_say_the_very_same_are_counted_in_their_statement() {
+        let mut met = Met::default();
+        let mut count = |statement, line: &Line| met.count(statement, line);
+        assert_eq!((count(0, &line("", "a")), count(0, &line("", "a"))), (1, 2));
+        assert_eq!((count(0, &line("", "b")), count(1, &line("", "a"))), (1, 1));
+        assert_eq!((count(0, &line("T1", "a")), count(0, &line("T1", "a"))), (1, 1));
+        assert_eq!(count(0, &line("", "a")), 3);
+    }
 }

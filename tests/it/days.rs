@@ -11,12 +11,11 @@ use payclear::days::keys;
 use payclear::days::verify::DayReport;
 use payclear::operations::sweeps::Sweep;
 use payclear::platform::audit::By;
-use payclear::platform::sequencer;
-use payclear::vocabulary::clock::{Clock, SharedClock};
+use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::town::{ACCOUNT, master_keys};
-use crate::support::{Answer, Person, Town, text, until};
+use crate::support::{Answer, Person, Town, sequenced, text};
 
 impl Town {
     /// Today, as the books count it.
@@ -129,20 +128,6 @@ fn letters(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace()).collect()
 }
 
-async fn sequenced(town: &Town) {
-    let clock: SharedClock = town.clock.clone();
-    // Whatever transaction is open anywhere in the cluster holds the chain up.
-    until("every event to be in the chain", || async {
-        sequencer::sequence_once(&town.pool, &clock, "test").await.expect("a batch");
-        let chained: i64 = sqlx::query_scalar("select coalesce(sum(events), 0) from event_batch")
-            .fetch_one(&town.pool)
-            .await
-            .expect("a sum");
-        chained == town.count("event").await
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     let (town, mut an, mut checker) = town().await;
@@ -154,7 +139,7 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
     // Money that nobody can place becomes a case of today.
     assert_eq!(town.settle("T2", 7_000, "nobody knows").await, "suspense");
     town.next_day(&mut [&mut an, &mut checker, &mut viewer]).await;
-    sequenced(&town).await;
+    sequenced(&town.pool, &town.app.clock).await;
 
     let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
     assert_eq!(looked["files"][0]["state"], "missing");
@@ -312,6 +297,11 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
     assert!(on > second, "{on}");
 
     let reason = json!({ "reason": "sót một báo có" });
+    let kept = |seen: &Value| seen["keeps_closed"].as_array().map_or(0, Vec::len);
+    let seen = an.get(&format!("/v1/days/{first}")).await.expect(200);
+    assert_eq!(kept(&seen), 1, "{seen}");
+    let seen = an.get(&format!("/v1/days/{second}")).await.expect(200);
+    assert_eq!(kept(&seen), 0, "{seen}");
     let inner = an.post(&of(first, "reopen"), &reason).await.problem(409, "wrong-state");
     assert!(text(&inner, "detail").contains("reopened first"), "{inner}");
     an.post(&of(second, "reopen"), &json!({ "reason": " " })).await.problem(422, "invalid-request");
@@ -376,7 +366,7 @@ async fn whatever_is_changed_afterwards_is_named() {
     let day = town.business_day();
     town.settle("T2", 7_000, "nobody knows").await;
     town.next_day(&mut [&mut an, &mut checker]).await;
-    sequenced(&town).await;
+    sequenced(&town.pool, &town.app.clock).await;
     town.statement_of(day, "booked").await;
     town.cases_are_owned().await;
     town.closes(&an, &checker, day).await;

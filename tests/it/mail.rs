@@ -2,11 +2,10 @@
 //! away, to nobody twice, with nothing left of the address.
 
 use chrono::Duration;
-use payclear::platform::sequencer;
 use serde_json::{Value, json};
 
 use crate::support::mail_catcher::MailCatcher;
-use crate::support::{Answer, Plan, Town, answer_of, text, until};
+use crate::support::{Answer, Plan, Town, answer_of, sequenced, text};
 
 async fn town(catcher: &MailCatcher) -> Town {
     Town::of(Plan {
@@ -167,13 +166,13 @@ async fn the_address_that_the_portal_named_is_written_to_once_by_itself() {
     let payer = json!({ "payer": { "name": "Nguyễn An", "email": "an@example.vn" } });
     let before = paid(&town, "T0", &payer).await;
     let mailing = town.app.mailing().expect("there is a server");
-    sequenced(&town).await;
+    sequenced(&town.pool, &town.app.clock).await;
     assert_eq!(mailing.collect().await.expect("it looks"), 0, "paid before there was mail");
 
     let invoice = paid(&town, "T1", &payer).await;
     paid(&town, "T2", &json!({})).await;
     paid(&town, "T3", &json!({ "payer": { "name": "B", "email": "b b@example.vn" } })).await;
-    sequenced(&town).await;
+    sequenced(&town.pool, &town.app.clock).await;
     assert_eq!(mailing.collect().await.expect("it looks"), 1);
     assert_eq!(mailing.collect().await.expect("it looks"), 0);
     sends(&town).await;
@@ -184,21 +183,9 @@ async fn the_address_that_the_portal_named_is_written_to_once_by_itself() {
     // The bank takes it back, and it is paid again: that is told again.
     town.reverse("T1", "R1").await.expect(204);
     assert_eq!(town.settle("T4", 100_000, text(&invoice, "code")).await, "applied");
-    sequenced(&town).await;
+    sequenced(&town.pool, &town.app.clock).await;
     mailing.collect().await.expect("it looks");
     sends(&town).await;
     assert_eq!(catcher.caught().len(), 2);
     town.leaves_messages();
-}
-
-/// Everything that is committed is in a batch.
-async fn sequenced(town: &Town) {
-    until("the events to be put in order", || async {
-        let clock = town.app.clock.clone();
-        sequencer::sequence_once(&town.pool, &clock, "tests").await.expect("a batch");
-        let left = "event where made_by_tx >= coalesce(\
-                    (select to_tx from event_batch order by batch_id desc limit 1), '0'::xid8)";
-        town.count(left).await == 0
-    })
-    .await;
 }

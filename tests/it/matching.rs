@@ -483,6 +483,25 @@ async fn a_crash_between_chunks_goes_on_where_it_stopped_and_two_runners_do_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn transfers_that_say_the_very_same_are_as_many_as_they_are_wherever_a_chunk_ends() {
+    let town = Town::doors().await;
+    town.settle_by(BANK, ACCOUNT, SettlingSource::Statement).await;
+    let today = town.today();
+    let line = || Told::payment("", 50_000, today).memo("nop phi");
+    let lines: Vec<Told> = (0..9).map(|_| line()).collect();
+    let statement = town.stage(town.of_bank("S1"), &lines).await;
+    let small = Matching { chunk: 1, ..town.matching().clone() };
+    small.run().await.expect("it matches");
+    assert_eq!(town.became(statement).await, ["R1"; 9]);
+    assert_eq!(town.count("settlement").await, 9, "each is money of its own");
+    town.books(&[("suspense directbank", -450_000), ("bank_account directbank", 450_000)]).await;
+    let again = town.stage(town.of_bank("S2"), &lines).await;
+    small.run().await.expect("it matches");
+    assert_eq!(town.became(again).await, ["B05 open"; 9], "told again, they are the same");
+    assert_eq!(town.count("settlement").await, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_database_refuses_what_the_rules_would_not_do() {
     let town = Town::doors().await;
     town.paid_by_word(&[("T1", 100_000), ("T2", 50_000)]).await;

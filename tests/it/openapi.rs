@@ -1074,9 +1074,8 @@ async fn receipts_and_statistics(doors: &mut Doors) {
     doors.call(Portal, &of_invoice, &nothing, 404).await;
     let receipts = doors.app.receipts();
     let directory = doors.app.directory.current();
-    sequencer::sequence_once(&doors.app.pool, &doors.app.clock, "test").await.expect("a batch");
+    crate::support::sequenced(&doors.app.pool, &doors.app.clock).await;
     receipts.number(&directory, "test").await.expect("it numbers");
-    receipts.sign_some().await.expect("it signs");
     doors.call(Portal, &of_invoice, &nothing, 200).await;
     let page = doors
         .call(Officer, "GET /v1/receipts?agency=G01&status=valid&limit=5", &nothing, 200)

@@ -2,11 +2,14 @@
 //! people, told in the day's table, readable on paper and checkable by everybody.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{Datelike, Duration};
+use futures_util::future::BoxFuture;
 use payclear::platform::audit::By;
-use payclear::platform::sequencer;
+use payclear::receipts::Receipts;
 use payclear::receipts::number::Done;
+use payclear::receipts::signer::{SignError, Signed, Signer};
 use payclear::registers::import::{ImportError, import};
 use payclear::vocabulary::clock::Clock;
 use payclear::vocabulary::day::{from_local, to_local};
@@ -14,19 +17,34 @@ use serde_json::{Value, json};
 
 use crate::support::people::Person;
 use crate::support::process::Site;
-use crate::support::{Answer, Town, text, until};
+use crate::support::{Answer, Town, sequenced, text, until};
+
+/// A signing service: its keys are not at hand.
+#[derive(Debug)]
+struct Elsewhere(Arc<dyn Signer>);
+
+impl Signer for Elsewhere {
+    fn sign<'a>(
+        &'a self,
+        agency: &'a str,
+        contents: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, Result<Vec<Signed>, SignError>> {
+        self.0.sign(agency, contents)
+    }
+
+    fn holds<'a>(
+        &'a self,
+        signed: &'a Signed,
+        content: &'a [u8],
+    ) -> BoxFuture<'a, Result<Option<bool>, SignError>> {
+        self.0.holds(signed, content)
+    }
+}
 
 impl Town {
     /// Everything that is committed is in a batch.
     async fn in_order(&self) {
-        until("the events to be put in order", || async {
-            let clock = self.app.clock.clone();
-            sequencer::sequence_once(&self.pool, &clock, "tests").await.expect("a batch");
-            let left = "event where made_by_tx >= coalesce(\
-                        (select to_tx from event_batch order by batch_id desc limit 1), '0'::xid8)";
-            self.count(left).await == 0
-        })
-        .await;
+        sequenced(&self.pool, &self.app.clock).await;
     }
 
     async fn numbers_as(&self, holder: &str) -> Done {
@@ -38,6 +56,16 @@ impl Town {
     async fn numbers(&self) -> Done {
         self.in_order().await;
         self.numbers_as("tests").await
+    }
+
+    /// Numbers where a service elsewhere signs.
+    async fn numbers_unsigned(&self) -> Done {
+        self.in_order().await;
+        let directory = self.app.directory.current();
+        let receipts = self.app.receipts();
+        let signer = Arc::new(Elsewhere(receipts.signer.clone()));
+        let receipts = Receipts { signer, ..receipts };
+        receipts.number(&directory, "tests").await.expect("it numbers")
     }
 
     async fn signs(&self) -> usize {
@@ -144,8 +172,6 @@ async fn a_payment_gets_the_next_number_of_its_unit_signed_and_on_paper() {
     assert!(early.headers.contains_key("retry-after"));
     early.problem(404, "not-found");
     assert_eq!(town.numbers().await, Done { issued: 1, ended: 0 });
-    town.receipt_of(&invoice).await.problem(404, "not-found");
-    assert_eq!(town.signs().await, 1);
     assert_eq!((town.numbers().await, town.signs().await), (Done::default(), 0));
     assert_eq!(town.run_of("G01.A").await, valid(&year(&town), 1..=1));
     assert_eq!(
@@ -204,6 +230,28 @@ async fn a_payment_gets_the_next_number_of_its_unit_signed_and_on_paper() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signing_service_that_is_away_delays_signatures_and_no_numbers() {
+    let town = Town::doors().await;
+    let invoice = town.paid("T1", 1_000).await;
+    assert_eq!(town.numbers_unsigned().await, Done { issued: 1, ended: 0 });
+    town.receipt_of(&invoice).await.problem(404, "not-found");
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    assert_eq!(an.get("/v1/receipts/gaps").await.expect(200)["unsigned"], 0);
+    town.clock.turn(Duration::minutes(6));
+    assert_eq!(an.get("/v1/receipts/gaps").await.expect(200)["unsigned"], 1);
+    assert_eq!((town.signs().await, town.signs().await), (1, 0));
+    assert_eq!(town.receipt_of(&invoice).await.status, 200);
+    let id = text(&town.receipt_json(&invoice).await, "id").to_owned();
+    let seen = an.get(&format!("/v1/receipts/{id}")).await.expect(200);
+    let steps = seen["history"].as_array().expect("steps");
+    let told: Vec<&str> = steps.iter().map(|step| text(step, "kind")).collect();
+    assert_eq!(told, ["issued", "signed"]);
+    assert_eq!(text(&steps[0], "actor"), "clock");
+    assert!(text(&steps[1], "actor").starts_with("key/"), "{seen}");
+    town.leaves_messages();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_have_no_gap_in_each_unit_whatever_leads_and_whatever_dies() {
     let town = Town::doors().await;
     for n in 0..6 {
@@ -245,7 +293,7 @@ async fn numbers_have_no_gap_in_each_unit_whatever_leads_and_whatever_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_death_between_number_and_commit_gives_no_number_away() {
     let mut site = Site::fresh().await;
-    for point in ["receipts.before_commit:1", "receipts.after_commit:1", "receipts.signed:1"] {
+    for point in ["receipts.before_commit:1", "receipts.after_commit:1"] {
         site.survives(point, 12).await;
     }
     site.start(None).await;
@@ -331,7 +379,6 @@ async fn a_range_that_is_used_up_stops_its_unit_alone_until_another_is_entered()
     assert_eq!(run[3].2, "cancelled");
     assert!(town.cases().await.contains(&"B18 1002 auto_closed".to_owned()));
     let gaps = an.get("/v1/receipts/gaps").await.expect(200);
-    town.signs().await;
     assert_eq!((&gaps["whole"], &gaps["waiting"]), (&json!(true), &json!([])));
     town.leaves_messages();
 }
@@ -374,7 +421,6 @@ async fn what_the_bank_takes_back_has_no_receipt_that_holds_and_what_is_paid_aga
     let town = Town::doors().await;
     let invoice = town.paid("T1", 100_000).await;
     town.numbers().await;
-    town.signs().await;
     town.reverse("T1", "R1").await.expect(204);
     assert_eq!(town.numbers().await, Done { issued: 0, ended: 1 });
     let old = town.receipt_json(&invoice).await;
@@ -406,7 +452,6 @@ async fn two_officers_cancel_or_replace_a_receipt_and_nobody_does_so_alone() {
     let wrong = town.paid("T1", 100_000).await;
     let gone = town.paid("T2", 50_000).await;
     town.numbers().await;
-    town.signs().await;
     let (wrong_one, gone_one) = (town.receipt_json(&wrong).await, town.receipt_json(&gone).await);
     let path = |receipt: &Value, what: &str| format!("/v1/receipts/{}/{what}", text(receipt, "id"));
 
@@ -426,7 +471,6 @@ async fn two_officers_cancel_or_replace_a_receipt_and_nobody_does_so_alone() {
         "until its number is given"
     );
     assert_eq!(town.numbers().await, Done { issued: 1, ended: 1 });
-    town.signs().await;
     let symbol = year(&town);
     let state = |n, status: &str| (symbol.clone(), n, status.to_owned());
     assert_eq!(
@@ -639,7 +683,7 @@ async fn the_days_table_is_what_the_database_holds() {
 async fn anybody_checks_a_receipt_and_learns_nobodys_name() {
     let town = Town::doors().await;
     let invoice = town.paid("T1", 100_000).await;
-    town.numbers().await;
+    town.numbers_unsigned().await;
     let code = text(&town.receipt_json(&invoice).await, "code").to_owned();
     assert!(code.len() >= 24);
     let address = format!("{}/receipts/{code}", town.url);
@@ -708,7 +752,6 @@ async fn a_delegated_unit_names_both_and_mixed_charges_have_their_name() {
     ] });
     let invoice = town.paid_with("T1", 100_000, &more).await;
     town.numbers().await;
-    town.signs().await;
     let words = words_of(&town.receipt_of(&invoice).await.body);
     for wanted in [
         "BIÊN LAI THU PHÍ, LỆ PHÍ",

@@ -2,23 +2,15 @@
 //! small is told, and the page shows the same numbers as the table.
 
 use chrono::Duration;
-use payclear::platform::sequencer;
 use payclear::vocabulary::clock::Clock;
 use payclear::vocabulary::day::to_local;
 use serde_json::{Value, json};
 
-use crate::support::{Town, text, until};
+use crate::support::{Town, sequenced, text};
 
 impl Town {
     async fn in_batches(&self) {
-        until("the events to be put in order", || async {
-            let clock = self.app.clock.clone();
-            sequencer::sequence_once(&self.pool, &clock, "tests").await.expect("a batch");
-            let left = "event where made_by_tx >= coalesce(\
-                        (select to_tx from event_batch order by batch_id desc limit 1), '0'::xid8)";
-            self.count(left).await == 0
-        })
-        .await;
+        sequenced(&self.pool, &self.app.clock).await;
     }
 
     async fn counts_as(&self, holder: &str) {

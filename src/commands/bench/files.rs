@@ -1,6 +1,7 @@
 //! A large report from one partner, as its file comes in: read, judged and put in, its lines matched
 //! with settlements that were made in bulk before, its one credit on the bank's statement, and the
-//! booking that follows; then the same file once more. Nothing else runs beside it.
+//! booking that follows; then the same file once more. A service that runs beside it leads no matching
+//! meanwhile.
 
 use std::io::Write;
 use std::path::Path;
@@ -18,17 +19,19 @@ use super::load::as_f64;
 use super::{Bench, BenchError, needed};
 use crate::ledger::accounts::Accounts;
 use crate::platform::audit::By;
-use crate::platform::database;
 use crate::platform::seal::{MasterKey, MasterKeys, Secret};
 use crate::platform::settings::StatementsSettings;
+use crate::platform::{database, lease};
 use crate::reconciliation::calendar::WorkingDays;
-use crate::reconciliation::run::{CHUNK, Matching};
+use crate::reconciliation::run::{CHUNK, LEASE, Matching};
 use crate::registers::live::LiveDirectory;
 use crate::statements::intake::{Arrival, Intake, Source};
 use crate::statements::mappings;
 use crate::statements::spool::Spool;
 use crate::statements::verdict::Outcome;
 use crate::vocabulary::clock::SharedClock;
+
+const HOLDER: &str = "bench";
 
 /// How the report is read.
 const MAPPING: &str = r#"
@@ -72,6 +75,7 @@ pub async fn run(command: &Bench, clock: &SharedClock) -> Result<ExitCode, Bench
     let mut owner = PgConnection::connect(&owner_url).await?;
     // Tables that were filled a moment ago have no statistics: what was banked is counted by hashing.
     sqlx::query("set enable_nestloop = off").execute(&mut owner).await?;
+    let leading = lead(&pool).await?;
     let mut rounds = Vec::new();
     let mut whole = true;
     for round in 0..command.rounds {
@@ -105,8 +109,29 @@ pub async fn run(command: &Bench, clock: &SharedClock) -> Result<ExitCode, Bench
         .await?;
         whole &= banked == i64::from(command.lines);
     }
+    leading.abort();
+    lease::release(&mut owner, LEASE, HOLDER).await?;
     tell(command, &rounds);
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Leads the matching, so that no service takes a part of what is measured.
+async fn lead(pool: &sqlx::PgPool) -> Result<tokio::task::JoinHandle<()>, BenchError> {
+    let mut conn = pool.acquire().await?;
+    while lease::take(&mut conn, LEASE, HOLDER).await?.is_none() {
+        tokio::time::sleep(lease::HOLDS / 4).await;
+    }
+    drop(conn);
+    let pool = pool.clone();
+    Ok(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(lease::HOLDS / 4).await;
+            let Ok(mut conn) = pool.acquire().await else { continue };
+            if let Err(error) = lease::take(&mut conn, LEASE, HOLDER).await {
+                tracing::warn!(%error, "the lead was not renewed");
+            }
+        }
+    }))
 }
 
 fn failed(error: impl std::fmt::Display) -> BenchError {

@@ -137,6 +137,22 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
     Ok(page)
 }
 
+/// What keeps a day closed, in the reader's language.
+fn keeps_closed(reader: &Reader, told: &str) -> String {
+    if reader.language != Language::Vi {
+        return told.to_owned();
+    }
+    let month = told.strip_prefix("the month ").and_then(|t| t.strip_suffix(" is locked for good"));
+    let next = told
+        .strip_prefix("the last closed day is reopened first: ")
+        .and_then(|t| t.strip_suffix(" is closed"));
+    match (month, next) {
+        (Some(month), _) => format!("Tháng {month} đã khoá sổ."),
+        (_, Some(day)) => format!("Phải mở lại ngày ký sau cùng trước: {day} đã ký."),
+        _ => told.to_owned(),
+    }
+}
+
 /// What stands against signing a day, in the reader's language. The room says it in English; a
 /// sentence that is not known is shown as it is.
 fn stands_against(reader: &Reader, told: &str) -> String {
@@ -325,7 +341,10 @@ async fn forms(
             ))
             .field(Field::line("reason", label("Lý do", "Reason")))
             .weight(Weight::Grave)
-            .shut(role()),
+            .shut(role().or_else(|| {
+                let told = json::list(told, "keeps_closed").first()?.as_str()?;
+                Some(keeps_closed(reader, told))
+            })),
         ),
         "reopen_requested" | "prepared" => {}
         _ => {

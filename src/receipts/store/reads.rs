@@ -17,6 +17,8 @@ struct ReceiptRow {
     agency: String,
     content: String,
     issued_at: DateTime<Utc>,
+    issued_by: String,
+    agreed_by: Option<String>,
     replaces: Option<Uuid>,
     status: String,
     status_since: DateTime<Utc>,
@@ -46,6 +48,8 @@ impl TryFrom<ReceiptRow> for Receipt {
             content: serde_json::from_str(&row.content).map_err(undecodable)?,
             text: row.content,
             issued_at: row.issued_at,
+            issued_by: row.issued_by,
+            agreed_by: row.agreed_by,
             replaces: row.replaces.map(ReceiptId),
             status: row.status.parse::<ReceiptStatus>().map_err(undecodable)?,
             status_since: row.status_since,
@@ -61,8 +65,8 @@ pub async fn receipts_read(
 ) -> Result<Vec<Receipt>, sqlx::Error> {
     let rows = sqlx::query_as!(
         ReceiptRow,
-        "select receipt_id, invoice_id, sequence, revision, agency, content, issued_at, replaces,
-                status, status_since, key_id, signature, signed_at
+        "select receipt_id, invoice_id, sequence, revision, agency, content, issued_at, issued_by,
+                agreed_by, replaces, status, status_since, key_id, signature, signed_at
            from receipt where receipt_id = any($1) order by receipt_id",
         ids
     )
@@ -208,8 +212,18 @@ pub async fn steps_of(
 ) -> Result<Vec<PastStep>, sqlx::Error> {
     sqlx::query_as!(
         PastStep,
-        "select kind, at, actor, approved_by, reason from receipt_step
-          where receipt_id = $1 order by receipt_step_id",
+        r#"select n.kind as "kind!", n.at as "at!", n.actor as "actor!", n.approved_by,
+                  n.reason as "reason!"
+             from (select 0 as part, 'issued' as kind, issued_at as at, issued_by as actor,
+                          agreed_by as approved_by, '' as reason
+                     from receipt where receipt_id = $1
+                   union all
+                   select 1, 'signed', signed_at, 'key/' || key_id, null, ''
+                     from receipt where receipt_id = $1 and signature is not null
+                   union all
+                   select 2, kind, at, actor, approved_by, reason
+                     from receipt_step where receipt_id = $1) n
+            order by n.at, n.part"#,
         id.0
     )
     .fetch_all(conn)
@@ -230,7 +244,7 @@ pub async fn reported_on(
                    union all
                    select r.receipt_id, s.kind, s.reason, 1, r.form, r.symbol, r.number
                      from receipt_step s join receipt r on r.receipt_id = s.receipt_id
-                    where s.day = $2 and s.kind in ('cancelled', 'replaced') and r.agency = $1) n
+                    where s.day = $2 and r.agency = $1) n
             order by n.part, n.form, n.symbol, n.number, n.kind"#,
         agency,
         day

@@ -22,6 +22,7 @@ fn line(amount: i64) -> Line {
         fee: Decimal::ZERO,
         value_date: date("2026-11-17"),
         transaction_id: "T1".to_owned(),
+        occurrence: 1,
         order_reference: String::new(),
         batch: String::new(),
         memo: String::new(),

@@ -29,6 +29,8 @@ pub struct Line {
     pub value_date: NaiveDate,
     /// The sender's own number of it.
     pub transaction_id: String,
+    /// Which it is, from 1, of those without a number that say the very same.
+    pub occurrence: i32,
     /// Our reference, as the sender gives it back.
     pub order_reference: String,
     /// The settlement batch that it belongs to, or pays.

@@ -61,7 +61,7 @@ pub async fn lines_of(
 ) -> Result<Vec<Line>, sqlx::Error> {
     let rows = sqlx::query!(
         "select line_id, place, nature, standing, amount, fee, value_date, transaction_id,
-                order_reference, batch, memo, counterparty
+                occurrence, order_reference, batch, memo, counterparty
            from statement_line where statement_id = $1 and place > $2 order by place limit $3",
         statement,
         after,
@@ -81,6 +81,7 @@ pub async fn lines_of(
                 fee: row.fee,
                 value_date: row.value_date,
                 transaction_id: row.transaction_id,
+                occurrence: row.occurrence,
                 order_reference: row.order_reference,
                 batch: row.batch,
                 memo: row.memo,
@@ -94,7 +95,7 @@ pub async fn lines_of(
 pub async fn lines_read(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Line>, sqlx::Error> {
     let rows = sqlx::query!(
         "select l.line_id, l.statement_id, l.place, l.nature, l.standing, l.amount, l.fee,
-                l.value_date, l.transaction_id, l.order_reference, l.batch, l.memo, l.counterparty
+                l.value_date, l.transaction_id, l.occurrence, l.order_reference, l.batch, l.memo, l.counterparty
            from unnest($1::bigint[]) k(line_id)
           cross join lateral (
                 select * from statement_line l where l.line_id = k.line_id offset 0) l
@@ -115,6 +116,7 @@ pub async fn lines_read(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Line
                 fee: row.fee,
                 value_date: row.value_date,
                 transaction_id: row.transaction_id,
+                occurrence: row.occurrence,
                 order_reference: row.order_reference,
                 batch: row.batch,
                 memo: row.memo,

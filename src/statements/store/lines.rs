@@ -18,6 +18,7 @@ pub struct Chunk {
     fees: Vec<Decimal>,
     dates: Vec<NaiveDate>,
     transactions: Vec<String>,
+    occurrences: Vec<i32>,
     orders: Vec<String>,
     batches: Vec<String>,
     memos: Vec<String>,
@@ -25,8 +26,8 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Adds a line at its place.
-    pub fn push(&mut self, statement: Uuid, place: i32, line: Line) {
+    /// Adds a line at its place; which it is of those that say the very same.
+    pub fn push(&mut self, statement: Uuid, (place, occurrence): (i32, i32), line: Line) {
         self.statements.push(statement);
         self.places.push(place);
         self.natures.push(line.nature.as_str());
@@ -35,6 +36,7 @@ impl Chunk {
         self.fees.push(line.fee);
         self.dates.push(line.value_date);
         self.transactions.push(line.transaction_id);
+        self.occurrences.push(occurrence);
         self.orders.push(line.order_reference);
         self.batches.push(line.batch);
         self.memos.push(line.memo);
@@ -56,10 +58,11 @@ impl Chunk {
 pub async fn lines_insert(conn: &mut PgConnection, chunk: &Chunk) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into statement_line (statement_id, place, nature, standing, amount, fee, value_date,
-                                     transaction_id, order_reference, batch, memo, counterparty)
+                                     transaction_id, occurrence, order_reference, batch, memo,
+                                     counterparty)
          select * from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::numeric[],
-                              $6::numeric[], $7::date[], $8::text[], $9::text[], $10::text[],
-                              $11::text[], $12::text[])",
+                              $6::numeric[], $7::date[], $8::text[], $9::integer[], $10::text[],
+                              $11::text[], $12::text[], $13::text[])",
         &chunk.statements,
         &chunk.places,
         &chunk.natures as &[&str],
@@ -68,6 +71,7 @@ pub async fn lines_insert(conn: &mut PgConnection, chunk: &Chunk) -> Result<(), 
         &chunk.fees,
         &chunk.dates,
         &chunk.transactions,
+        &chunk.occurrences,
         &chunk.orders,
         &chunk.batches,
         &chunk.memos,

@@ -202,3 +202,48 @@ pub async fn files_rejected_before(
     .fetch_all(conn)
     .await
 }
+
+/// Other files with an open case of a gap (F04) whose statements all follow the one before them and fit
+/// the one after by now, of an account that this file tells of.
+pub async fn files_that_follow(
+    conn: &mut PgConnection,
+    file: Uuid,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select distinct c.file_id as "file!"
+             from break_case c
+            where c.code = 'F04' and c.state in ('open', 'assigned', 'waiting')
+              and c.file_id <> $1
+              and exists (select from statement s join statement n
+                              on n.kind = s.kind and n.partner = s.partner and n.account = s.account
+                           where s.file_id = c.file_id and s.kind = 'account'
+                             and s.state in ('staged', 'booked') and n.file_id = $1)
+              and not exists (
+                  select from statement s
+                    left join lateral (
+                         select b.number, b.closing from statement b
+                          where b.kind = 'account' and b.partner = s.partner
+                            and b.account = s.account and b.state in ('staged', 'booked')
+                            and ((b.day, coalesce(b.number, 0)) < (s.day, coalesce(s.number, 0))
+                                 or (b.file_id = s.file_id and b.place < s.place))
+                          order by b.day desc, coalesce(b.number, 0) desc, b.place desc
+                          limit 1) b on true
+                    left join lateral (
+                         select a.opening from statement a
+                          where a.kind = 'account' and a.partner = s.partner
+                            and a.account = s.account and a.state in ('staged', 'booked')
+                            and ((a.day, coalesce(a.number, 0)) > (s.day, coalesce(s.number, 0))
+                                 or (a.file_id = s.file_id and a.place > s.place))
+                          order by a.day, coalesce(a.number, 0), a.place limit 1) a on true
+                    left join opening_balance o
+                      on o.partner = s.partner and o.account = s.account
+                   where s.file_id = c.file_id and s.kind = 'account'
+                     and s.state in ('staged', 'booked')
+                     and (s.number not in (b.number, b.number + 1, 1)
+                          or s.opening <> coalesce(b.closing, o.amount)
+                          or s.closing <> a.opening))"#,
+        file
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -18,4 +18,4 @@ pub use caller::{Answer, Caller, Letter, answer_of, fresh_key};
 pub use people::Person;
 pub use simulators::{DOSSIER_SECRET, SEPAY_SECRET};
 pub use town::{PAYOS_ACCOUNT, PORTAL, Plan, Town, money, text};
-pub use wait::until;
+pub use wait::{sequenced, until};

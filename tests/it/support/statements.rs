@@ -133,10 +133,13 @@ impl Town {
         let column = |pick: fn(&Told) -> String| lines.iter().map(pick).collect::<Vec<_>>();
         sqlx::query(
             "insert into statement_line (statement_id, place, nature, standing, amount, fee, value_date,
-                                         transaction_id, order_reference, batch, memo)
-             select $1, k.* from unnest($2::integer[], $3::text[], $4::text[], $5::numeric[],
-                                        $6::numeric[], $7::date[], $8::text[], $9::text[], $10::text[],
-                                        $11::text[]) k",
+                                         transaction_id, order_reference, batch, memo, occurrence)
+             select $1, k.*, case when k.id <> '' then 1 else row_number() over (
+                        partition by k.id, k.amount, k.value_date, k.orders, k.memo
+                        order by k.place) end
+               from unnest($2::integer[], $3::text[], $4::text[], $5::numeric[], $6::numeric[],
+                           $7::date[], $8::text[], $9::text[], $10::text[], $11::text[])
+                    k(place, nature, standing, amount, fee, value_date, id, orders, batch, memo)",
         )
         .bind(statement)
         .bind((1..=i32::try_from(lines.len()).expect("a count")).collect::<Vec<_>>())
