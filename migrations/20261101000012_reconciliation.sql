@@ -168,6 +168,8 @@ create table report_batch (
     -- The entry that books its money, while it is funded.
     entry_id bigint,
     match_id uuid,
+    -- The case that its money has not come in time.
+    break_id uuid,
     constraint report_batch_pkey primary key (statement_id, batch),
     constraint report_batch_statement_fkey foreign key (statement_id) references statement,
     constraint report_batch_state check
@@ -175,6 +177,9 @@ create table report_batch (
     constraint report_batch_is_funded check ((state in ('funded', 'banked')) = (match_id is not null))
 );
 create index report_batch_named_idx on report_batch (batch) where state = 'open';
+-- Money that is due.
+create index report_batch_due_idx on report_batch (partner, value_date)
+    where state = 'open' and break_id is null and batch <> '';
 create index report_batch_waiting_idx on report_batch (state) where state in ('open', 'funded');
 
 -- Lines that no rule has matched, and why. Gone once they are matched.

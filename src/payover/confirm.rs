@@ -86,15 +86,19 @@ pub async fn confirm_in(
     let (run, mut lines, place) = of_line(conn, id).await?;
     let line = &mut lines[place];
     if line.status == LineStatus::Confirmed {
-        let same = line.amount == debit.amount
-            && (line.statement_line == debit.statement_line
-                || line.statement_line.is_none()
-                || debit.statement_line.is_none());
-        return if same {
-            Ok(Confirmed::Repeat)
-        } else {
-            Err(ConfirmError::WrongState(line.status))
+        // The debit of a confirmed transfer is one line: the first that shows it after officers' word,
+        // or the same in another issue of its statement.
+        let same = match (line.statement_line, debit.statement_line) {
+            (Some(old), Some(new)) => old == new || store::is_superseded(conn, old).await?,
+            _ => true,
         };
+        if !same || line.amount != debit.amount {
+            return Err(ConfirmError::WrongState(line.status));
+        }
+        if let Some(new) = debit.statement_line {
+            store::line_shown(conn, id, new).await?;
+        }
+        return Ok(Confirmed::Repeat);
     }
     if line.status != LineStatus::Sent {
         return Err(ConfirmError::WrongState(line.status));

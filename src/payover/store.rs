@@ -350,6 +350,33 @@ pub async fn line_end(conn: &mut PgConnection, line: &RunLine) -> Result<bool, s
     Ok(done.rows_affected() == 1)
 }
 
+/// Notes the statement's line that shows a transfer's debit.
+pub async fn line_shown(
+    conn: &mut PgConnection,
+    line: PayoverLineId,
+    shown: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update payover_line set statement_line = $2 where payover_line_id = $1",
+        line.0,
+        shown
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Does another issue stand for the statement of a line?
+pub async fn is_superseded(conn: &mut PgConnection, line: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from statement_line l join statement s using (statement_id)
+                           where l.line_id = $1 and s.state = 'superseded') as "is!""#,
+        line
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Notes the case about a transfer.
 pub async fn line_case(
     conn: &mut PgConnection,

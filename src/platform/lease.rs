@@ -35,6 +35,23 @@ pub async fn take(
     .await
 }
 
+/// Takes a lease from whoever holds it; the higher fence ends what the other does under it.
+pub async fn seize(conn: &mut PgConnection, name: &str, holder: &str) -> Result<(), sqlx::Error> {
+    let seconds = i32::try_from(HOLDS.as_secs()).unwrap_or(i32::MAX);
+    sqlx::query!(
+        "insert into lease as l (name, holder, fence, until)
+         values ($1, $2, 1, statement_timestamp() + make_interval(secs => $3::integer))
+         on conflict on constraint lease_pkey do update
+            set holder = excluded.holder, fence = l.fence + 1, until = excluded.until",
+        name,
+        holder,
+        seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Gives a lease up, so that another need not wait for its end.
 pub async fn release(conn: &mut PgConnection, name: &str, holder: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(

@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::chunk::receivable;
+use super::chunk::{receivable, told_before};
 use super::fee::Terms;
 use super::run::{Matching, MatchingError, PARTS, defect};
 use super::store::reads;
 use super::store::work::{self, BatchRow, PairRow};
+use super::words;
 use crate::ledger::acts;
 use crate::ledger::entry::{Entry, Occasion};
 use crate::ledger::store as ledger;
@@ -82,8 +83,13 @@ pub(super) async fn bank_one_in(
     Ok(())
 }
 
+/// The reason of an entry that belongs to a batch: by it the entry is found again.
+pub(super) fn reason_of(batch: &str) -> String {
+    format!("batch {batch}")
+}
+
 /// What is true of a batch while it is banked.
-struct Ground<'a> {
+pub(super) struct Ground<'a> {
     batch: &'a BatchRow,
     terms: Terms,
     /// The report tells no fees, and the money came without those of the contract.
@@ -92,7 +98,7 @@ struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    async fn of(
+    pub(super) async fn of(
         conn: &mut PgConnection,
         matching: &Matching,
         batch: &'a BatchRow,
@@ -137,32 +143,28 @@ impl<'a> Ground<'a> {
             })
             .collect();
         let new = settlements::settlements_banked_insert(conn, &seen, matching.now()).await?;
+        let told = told_before(&seen, &new, |_| reason_of(&self.batch.batch));
+        let gave_way = words::give_way_in(conn, matching, self.batch.statement, &told).await?;
         if self.with_fees {
-            let new: BTreeSet<Uuid> = new.into_iter().collect();
-            let new = pairs.iter().filter(|pair| new.contains(&pair.settlement));
-            let fees = fees_of(new, &self.terms, self.by_contract);
+            let new: BTreeSet<Uuid> = new.into_iter().chain(gave_way).collect();
+            let mut fees: BTreeMap<String, Decimal> = BTreeMap::new();
+            for pair in pairs.iter().filter(|pair| new.contains(&pair.settlement)) {
+                let fee = self.fee_of(pair.amount, pair.fee);
+                if let (Some(agency), false) = (&pair.agency, fee.is_zero()) {
+                    *fees.entry(agency.clone()).or_default() += fee;
+                }
+            }
             fees_in(conn, matching, self.batch, &fees).await?;
         }
         Ok(())
     }
-}
 
-/// What the agencies owe: the contract's fee, or what was kept when that is less. What was kept above
-/// it is the partner's to explain.
-fn fees_of<'p>(
-    pairs: impl Iterator<Item = &'p PairRow>,
-    terms: &Terms,
-    by_contract: bool,
-) -> BTreeMap<String, Decimal> {
-    let mut fees: BTreeMap<String, Decimal> = BTreeMap::new();
-    for pair in pairs {
-        let contract = terms.fee_of(pair.amount);
-        let fee = if by_contract { contract } else { contract.min(pair.fee) };
-        if let (Some(agency), false) = (&pair.agency, fee.is_zero()) {
-            *fees.entry(agency.clone()).or_default() += fee;
-        }
+    /// What an agency owes for a payment: the contract's fee, or what was kept when that is less. What
+    /// was kept above it is the partner's to explain.
+    pub(super) fn fee_of(&self, amount: Decimal, kept: Decimal) -> Decimal {
+        let contract = self.terms.fee_of(amount);
+        if self.by_contract { contract } else { contract.min(kept) }
     }
-    fees
 }
 
 async fn fees_in(
@@ -187,7 +189,7 @@ async fn fees_in(
         source: format!("statement/{}", batch.statement),
         reverses: None,
         actor: format!("partner/{}", batch.partner),
-        reason: format!("batch {}", batch.batch),
+        reason: reason_of(&batch.batch),
     };
     let from = receivable(&batch.partner, &batch.account, currency);
     let entry = acts::partner_fees(occasion, &from, &by_agency).map_err(defect)?;

@@ -193,6 +193,7 @@ async fn batches(
         batches.push(Batch {
             report: row.statement,
             batch: row.batch,
+            partner: row.partner,
             named: row.named,
             day: row.day,
             net: row.net,

@@ -19,6 +19,7 @@ use super::rules::{self, Ground, Seen, Taken, Verdict, With};
 use super::run::{Matching, MatchingError};
 use super::store::matches::{self, NewMatch, NewSide};
 use super::store::work::{self, BatchSum, OpenLine, Tally};
+use super::words;
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::partners::SettlingSource;
 use crate::platform::outbox;
@@ -120,6 +121,7 @@ pub(super) async fn look(
         taken_apart.extend(apart.iter().map(|(line, _)| *line));
         for (line, seen) in lines.iter().zip(&mut seen) {
             seen.settlements.retain(|c| !apart.contains(&(line.id, c.settlement)));
+            seen.backs.retain(|back| !apart.contains(&(line.id, back.id)));
         }
     }
     Ok(Sight { lines, before, transactions, seen, taken_apart })
@@ -321,12 +323,17 @@ impl Chunk<'_> {
         let one = |ids: Vec<Uuid>| if let [one] = ids.as_slice() { Some(*one) } else { None };
         let of: BTreeSet<Uuid> = seen.settlements.iter().map(|c| c.settlement).collect();
         let id = BreakId::new(self.now);
+        // What a batch is short or over is for whoever owes its money to explain.
+        let partner = match (code, seen.batches.first()) {
+            (BreakCode::FundsShort | BreakCode::FundsOver, Some(batch)) => &batch.partner,
+            _ => &statement.partner,
+        };
         self.cases.push(Break {
             id,
             code,
             state: BreakState::Open,
             opened_at: self.now,
-            partner: statement.partner.clone(),
+            partner: partner.clone(),
             agency: String::new(),
             invoice: one(seen.invoices.iter().copied().collect()).map(InvoiceId),
             settlement: one(of.into_iter().collect()).map(SettlementId),
@@ -386,7 +393,9 @@ impl Chunk<'_> {
                 Some(settlements::Seen { settlement: *settlement, by, entry: entry(at)? })
             })
             .collect();
-        settlements::settlements_banked_insert(conn, &seen, self.now).await?;
+        let new = settlements::settlements_banked_insert(conn, &seen, self.now).await?;
+        let told = told_before(&seen, &new, |seen| seen.by.clone());
+        words::give_way_in(conn, self.matching, statement.id, &told).await?;
         for ((report, batch), by, at) in &self.funded {
             let Some(entry) = entry(at) else { continue };
             if !work::batch_funded(conn, (*report, batch), *by, entry).await? {
@@ -459,6 +468,20 @@ impl Chunk<'_> {
         }
         Ok(())
     }
+}
+
+/// Settlements that had been seen in the bank before, each with a reason.
+pub(super) fn told_before(
+    seen: &[settlements::Seen],
+    new: &[Uuid],
+    reason: impl Fn(&settlements::Seen) -> String,
+) -> Vec<(Uuid, String)> {
+    if new.len() == seen.len() {
+        return Vec::new();
+    }
+    let new: BTreeSet<&Uuid> = new.iter().collect();
+    let before = seen.iter().filter(|seen| !new.contains(&seen.settlement));
+    before.map(|seen| (seen.settlement, reason(seen))).collect()
 }
 
 /// What booked lines add to the batches of their report.

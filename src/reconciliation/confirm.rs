@@ -113,6 +113,7 @@ pub(super) async fn fund_in(
     if !work::batch_funded(conn, (report, name), row.id, entry).await? {
         return Err(MatchingError::Overtaken.into());
     }
+    breaks::store::breaks_close(conn, batch.case.as_slice(), matching.now()).await?;
     // What is short or over is still the partner's to explain.
     if row.difference.is_zero() {
         let cases: Vec<Uuid> = open.case.into_iter().collect();

@@ -9,22 +9,27 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::batches;
+use super::chunk::{receivable, told_before};
 use super::confirm::fund_in;
 use super::rules::VERSION;
-use super::run::{Matching, MatchingError};
+use super::run::{Matching, MatchingError, defect};
 use super::store::matches::{self, NewMatch, NewSide};
 use super::store::{reads, work};
 use super::undo::{OfficerError, told};
+use super::words;
 use crate::approvals::approval::{Approval, canonical};
 use crate::approvals::kinds::{ApplyError, Kind as ApprovalKind};
 use crate::approvals::propose::{Proposal, propose_in};
 use crate::breaks;
+use crate::ledger::acts;
+use crate::ledger::entry::Occasion;
 use crate::people::officer::Officer;
 use crate::people::role::Role;
 use crate::platform::audit::{self, By};
 use crate::settlements::store as settlements;
 use crate::statements::read::{self, Kind};
 use crate::vocabulary::ids::{ApprovalId, uuid_v7};
+use crate::vocabulary::money::{Currency, Money};
 
 /// The name of the approval.
 pub const BY_HAND: &str = "match.by_hand";
@@ -54,6 +59,8 @@ struct Planned {
     content: Value,
     new: NewMatch,
     agency: String,
+    /// The accounts that its settlements were collected on, with their amounts.
+    of_accounts: Vec<(String, Decimal)>,
 }
 
 impl ByHand {
@@ -88,6 +95,7 @@ impl ByHand {
         let layer = if report { "line" } else { "funds" };
         let of_line = NewSide { line: Some((line.id, line.amount)), ..NewSide::default() };
         let mut difference = Decimal::ZERO;
+        let mut of_accounts = Vec::new();
         let (sides, what) = match &self.target {
             Target::Settlements(ids) => {
                 let mut sides = vec![of_line];
@@ -101,6 +109,7 @@ impl ByHand {
                         return Err(OfficerError::WrongState(why));
                     }
                     sum += row.amount;
+                    of_accounts.push((row.account, row.amount));
                     let settlement = Some((*id, row.amount));
                     match (ids.len(), sides.first_mut()) {
                         (1, Some(side)) => side.settlement = settlement,
@@ -151,7 +160,7 @@ impl ByHand {
             reason: self.reason.clone(),
             sides,
         };
-        Ok(Planned { content, new, agency: scene.agency })
+        Ok(Planned { content, new, agency: scene.agency, of_accounts })
     }
 }
 
@@ -214,7 +223,10 @@ impl Matching {
                     entry,
                 })
                 .collect();
-            settlements::settlements_banked_insert(conn, &seen, by.at).await?;
+            let new = settlements::settlements_banked_insert(conn, &seen, by.at).await?;
+            let told = told_before(&seen, &new, |seen| seen.by.clone());
+            words::give_way_in(conn, self, open.statement, &told).await?;
+            self.moves_in(conn, (&plan.new, open.statement), &plan.of_accounts).await?;
         } else if let Some(line) = read::store::lines_read(conn, &[wanted.line]).await?.pop() {
             let of = (line.statement, line.batch.as_str());
             batches::bank_one_in(conn, self, of, line.place).await?;
@@ -222,6 +234,35 @@ impl Matching {
         let cases: Vec<Uuid> = open.case.into_iter().collect();
         breaks::store::breaks_close(conn, &cases, by.at).await?;
         work::open_lines_delete(conn, &[wanted.line]).await?;
+        Ok(())
+    }
+}
+
+impl Matching {
+    /// Money on one account of a partner that pays what another of its accounts has collected.
+    async fn moves_in(
+        &self,
+        conn: &mut PgConnection,
+        (new, statement): (&NewMatch, Uuid),
+        of_accounts: &[(String, Decimal)],
+    ) -> Result<(), OfficerError> {
+        let today = self.accounts.day_of(self.now());
+        for (account, amount) in of_accounts.iter().filter(|(of, _)| *of != new.account) {
+            let money = Money::new(*amount, Currency::Vnd).map_err(defect)?;
+            let occasion = Occasion {
+                act: "receivable_moves",
+                business_day: today,
+                value_date: today.0,
+                source: format!("match/{}", new.id),
+                reverses: None,
+                actor: "payclear".to_owned(),
+                reason: format!("match/{}", new.id),
+            };
+            let from = receivable(&new.partner, &new.account, Currency::Vnd);
+            let to = receivable(&new.partner, account, Currency::Vnd);
+            let entry = acts::receivable_moves(occasion, from, to, money).map_err(defect)?;
+            batches::write_in(conn, self, statement, entry).await?;
+        }
         Ok(())
     }
 }

@@ -5,12 +5,15 @@ use uuid::Uuid;
 
 use super::fee::Terms;
 use super::run::{Matching, MatchingError};
-use super::store::reads;
+use super::store::{reads, work};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::partners::SettlingSource;
 use crate::vocabulary::day;
 use crate::vocabulary::ids::{BreakId, InvoiceId, SettlementId};
 use crate::vocabulary::money::{Currency, Money};
+
+/// Batches of one look.
+const AT_ONCE: i64 = 500;
 
 /// The smallest id that can have been made at an instant.
 pub(super) fn first_id(day: NaiveDate) -> Uuid {
@@ -27,6 +30,7 @@ pub(super) async fn sweep(matching: &Matching) -> Result<u64, MatchingError> {
     let directory = matching.directory.current();
     let mut missing = 0;
     for partner in directory.partners() {
+        while batches_of(matching, &partner.code).await? {}
         let mut accounts: Vec<_> = directory
             .accounts_ever(&partner.code)
             .map(|account| (account.number.clone(), account.settling_source))
@@ -45,6 +49,46 @@ pub(super) async fn sweep(matching: &Matching) -> Result<u64, MatchingError> {
         }
     }
     Ok(missing)
+}
+
+/// Opens a case (B09) for batches that a partner has reported and whose money has not come within the
+/// window of its contract; `false` when none is left. Nobody else would miss it: each of its payments
+/// is told of by the report.
+async fn batches_of(matching: &Matching, partner: &str) -> Result<bool, MatchingError> {
+    let now = matching.now();
+    let today = matching.accounts.day_of(now).0;
+    let mut tx = matching.pool.begin().await?;
+    let terms = reads::terms_of(&mut tx, partner, today).await?.unwrap_or(Terms::NONE);
+    let mut until = today;
+    while matching.days.window_end(until, terms.window_days) >= today {
+        let Some(before) = until.pred_opt() else { return Ok(false) };
+        until = before;
+    }
+    let due = work::batches_due(&mut tx, partner, until, AT_ONCE).await?;
+    let mut cases = Vec::with_capacity(due.len());
+    for batch in &due {
+        let currency: Currency = batch.currency.parse().map_err(super::run::defect)?;
+        let case = Break {
+            id: BreakId::new(now),
+            code: BreakCode::FundsShort,
+            state: BreakState::Open,
+            opened_at: now,
+            partner: batch.partner.clone(),
+            agency: String::new(),
+            invoice: None,
+            settlement: None,
+            amount: Money::new(batch.net, currency).map_err(super::run::defect)?,
+            detail: format!(
+                "nothing has come of batch {:?} on account {}; its report waits for {}",
+                batch.batch, batch.account, batch.net
+            ),
+        };
+        work::batch_case(&mut tx, (batch.statement, &batch.batch), case.id.0).await?;
+        cases.push(case);
+    }
+    breaks::store::breaks_insert(&mut tx, &cases).await?;
+    tx.commit().await?;
+    Ok(due.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
 }
 
 /// Looks at the next day of an account; none when its time has not come.

@@ -26,3 +26,4 @@ pub mod summary;
 pub mod terms;
 pub mod undo;
 mod views;
+mod words;

@@ -136,6 +136,8 @@ pub struct Batch {
     pub report: Uuid,
     /// Its name in the report.
     pub batch: String,
+    /// Whose report it is: who owes its money.
+    pub partner: String,
     /// Did the bank's line name it?
     pub named: bool,
     /// The day of the report.

@@ -7,6 +7,7 @@ pub mod candidates;
 pub mod matches;
 pub mod reads;
 pub mod summary;
+pub mod words;
 pub mod work;
 
 /// The place of a line in a chunk, back from the database.

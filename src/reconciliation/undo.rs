@@ -7,11 +7,12 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::batches::write_in;
+use super::batches::{Ground, reason_of, write_in};
 use super::chunk::receivable;
 use super::run::{Matching, MatchingError, defect};
 use super::store::matches;
 use super::store::reads::{self, MatchRow, SideRow};
+use super::store::words;
 use super::store::work::{self, OpenLine};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::ledger::acts;
@@ -104,6 +105,10 @@ async fn undo_in(
     let banked = settlements::settlements_banked_delete(conn, &settlements).await?;
     let mut entry = banked.first().map(|banked| banked.1);
     let Some(first) = lines.first() else { return Ok(()) };
+    // What the match has booked beside its line.
+    let because = format!("match/{}", row.id);
+    let beside = words::entries_because(conn, first.statement, &because).await?;
+    take_back(conn, matching, &beside, reason).await?;
     let statement = read::store::statement_read(conn, first.statement).await?;
     let scene = matching.scene(conn, statement.ok_or(MatchingError::NotFound)?).await?;
     let account = scene.statement.kind == Kind::Account;
@@ -124,10 +129,15 @@ async fn undo_in(
         }
     }
     if !account && !banked.is_empty() {
-        fees_back(conn, matching, &scene, first, reason).await?;
+        fees_back(conn, matching, &scene, (first, &settlements), reason).await?;
     }
     if row.layer == "payout" {
         return Ok(());
+    }
+    // The line of a transfer of ours was never booked: the end of the refund has booked the bank.
+    let backs: Vec<Uuid> = sides.iter().filter_map(|side| side.back).collect();
+    if account && entry.is_none() && !words::any_by_transfer(conn, &backs).await? {
+        entry = words::entry_of_day(conn, first.statement, first.value_date).await?;
     }
     open_again(conn, &lines, account, (entry, reason), by.1, &scene.statement).await
 }
@@ -168,36 +178,28 @@ async fn unfund(
         settlements::settlements_banked_delete(conn, &ids).await?;
         after = upto;
     }
-    let fees = reads::fee_entries_of_batch(conn, report, name).await?;
-    take_back(conn, matching, &fees, "the batch was not seen in the bank").await?;
+    let beside = words::entries_because(conn, report, &reason_of(name)).await?;
+    take_back(conn, matching, &beside, "the batch was not seen in the bank").await?;
     work::batch_unfunded(conn, (report, name), to).await?;
     Ok(Some(((batch.partner, batch.account), batch.entry)))
 }
 
-/// A line of a banked batch belongs to another: what its agency owed for it, it owes no more.
+/// A line of a banked batch belongs to another: what its agency owed for it, it owes no more. It is the
+/// fee that was booked for the pair, by the same reckoning.
 async fn fees_back(
     conn: &mut PgConnection,
     matching: &Matching,
     scene: &super::chunk::Scene,
-    line: &Line,
+    (line, settlements): (&Line, &[Uuid]),
     reason: &str,
 ) -> Result<(), MatchingError> {
-    let fee = scene.terms.fee_of(line.amount).min(line.fee);
     let batch = work::batch_lock(conn, line.statement, &line.batch).await?;
-    let (Some(currency), Some(batch), false) = (scene.currency, batch, fee.is_zero()) else {
+    let (Some(currency), Some(batch), [settlement]) = (scene.currency, batch, settlements) else {
         return Ok(());
     };
-    let entries = reads::fee_entries_of_batch(conn, line.statement, &batch.batch).await?;
-    // Whose fee it was is what the entries of the batch say; with one agency there is no question.
-    let mut agencies: Vec<String> = Vec::new();
-    for entry in entries {
-        for of in ledger::entry_lines(conn, entry).await? {
-            if of.account.kind == crate::ledger::chart::AccountKind::ClaimOnAgency {
-                agencies.push(of.account.owner);
-            }
-        }
-    }
-    let Some(agency) = agencies.pop() else { return Ok(()) };
+    let fee = Ground::of(conn, matching, &batch).await?.fee_of(line.amount, line.fee);
+    let agency = words::agency_of(conn, *settlement).await?;
+    let (Some(agency), false) = (agency, fee.is_zero()) else { return Ok(()) };
     let money = Money::new(fee, currency).map_err(defect)?;
     let from = receivable(&batch.partner, &batch.account, currency);
     let fees = acts::partner_fees(
@@ -254,7 +256,7 @@ async fn open_again(
             case: Some(case.id.0),
             why: format!("its match was taken back: {reason}"),
             look_after: line.value_date,
-            booked_to: account.then(|| "receivable".to_owned()),
+            booked_to: (account && entry.is_some()).then(|| "receivable".to_owned()),
             entry,
         });
         cases.push(case);
@@ -330,6 +332,7 @@ pub(super) async fn statement_piece_in(
         {
             undo_in(conn, matching, (&row, &sides), &reason, by).await?;
         }
+        breaks::store::breaks_close(conn, batch.case.as_slice(), by.1).await?;
         if batch.state != "undone" {
             work::batch_unfunded(conn, (old, &batch.batch), "undone").await?;
         }

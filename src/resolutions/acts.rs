@@ -328,7 +328,16 @@ impl Act<'_> {
         let bank = self.bank(conn).await?;
         let outcome = json!({ "bank_account": bank.detail, "transaction": self.wish.transaction });
         let from = self.of_partner(AccountKind::RefundsInTransit);
-        self.book(conn, "return_confirmed", |o| acts::between(o, from, bank, held)).await?;
+        // Where statements tell of the account, the debit of the return is booked by its line, against
+        // the receivable of the account: the return clears that, and the bank is counted once.
+        let seen = settlement_store::settlement_banked_on(conn, self.settlement()?).await?;
+        let to = if seen.is_some_and(|(by, _)| by.starts_with("match/")) {
+            let (kind, currency) = (AccountKind::PartnerReceivable, held.currency());
+            AccountKey::detailed(kind, &self.case.partner, &bank.detail, currency)
+        } else {
+            bank
+        };
+        self.book(conn, "return_confirmed", |o| acts::between(o, from, to, held)).await?;
         self.holds(conn, HeldIn::RefundsInTransit, rust_decimal::Decimal::ZERO).await?;
         Ok(self.done(true, held, outcome))
     }

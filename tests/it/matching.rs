@@ -376,6 +376,140 @@ async fn what_was_matched_wrongly_is_taken_apart_and_no_rule_joins_it_again() {
     assert_eq!(banked, other);
 }
 
+impl Town {
+    async fn settlement_told_by(&self, transaction: &str) -> Uuid {
+        sqlx::query_scalar("select settlement_id from settlement where transaction_id = $1")
+            .bind(transaction)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a settlement")
+    }
+
+    /// What the receivables of accounts hold that hold something.
+    async fn receivables(&self) -> Vec<(String, i64)> {
+        sqlx::query_as(
+            "select a.detail, sum(p.amount)::bigint from ledger.posting p
+               join ledger.account a on a.account_id = p.account_id
+              where a.kind = 'partner_receivable'
+              group by a.detail having sum(p.amount) <> 0 order by a.detail",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("sums")
+    }
+
+    /// Two officers say that a settlement was seen in the bank.
+    async fn seen_in_the_bank(&self, transaction: &str) {
+        let officer = self.person(&format!("{transaction}@town.example"), &["officer:*"]).await;
+        let path = format!("/v1/settlements/{}/banked", self.settlement_told_by(transaction).await);
+        let asked = officer.post(&path, &json!({})).await.expect(202);
+        self.approve(text(&asked, "approval")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_officers_saw_in_the_bank_is_not_counted_again_when_its_statement_comes() {
+    let town = Town::doors().await;
+    let an = town.person("an@town.example", &["officer:*"]).await;
+    town.approver().await;
+    town.contract(BANK, 1_000, "0").await;
+    town.paid_by_word(&[("T1", 100_000), ("T2", 50_000)]).await;
+    town.seen_in_the_bank("T1").await;
+    town.seen_in_the_bank("T2").await;
+    assert_eq!(town.in_the_bank(ACCOUNT).await, 150_000);
+    let today = town.today();
+    let batch = Told::payment("T2", 50_000, today).batch("B-111").fee(1_000);
+    let report = town.stage(town.of_report("R1"), &[batch]).await;
+    let lump = Told::payment("FT", 49_000, today).nature("lump").memo("lo B-111");
+    let lines = [Told::payment("T1", 100_000, today), lump];
+    let statement = town.stage(town.of_bank("S1"), &lines).await;
+    town.matching().run().await.expect("it matches");
+    assert_eq!(town.became(report).await, ["R1"]);
+    assert_eq!(town.became(statement).await, ["R1", "R5"]);
+    let books = [
+        ("agency_payable G01.A", -150_000),
+        ("claim_on_agency G01.A", 1_000),
+        ("bank_account directbank", 149_000),
+    ];
+    town.books(&books).await;
+    assert_eq!(town.receivables().await, []);
+
+    // Taken apart, the line is other money than that of the word, until it is matched again.
+    let list = an.get(&format!("/v1/matches?day={today}")).await.expect(200);
+    let of_t1 = list["matches"]
+        .as_array()
+        .expect("matches")
+        .iter()
+        .find(|m| m["rule"] == "R1" && m["layer"] == "funds");
+    let of_t1 = of_t1.expect("that of T1");
+    let undo = format!("/v1/matches/{}/undo", text(of_t1, "id"));
+    an.post(&undo, &json!({ "reason": "xem lại" })).await.expect(200);
+    assert_eq!(town.in_the_bank(ACCOUNT).await, 249_000);
+    assert_eq!(town.receivables().await, [(ACCOUNT.to_owned(), -100_000)]);
+    let line: i64 =
+        sqlx::query_scalar("select line_id from statement_line where transaction_id = 'T1'")
+            .fetch_one(&town.pool)
+            .await
+            .expect("a line");
+    let settlement = town.settlement_told_by("T1").await;
+    let by_hand = json!({ "line": line, "settlements": [settlement], "reason": "đúng là nó" });
+    let asked = an.post("/v1/matches", &by_hand).await.expect(202);
+    town.approve(text(&asked, "approval")).await;
+    town.books(&books).await;
+    assert_eq!(town.receivables().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_reported_and_never_paid_is_a_case_until_its_money_comes() {
+    let town = Town::doors().await;
+    town.contract(BANK, 1_000, "0").await;
+    town.paid_by_word(&[("T1", 100_000), ("T2", 50_000)]).await;
+    let today = town.today();
+    let told = |t: &str, amount| Told::payment(t, amount, today).batch("B-777").fee(1_000);
+    town.stage(town.of_report("R1"), &[told("T1", 100_000), told("T2", 50_000)]).await;
+    town.matching().run().await.expect("it matches");
+    assert_eq!(town.cases().await, [""; 0], "its window is open");
+    town.clock.turn(chrono::Duration::days(9));
+    town.matching().run().await.expect("it matches");
+    town.matching().run().await.expect("it matches");
+    assert_eq!(town.cases().await, ["B09 148000 open"], "once");
+    let credit = Told::payment("FT1", 148_000, today).nature("lump").memo("lo B-777");
+    let statement = town.stage(town.of_bank("S1"), &[credit]).await;
+    town.matching().run().await.expect("it matches");
+    assert_eq!(town.became(statement).await, ["R5"]);
+    assert_eq!(town.cases().await, ["B09 148000 auto_closed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_on_one_account_pays_by_hand_what_another_has_collected_and_both_are_even() {
+    let town = Town::doors().await;
+    let an = town.person("an@town.example", &["officer:*"]).await;
+    town.approver().await;
+    let of = town.paid_by_word(&[("T1", 100_000), ("T2", 100_000)]).await;
+    let both = format!("{} {}", text(&of[0], "code"), text(&of[1], "code"));
+    let today = town.today();
+    let other = Of { account: "0011009999999", ..town.of_bank("S1") };
+    let statement = town.stage(other, &[Told::payment("FT-9", 100_000, today).memo(&both)]).await;
+    town.matching().run().await.expect("it matches");
+    assert!(town.became(statement).await[0].ends_with(" open"), "which of both nobody knows");
+    let line: i64 = sqlx::query_scalar("select line_id from statement_line")
+        .fetch_one(&town.pool)
+        .await
+        .expect("a line");
+    let settlement = town.settlement_told_by("T1").await;
+    let by_hand =
+        json!({ "line": line, "settlements": [settlement], "reason": "nộp nhầm tài khoản" });
+    let asked = an.post("/v1/matches", &by_hand).await.expect(202);
+    town.approve(text(&asked, "approval")).await;
+    assert_eq!(town.became(statement).await, ["hand"]);
+    assert_eq!(town.receivables().await, [(ACCOUNT.to_owned(), 100_000)], "that of T2");
+    let list = an.get(&format!("/v1/matches?day={today}")).await.expect(200);
+    let undo = format!("/v1/matches/{}/undo", text(&list["matches"][0], "id"));
+    an.post(&undo, &json!({ "reason": "xem lại" })).await.expect(200);
+    let owed = [(ACCOUNT.to_owned(), 200_000), ("0011009999999".to_owned(), -100_000)];
+    assert_eq!(town.receivables().await, owed);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_side_does_not_know_is_a_case_when_its_window_is_over_and_closed_when_it_comes() {
     let town = Town::doors().await;

@@ -118,9 +118,7 @@ pub async fn run(command: &Bench, clock: &SharedClock) -> Result<ExitCode, Bench
 /// Leads the matching, so that no service takes a part of what is measured.
 async fn lead(pool: &sqlx::PgPool) -> Result<tokio::task::JoinHandle<()>, BenchError> {
     let mut conn = pool.acquire().await?;
-    while lease::take(&mut conn, LEASE, HOLDER).await?.is_none() {
-        tokio::time::sleep(lease::HOLDS / 4).await;
-    }
+    lease::seize(&mut conn, LEASE, HOLDER).await?;
     drop(conn);
     let pool = pool.clone();
     Ok(tokio::spawn(async move {

@@ -78,6 +78,7 @@ impl Chunk<'_> {
                 let Some(row) = work::batch_lock(conn, *report, batch).await? else {
                     return Err(MatchingError::Overtaken);
                 };
+                self.closed.extend(row.case);
                 match open {
                     None => {
                         self.book(line, Some((row.partner.clone(), row.account.clone())));
@@ -171,7 +172,8 @@ impl Chunk<'_> {
         let refund = refund.ok_or(MatchingError::Overtaken)?;
         let account = self.scene.statement.kind == Kind::Account;
         if account && refund.method == RefundMethod::Transfer {
-            if let (Some(_), Some(money)) = (open, self.money(line.amount)) {
+            let booked = open.is_some_and(|open| open.entry.is_some());
+            if let (true, Some(money)) = (booked, self.money(line.amount)) {
                 let bank = AccountKey::detailed(
                     AccountKind::BankAccount,
                     &self.scene.statement.partner,

@@ -50,6 +50,7 @@ fn seen(of: Vec<Candidate>) -> Seen {
 
 fn batch(net: i64, named: bool) -> Batch {
     Batch {
+        partner: "sample".to_owned(),
         report: id(50),
         batch: "B1".to_owned(),
         named,

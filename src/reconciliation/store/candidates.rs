@@ -287,6 +287,8 @@ pub struct BatchRow {
     pub statement: Uuid,
     /// Its name.
     pub batch: String,
+    /// Whose report it is.
+    pub partner: String,
     /// By its name, or by its sum.
     pub named: bool,
     /// The day of the report.
@@ -310,7 +312,7 @@ pub async fn batches_named(
     }
     sqlx::query_as!(
         BatchRow,
-        r#"select distinct k.n as "n!", b.statement_id as statement, b.batch, true as "named!", b.day,
+        r#"select distinct k.n as "n!", b.statement_id as statement, b.batch, b.partner, true as "named!", b.day,
                   b.gross - b.fee as "net!", b.fee, b.contract_fee
              from unnest($1::integer[], $2::text[]) k(n, name)
             cross join lateral (
@@ -334,7 +336,7 @@ pub async fn batches_of_sum(
     }
     sqlx::query_as!(
         BatchRow,
-        r#"select k.n as "n!", b.statement_id as statement, b.batch, false as "named!", b.day,
+        r#"select k.n as "n!", b.statement_id as statement, b.batch, b.partner, false as "named!", b.day,
                   b.gross - b.fee as "net!", b.fee, b.contract_fee
              from unnest($1::integer[], $2::numeric[]) k(n, amount)
              join report_batch b on b.state = 'open' and b.gross - b.fee = k.amount"#,

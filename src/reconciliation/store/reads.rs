@@ -415,24 +415,6 @@ pub async fn matches_of_lines(
     .await
 }
 
-/// Entries of fees of a batch that nobody has taken back.
-pub async fn fee_entries_of_batch(
-    conn: &mut PgConnection,
-    statement: Uuid,
-    batch: &str,
-) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select m.entry_id from matching_entry m join ledger.entry e on e.entry_id = m.entry_id
-          where m.statement_id = $1 and e.act = 'partner_fee' and e.reason = 'batch ' || $2
-            and not exists (select from ledger.entry r where r.reverses = m.entry_id)
-          order by m.entry_id",
-        statement,
-        batch
-    )
-    .fetch_all(conn)
-    .await
-}
-
 /// Was what is due back of one of these settlements released?
 pub async fn any_given_back(
     conn: &mut PgConnection,
@@ -455,6 +437,8 @@ pub struct HandRow {
     pub amount: Decimal,
     /// Whose.
     pub partner: String,
+    /// The account that it was collected on.
+    pub account: String,
     /// Matched already in this layer.
     pub taken: bool,
     /// Booked, and not taken back.
@@ -469,7 +453,7 @@ pub async fn settlement_by_hand(
 ) -> Result<Option<HandRow>, sqlx::Error> {
     sqlx::query_as!(
         HandRow,
-        r#"select s.amount, s.partner,
+        r#"select s.amount, s.partner, s.account,
                   exists (select from match_side m where m.settlement_id = s.settlement_id
                              and m.active and m.layer = $2 and m.invoice_id is null) as "taken!",
                   s.entry_id is not null and not exists (

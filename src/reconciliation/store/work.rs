@@ -286,6 +286,8 @@ pub struct BatchRow {
     pub net: Decimal,
     /// Stated fees; when there are none, those of the contract are what was kept.
     pub fee: Decimal,
+    /// The case that its money has not come in time.
+    pub case: Option<Uuid>,
 }
 
 /// Locks one batch and reads it.
@@ -298,7 +300,8 @@ pub async fn batch_lock(
         BatchRow,
         r#"select statement_id as statement, batch, partner, account, currency, first_place, last_place,
                   state,
-                  banked_upto, entry_id as entry, match_id as by_match, gross - fee as "net!", fee
+                  banked_upto, entry_id as entry, match_id as by_match, gross - fee as "net!", fee,
+                  break_id as "case"
              from report_batch where statement_id = $1 and batch = $2 for no key update"#,
         statement,
         batch
@@ -318,6 +321,48 @@ pub async fn batch_funded_next(
     .map(|row| (row.statement_id, row.batch))
     .fetch_optional(conn)
     .await
+}
+
+/// Named batches of a partner whose money is still awaited, of value dates up to one, without a case;
+/// locked.
+pub async fn batches_due(
+    conn: &mut PgConnection,
+    partner: &str,
+    until: NaiveDate,
+    most: i64,
+) -> Result<Vec<BatchRow>, sqlx::Error> {
+    sqlx::query_as!(
+        BatchRow,
+        r#"select statement_id as statement, batch, partner, account, currency, first_place, last_place,
+                  state, banked_upto, entry_id as entry, match_id as by_match, gross - fee as "net!",
+                  fee, break_id as "case"
+             from report_batch
+            where partner = $1 and value_date <= $2 and state = 'open' and break_id is null
+              and batch <> '' and gross - fee > 0
+            order by value_date, statement_id, batch limit $3 for no key update skip locked"#,
+        partner,
+        until,
+        most
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Notes the case that the money of a batch has not come in time.
+pub async fn batch_case(
+    conn: &mut PgConnection,
+    (statement, batch): (Uuid, &str),
+    case: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update report_batch set break_id = $3 where statement_id = $1 and batch = $2",
+        statement,
+        batch,
+        case
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The money of a batch was seen.
@@ -399,7 +444,8 @@ pub async fn batches_of(
         BatchRow,
         r#"select statement_id as statement, batch, partner, account, currency, first_place, last_place,
                   state,
-                  banked_upto, entry_id as entry, match_id as by_match, gross - fee as "net!", fee
+                  banked_upto, entry_id as entry, match_id as by_match, gross - fee as "net!", fee,
+                  break_id as "case"
              from report_batch where statement_id = $1 order by batch"#,
         statement
     )
@@ -544,6 +590,8 @@ pub async fn open_lines_delete(conn: &mut PgConnection, lines: &[i64]) -> Result
 pub struct Payout {
     /// The line.
     pub line: i64,
+    /// Its statement.
+    pub statement: Uuid,
     /// The bank account.
     pub account: String,
     /// Whose statement it is.
@@ -562,7 +610,7 @@ pub struct Payout {
 pub async fn payouts_lock(conn: &mut PgConnection, most: i64) -> Result<Vec<Payout>, sqlx::Error> {
     sqlx::query_as!(
         Payout,
-        r#"select l.line_id as line, t.account, t.partner, -l.amount as "amount!", t.currency,
+        r#"select l.line_id as line, o.statement_id as statement, t.account, t.partner, -l.amount as "amount!", t.currency,
                   l.value_date, l.order_reference as reference
              from open_line o
              join statement_line l on l.line_id = o.line_id
@@ -574,22 +622,27 @@ pub async fn payouts_lock(conn: &mut PgConnection, most: i64) -> Result<Vec<Payo
     .await
 }
 
-/// What became of a transfer's line: kept as it is, or a case.
+/// What became of a transfer's line: kept as it is, or a case; and the entry that books it on the
+/// receivable of its account, where no transfer does.
 pub async fn payout_leave(
     conn: &mut PgConnection,
     line: i64,
     why: &str,
     case: Option<(&str, Uuid)>,
+    booked: Option<i64>,
 ) -> Result<(), sqlx::Error> {
     let (code, id) = case.unzip();
     sqlx::query!(
         "update open_line set standing = case when $3::text is null then 'kept' else 'open' end,
-                              why = $2, code = $3, break_id = $4
+                              why = $2, code = $3, break_id = $4, entry_id = $5,
+                              booked_to = case when $5::bigint is null then null
+                                               else 'receivable' end
           where line_id = $1 and standing = 'payout'",
         line,
         why,
         code,
-        id
+        id,
+        booked
     )
     .execute(conn)
     .await?;
@@ -614,21 +667,21 @@ pub async fn open_lines_of_statement(
     .await
 }
 
-/// Pairs of line and settlement that people have taken apart.
+/// Pairs of line and settlement, refund or reversal that people have taken apart.
 pub async fn pairs_taken_apart(
     conn: &mut PgConnection,
     lines: &[i64],
 ) -> Result<Vec<(i64, Uuid)>, sqlx::Error> {
     sqlx::query!(
-        r#"select s.line_id as "line!", s.settlement_id as "settlement!"
+        r#"select s.line_id as "line!", coalesce(s.settlement_id, s.back_id) as "of!"
              from unnest($1::bigint[]) k(line_id)
             cross join lateral (
                   select * from match_side s where s.line_id = k.line_id and not s.active offset 0) s
              join unmatch u on u.match_id = s.match_id
-            where s.settlement_id is not null and u.made_by not like 'payclear%'"#,
+            where num_nonnulls(s.settlement_id, s.back_id) > 0 and u.made_by not like 'payclear%'"#,
         lines
     )
-    .map(|row| (row.line, row.settlement))
+    .map(|row| (row.line, row.of))
     .fetch_all(conn)
     .await
 }
