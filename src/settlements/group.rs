@@ -27,7 +27,7 @@ use crate::ledger::entry::{Entry, Occasion};
 use crate::ledger::store as ledger;
 use crate::partners::dialects::Verdict;
 use crate::platform::admission::{self, Nonce};
-use crate::platform::due;
+use crate::platform::due::{self, Put};
 use crate::platform::event::{self, Event};
 use crate::platform::group::Work;
 use crate::platform::outbox::{self, Message, MessageKind};
@@ -651,7 +651,11 @@ impl Group {
         invoice_store::attempts_step(conn, &steps, self.now).await?;
         let needless =
             invoice_store::standing_orders_end(conn, &self.paid_another_way, self.now).await?;
-        due::put_many_in(conn, due::CANCEL, &needless, self.now).await?;
+        let needless: Vec<Put<'_>> = needless
+            .iter()
+            .map(|(attempt, partner)| Put { lane: partner, subject: *attempt, at: self.now })
+            .collect();
+        due::put_new_in(conn, due::CANCEL, &needless).await?;
         let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
         ledger::entries_insert(conn, &entries, &numbers).await?;
         store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;
