@@ -264,45 +264,50 @@ impl Group {
         conn: &mut PgConnection,
         report: &Reported,
     ) -> Result<Settled, sqlx::Error> {
-        if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
-            return self.repeat(conn, report, first).await;
-        }
         let attempt = report.reference.as_ref().and_then(|reference| {
             self.attempts.get(&(report.settlement.partner.clone(), reference.clone())).cloned()
         });
+        // What is done with the money is one thing; what its partner is answered about the order that
+        // it named is another, and goes by the partner's own table: order, amount, only then repeats.
+        let unknown_order = report.reference.is_some() && attempt.is_none();
+        let recorded = if unknown_order { Verdict::UnknownOrder } else { Verdict::Recorded };
+        if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
+            let settled = self.repeat(conn, report, first).await?;
+            let verdict = match settled.verdict {
+                Verdict::Repeat if unknown_order => Verdict::UnknownOrder,
+                verdict => verdict,
+            };
+            return Ok(Settled { verdict, ..settled });
+        }
         let meant = self.meant(report, attempt.as_ref());
         let mut settlement = report.settlement.clone();
         settlement.attempt = attempt.as_ref().map(|a| a.id);
         if !report.settles {
             settlement.outcome = Outcome::Noted;
             settlement.invoice = meant.ok();
-            return Ok(self.keep(settlement, Verdict::Recorded));
+            return Ok(self.keep(settlement, recorded));
         }
         let (id, code) = match meant {
             Ok(id) => (id, None),
             Err(code) => (InvoiceId(Uuid::nil()), Some(code)),
         };
         if let Some(code) = code {
-            let verdict = match (&report.reference, &attempt) {
-                (Some(_), None) => Verdict::UnknownOrder,
-                _ => Verdict::Recorded,
-            };
             if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
                 let (outcome, code) = (Outcome::SuspectedDuplicate, BreakCode::Duplicate);
                 self.suspend(&mut settlement, outcome, code)?;
             } else {
                 self.suspend(&mut settlement, Outcome::Suspense, code)?;
             }
-            return Ok(self.keep(settlement, verdict));
+            return Ok(self.keep(settlement, recorded));
         }
         settlement.invoice = Some(id);
         if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
             self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
-            return Ok(self.keep(settlement, Verdict::Recorded));
+            return Ok(self.keep(settlement, recorded));
         }
         let verdict = match &attempt {
             Some(attempt) if attempt.amount != settlement.amount => Verdict::WrongAmount,
-            _ => Verdict::Recorded,
+            _ => recorded,
         };
         self.pay(conn, &mut settlement, report, attempt.as_ref()).await?;
         Ok(self.keep(settlement, verdict))
