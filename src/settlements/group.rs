@@ -268,13 +268,16 @@ impl Group {
             self.attempts.get(&(report.settlement.partner.clone(), reference.clone())).cloned()
         });
         // What is done with the money is one thing; what its partner is answered about the order that
-        // it named is another, and goes by the partner's own table: order, amount, only then repeats.
-        let unknown_order = report.reference.is_some() && attempt.is_none();
-        let recorded = if unknown_order { Verdict::UnknownOrder } else { Verdict::Recorded };
+        // it named is another: an order that nobody knows is told so, also when it is named again.
+        let recorded = match &attempt {
+            None if report.reference.is_some() => Verdict::UnknownOrder,
+            Some(attempt) if attempt.amount != report.settlement.amount => Verdict::WrongAmount,
+            _ => Verdict::Recorded,
+        };
         if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
             let settled = self.repeat(conn, report, first).await?;
             let verdict = match settled.verdict {
-                Verdict::Repeat if unknown_order => Verdict::UnknownOrder,
+                Verdict::Repeat if recorded == Verdict::UnknownOrder => recorded,
                 verdict => verdict,
             };
             return Ok(Settled { verdict, ..settled });
@@ -305,12 +308,8 @@ impl Group {
             self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
             return Ok(self.keep(settlement, recorded));
         }
-        let verdict = match &attempt {
-            Some(attempt) if attempt.amount != settlement.amount => Verdict::WrongAmount,
-            _ => recorded,
-        };
         self.pay(conn, &mut settlement, report, attempt.as_ref()).await?;
-        Ok(self.keep(settlement, verdict))
+        Ok(self.keep(settlement, recorded))
     }
 
     /// Has another source reported this money, and was that booked? The same account and amount, and
