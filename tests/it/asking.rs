@@ -67,6 +67,10 @@ impl Town {
 
     /// So many copies of the attempt at a partner in this state, long due to be asked after.
     async fn backlog(&self, partner: &str, status: &str, copies: i32) {
+        self.backlog_of("attempt.query", partner, status, copies).await;
+    }
+
+    async fn backlog_of(&self, kind: &str, partner: &str, status: &str, copies: i32) {
         sqlx::query(
             "with made as (
                  insert into attempt (attempt_id, invoice_id, partner, reference, amount, currency,
@@ -77,11 +81,12 @@ impl Town {
                   where partner = $1
                  returning attempt_id, partner)
              insert into due (kind, lane, subject, due_at)
-             select 'attempt.query', partner, attempt_id, now() - interval '1 hour' from made",
+             select $4, partner, attempt_id, now() - interval '1 hour' from made",
         )
         .bind(partner)
         .bind(status)
         .bind(copies)
+        .bind(kind)
         .execute(&self.pool)
         .await
         .expect("a backlog");
@@ -226,6 +231,26 @@ async fn a_partner_that_hangs_keeps_no_other_from_being_asked() {
     })
     .await;
     assert_eq!(asking.under_way().get("momo"), Some(&AT_ONCE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_hangs_keeps_no_other_order_from_being_taken_back() {
+    let town = town(UNSWEPT, json!({})).await;
+    let invoice = town.issue(100_000).await;
+    choose(&town, &invoice, "momo").await;
+    town.wait_for_attempt("samplebank", "awaiting_payer").await;
+    town.wait_for_attempt("momo", "awaiting_payer").await;
+    town.behaves(&json!({ "partner": "samplebank", "cancel": "timeout" })).await;
+    town.backlog_of("attempt.cancel", "samplebank", "expired", 600).await;
+    town.backlog_of("attempt.cancel", "momo", "expired", 1).await;
+    let asking = Asking::default();
+    let swept = town.app.querying().cancel_sweep(&town.pool, &asking).await.expect("a sweep");
+    assert_eq!(i64::try_from(swept).expect("a number"), AT_ONCE + 1);
+    until("the other's to be done with", || async {
+        town.count("due where kind = 'attempt.cancel' and lane = 'momo'").await == 0
+    })
+    .await;
+    assert_eq!(asking.under_way().get("samplebank"), Some(&AT_ONCE));
 }
 
 #[tokio::test(flavor = "multi_thread")]
