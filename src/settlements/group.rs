@@ -264,24 +264,19 @@ impl Group {
         conn: &mut PgConnection,
         report: &Reported,
     ) -> Result<Settled, sqlx::Error> {
+        if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
+            return self.repeat(conn, report, first).await;
+        }
         let attempt = report.reference.as_ref().and_then(|reference| {
             self.attempts.get(&(report.settlement.partner.clone(), reference.clone())).cloned()
         });
         // What is done with the money is one thing; what its partner is answered about the order that
-        // it named is another: an order that nobody knows is told so, also when it is named again.
+        // it named is another. Once it is booked, the same word is a repeat like any other.
         let recorded = match &attempt {
             None if report.reference.is_some() => Verdict::UnknownOrder,
             Some(attempt) if attempt.amount != report.settlement.amount => Verdict::WrongAmount,
             _ => Verdict::Recorded,
         };
-        if let Some(first) = self.known.get(&key_of(&report.settlement)).cloned() {
-            let settled = self.repeat(conn, report, first).await?;
-            let verdict = match settled.verdict {
-                Verdict::Repeat if recorded == Verdict::UnknownOrder => recorded,
-                verdict => verdict,
-            };
-            return Ok(Settled { verdict, ..settled });
-        }
         let meant = self.meant(report, attempt.as_ref());
         let mut settlement = report.settlement.clone();
         settlement.attempt = attempt.as_ref().map(|a| a.id);
