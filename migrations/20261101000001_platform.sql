@@ -135,9 +135,11 @@ create table due (
     subject uuid not null,
     due_at timestamptz not null,
     tries integer not null default 0,
+    -- Whose turn it takes: the partner, where the kind leads to partners; empty otherwise.
+    lane text not null default '',
     constraint due_pkey primary key (kind, subject)
 );
-create index due_at_idx on due (due_at);
+create index due_turn_idx on due (kind, lane, due_at);
 
 -- Who leads what. A leader writes its fence with its work; an old leader's writes are refused.
 create table lease (

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use crate::approvals::expire::expire_overdue;
+use crate::dispatch::asking::Asking;
 use crate::ledger::chart::AccountKind;
 use crate::operations::gauges;
 use crate::partners::exchange::exchange_prune;
@@ -17,18 +18,28 @@ use crate::{dispatch, ledger, mail, receipts, refunds};
 
 /// Exchanges with partners are kept so long for disputes.
 const EXCHANGES_KEPT_DAYS: i32 = 400;
-/// So many questions to partners are under way at once; more wait for their turn.
-const ASKED_AT_ONCE: usize = 1000;
+/// So many questions about refunds are under way at once; more wait for their turn.
+const REFUNDS_AT_ONCE: usize = 1000;
+
+/// What partners are being asked; left alone at the end, since all of it comes back.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// What became of orders.
+    queries: Asking,
+    /// To take orders back.
+    cancels: Asking,
+    /// What became of refunds.
+    refunds: TaskTracker,
+}
 
 impl App {
     /// The sweeps, by whoever leads.
     pub(super) async fn clock_role(self) {
         let every = Duration::from_millis(self.settings.clearing.sweep_milliseconds);
         let mut pruned = None;
-        // What partners are being asked; left alone at the end, since all of it comes back.
-        let asking = TaskTracker::new();
+        let asked = Asked::default();
         while !self.stop.is_cancelled() {
-            match self.sweep(&asking, &mut pruned).await {
+            match self.sweep(&asked, &mut pruned).await {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a sweep failed; trying again"),
             }
@@ -41,7 +52,7 @@ impl App {
 
     pub(super) async fn sweep(
         &self,
-        asking: &TaskTracker,
+        asked: &Asked,
         pruned: &mut Option<tokio::time::Instant>,
     ) -> Result<(), sqlx::Error> {
         {
@@ -64,16 +75,16 @@ impl App {
         if let Err(error) = dispatch::recover::resend_due(&self.pool, now).await {
             heard("orders put off", &error);
         }
-        if asking.len() < ASKED_AT_ONCE {
-            if let Err(error) = self.querying().sweep(&self.pool, asking).await {
-                heard("asking partners", &error);
-            }
-            if let Err(error) = self.querying().cancel_sweep(&self.pool, asking).await {
-                heard("taking orders back", &error);
-            }
-            if let Err(error) = self.carrying().sweep_queries(asking).await {
-                heard("asking after refunds", &error);
-            }
+        if let Err(error) = self.querying().sweep(&self.pool, &asked.queries).await {
+            heard("asking partners", &error);
+        }
+        if let Err(error) = self.querying().cancel_sweep(&self.pool, &asked.cancels).await {
+            heard("taking orders back", &error);
+        }
+        if asked.refunds.len() < REFUNDS_AT_ONCE
+            && let Err(error) = self.carrying().sweep_queries(&asked.refunds).await
+        {
+            heard("asking after refunds", &error);
         }
         if let Err(error) = expire_overdue(&self.pool, &self.kinds, &self.clock).await {
             heard("approvals", &error);
@@ -179,7 +190,8 @@ impl App {
         gauges::tell_waiting(&self.sweeping()).await?;
         if self.settings.mail.is_on() {
             let (waiting, overdue) =
-                mail::store::mails_waiting(&self.pool, self.clock.now()).await?;
+                mail::store::mails_waiting(&mut *self.pool.acquire().await?, self.clock.now())
+                    .await?;
             metrics::gauge!("payclear_mail_waiting").set(gauge(waiting));
             metrics::gauge!("payclear_mail_overdue_seconds").set(gauge(overdue));
         }

@@ -4,40 +4,42 @@
 
 use chrono::Duration;
 use sqlx::PgPool;
-use tokio_util::task::TaskTracker;
 
+use super::asking::{AT_ONCE, Asking};
 use super::consumer::DispatchError;
 use super::query::Querying;
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::partners::dialects::Cancelled;
-use crate::platform::due;
+use crate::platform::due::{self, Put};
 use crate::vocabulary::ids::AttemptId;
 
-/// Orders of one sweep.
-const SWEEP: i64 = 100;
 /// Pauses between tries (seconds). After the last one the order is left to expire by itself.
 const PAUSES: [i64; 6] = [5, 30, 120, 600, 3600, 21_600];
 
 impl Querying {
-    /// Begins to take back the orders that are due to be; returns how many. Nobody waits for the
-    /// answers, as when asking.
+    /// Begins to take back the orders that are due to be, so many of each partner; returns how many.
+    /// Nobody waits for the answers, as when asking.
     pub async fn cancel_sweep(
         &self,
         pool: &PgPool,
-        asking: &TaskTracker,
+        asking: &Asking,
     ) -> Result<usize, DispatchError> {
         let now = self.dispatching.clock.now();
-        let due = due::take(pool, due::CANCEL, now, SWEEP).await?;
-        for id in &due {
-            let (this, id) = (self.clone(), AttemptId(*id));
-            asking.spawn(async move {
+        let mut conn = pool.acquire().await?;
+        let under_way = asking.under_way();
+        let due = due::take_by_lane(&mut conn, due::CANCEL, now, AT_ONCE, &under_way).await?;
+        drop(conn);
+        let count = due.len();
+        for due in due {
+            let (this, id) = (self.clone(), AttemptId(due.subject));
+            asking.spawn(due.lane, async move {
                 if let Err(error) = this.take_back(id).await {
                     tracing::warn!(attempt.id = %id, %error, "an order could not be taken back");
                 }
             });
         }
-        Ok(due.len())
+        Ok(count)
     }
 
     async fn take_back(&self, id: AttemptId) -> Result<(), DispatchError> {
@@ -94,7 +96,8 @@ impl Querying {
         match pause {
             Some(pause) => {
                 let at = self.dispatching.clock.now() + Duration::seconds(*pause);
-                due::put_in(&mut conn, due::CANCEL, attempt.id.0, at).await?;
+                let put = Put { lane: &attempt.partner, subject: attempt.id.0, at };
+                due::put_all_in(&mut conn, due::CANCEL, &[put]).await?;
             }
             None => due::done_in(&mut conn, due::CANCEL, &[attempt.id.0]).await?,
         }

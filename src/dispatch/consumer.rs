@@ -143,10 +143,11 @@ impl Dispatching {
             }
             Ask::Call(call) => call,
         };
-        if !self.caller.is_open(&attempt.partner) {
-            // Not called, so still `created`: the clock sends the message again.
+        // First a place on the line, then `sent`: who is sent is called now, however many wait. One
+        // that is not called stays `created`, and the clock sends the message again.
+        let Ok(place) = self.caller.place(&attempt.partner).await else {
             return self.put_off(&attempt).await;
-        }
+        };
         if !self
             .step(attempt.clone(), invoice.clone(), AttemptStep::Send, Answer::nothing())
             .await?
@@ -156,7 +157,7 @@ impl Dispatching {
         }
         crate::platform::faults::point("dispatch.sent");
         attempt.status = AttemptStatus::Sent;
-        let answered = self.caller.call(&attempt.partner, call).await;
+        let answered = self.caller.call_from(place, &attempt.partner, call).await;
         let heard = match &answered {
             Ok(answered) => dialect.hear_create(&order, answered.as_answer()),
             Err(why @ (NoAnswer::Silent(_) | NoAnswer::LeftAlone)) => {

@@ -9,6 +9,7 @@
 //! `created → sent`, guarded and committed, is the inbox: a message that finds the attempt already
 //! `sent` is a repeat, or comes after a crash; it asks the partner and never orders twice.
 
+pub mod asking;
 pub mod cancel;
 pub mod consumer;
 pub mod find;

@@ -3,31 +3,34 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
-use sqlx::PgPool;
-use tokio_util::task::TaskTracker;
+use chrono::{DateTime, Duration, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
+use super::asking::{AT_ONCE, Asking};
 use super::consumer::{Answer, DispatchError, Dispatching};
 use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::attempt::Attempt;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
+use crate::invoices::store::reads;
 use crate::partners::Partner;
 use crate::partners::call::NoAnswer;
 use crate::partners::dialects::{Dialect, Standing, Verdict};
-use crate::platform::due;
+use crate::platform::due::{self, Put};
 use crate::settlements::partner_http::PartnerDoors;
 use crate::vocabulary::ids::{AttemptId, BreakId};
 
-/// Attempts of one sweep.
-const SWEEP: i64 = 100;
+/// Rows of one partner that are looked at together for attempts that have ended.
+const LOOKED_AT: i64 = 1000;
 /// Pauses between questions (seconds); the last one repeats.
 const PAUSES: [i64; 7] = [5, 15, 60, 300, 900, 3600, 21_600];
 /// A payer's last step at the partner takes no longer than this after the order's end.
 const LAST_STEP: Duration = Duration::minutes(10);
-/// A call that was made has arrived, or never will.
+/// So long after a call began, or was given up, it has arrived at the partner or never will. Not so
+/// long after the attempt was made: that may have waited for the broker, or for the partner.
 const CALL_ARRIVES: Duration = Duration::minutes(2);
-/// An attempt that nobody can say anything of for so long gets a case: a person has to look. It is
+/// An attempt that nobody can say anything of gets a case at this age: a person has to look. It is
 /// asked after all the same.
 pub const CASE_AFTER: Duration = Duration::hours(8);
 /// After so many questions without an answer it is asked after no more.
@@ -43,22 +46,29 @@ pub struct Querying {
 }
 
 impl Querying {
-    /// Begins to ask after all attempts that are due; returns how many. Nobody waits for the answers:
-    /// a partner that hangs must not hold up those after it. Who dies meanwhile asks again, since
-    /// what was taken comes back.
-    pub async fn sweep(&self, pool: &PgPool, asking: &TaskTracker) -> Result<usize, DispatchError> {
+    /// Begins to ask after the attempts that are due, so many of each partner; returns how many.
+    /// Nobody waits for the answers: a partner that hangs must not hold up the others. Who dies
+    /// meanwhile asks again, since what was taken comes back.
+    pub async fn sweep(&self, pool: &PgPool, asking: &Asking) -> Result<usize, DispatchError> {
         let now = self.dispatching.clock.now();
-        let due = due::take(pool, due::QUERY, now, SWEEP).await?;
-        for id in &due {
+        let mut conn = pool.acquire().await?;
+        if !drop_ended(&mut conn, now).await? {
+            return Ok(0);
+        }
+        let under_way = asking.under_way();
+        let due = due::take_by_lane(&mut conn, due::QUERY, now, AT_ONCE, &under_way).await?;
+        drop(conn);
+        let count = due.len();
+        for due in due {
             let this = self.clone();
-            let id = AttemptId(*id);
-            asking.spawn(async move {
+            let id = AttemptId(due.subject);
+            asking.spawn(due.lane, async move {
                 if let Err(error) = this.ask_after(id).await {
                     tracing::warn!(attempt.id = %id, %error, "an attempt could not be asked after");
                 }
             });
         }
-        Ok(due.len())
+        Ok(count)
     }
 
     async fn ask_after(&self, id: AttemptId) -> Result<(), DispatchError> {
@@ -113,7 +123,7 @@ impl Querying {
                 self.end(attempt, invoice, AttemptStep::Fail, Some(code)).await
             }
             // Not known there: a call may still be on its way, a payer may not have gone there yet.
-            Standing::NotFound if now < attempt.created_at + CALL_ARRIVES => {
+            Standing::NotFound if now < self.arrives_by(attempt) => {
                 self.later(attempt, invoice).await
             }
             Standing::NotFound if attempt.status == AttemptStatus::AwaitingPayer => {
@@ -129,15 +139,26 @@ impl Querying {
             }
             Standing::Unknown { why } => {
                 tracing::info!(partner.code = attempt.partner, why, "still unknown");
-                if attempt.status.after(AttemptStep::LoseSight).is_ok() {
+                let mut attempt = attempt.clone();
+                if let Ok(lost) = attempt.status.after(AttemptStep::LoseSight) {
                     let code = Some(why.chars().take(200).collect());
                     let answer = Answer { code, ..Answer::nothing() };
                     this.step(attempt.clone(), invoice.clone(), AttemptStep::LoseSight, answer)
                         .await?;
+                    attempt.status = lost;
                 }
-                self.later(attempt, invoice).await
+                self.later(&attempt, invoice).await
             }
         }
+    }
+
+    /// Until when the call that made an order may still arrive at the partner.
+    fn arrives_by(&self, attempt: &Attempt) -> DateTime<Utc> {
+        let under_way = match attempt.status {
+            AttemptStatus::Sent => Duration::from_std(self.dispatching.caller.timeout()),
+            _ => Ok(Duration::zero()),
+        };
+        attempt.status_since + under_way.unwrap_or_default() + CALL_ARRIVES
     }
 
     async fn end(
@@ -171,7 +192,8 @@ impl Querying {
         let soon = polled.unwrap_or(Duration::seconds(PAUSES[4]));
         let at = if now < end { end.min(now + soon) } else { now + Duration::minutes(1) };
         let mut conn = self.dispatching.pool.acquire().await?;
-        due::put_afresh_in(&mut conn, due::QUERY, attempt.id.0, at).await?;
+        let put = Put { lane: &attempt.partner, subject: attempt.id.0, at };
+        due::put_afresh_in(&mut conn, due::QUERY, put).await?;
         Ok(())
     }
 
@@ -184,12 +206,13 @@ impl Querying {
         }
     }
 
-    /// Asked again, with growing pauses; after a time a person is told too.
+    /// Asked again, with growing pauses; at a stated age a person is told too, whatever the pause.
     async fn later(&self, attempt: &Attempt, invoice: &Invoice) -> Result<(), DispatchError> {
         let now = self.dispatching.clock.now();
         let mut conn = self.dispatching.pool.acquire().await?;
         let lost = matches!(attempt.status, AttemptStatus::Sent | AttemptStatus::Unknown);
-        if lost && now - attempt.created_at > CASE_AFTER {
+        let told_at = attempt.created_at + CASE_AFTER;
+        if lost && now >= told_at {
             let detail = format!(
                 "attempt {} through {} ({}) is {}, made at {}: {}",
                 attempt.id,
@@ -225,7 +248,10 @@ impl Querying {
             .or(PAUSES.last())
             .copied()
             .unwrap_or(60);
-        due::put_in(&mut conn, due::QUERY, attempt.id.0, now + Duration::seconds(pause)).await?;
+        let pause = Duration::seconds(pause);
+        let at = if lost && now < told_at { told_at.min(now + pause) } else { now + pause };
+        let put = Put { lane: &attempt.partner, subject: attempt.id.0, at };
+        due::put_all_in(&mut conn, due::QUERY, &[put]).await?;
         Ok(())
     }
 
@@ -275,6 +301,24 @@ impl Querying {
         let Some(dialect) = partner.dialect.clone() else { return Ok(()) };
         self.hear(partner, &dialect, attempt, invoice).await;
         Ok(())
+    }
+}
+
+/// Drops the rows of attempts that have ended; is anything left that is due?
+///
+/// Most are paid before anybody has to ask. Who settles leaves their rows to be dropped here, many in
+/// one statement: settling is the path that must be short, and most of what is paid there, by standing
+/// orders and transfers, never had a row.
+async fn drop_ended(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    loop {
+        let due = due::look(conn, due::QUERY, now, LOOKED_AT).await?;
+        let ids: Vec<Uuid> = due.iter().map(|due| due.subject).collect();
+        let living = reads::attempts_living(conn, &ids).await?;
+        let ended: Vec<Uuid> = ids.into_iter().filter(|id| !living.contains(id)).collect();
+        if ended.is_empty() {
+            return Ok(!living.is_empty());
+        }
+        due::done_in(conn, due::QUERY, &ended).await?;
     }
 }
 

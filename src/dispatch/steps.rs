@@ -11,8 +11,9 @@ use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, AttemptStep};
 use crate::invoices::store::{self, AttemptChange};
 use crate::partners::dialects::Instruction;
+use crate::platform::due::{self, Put};
+use crate::platform::event;
 use crate::platform::group::Work;
-use crate::platform::{due, event};
 use crate::vocabulary::clock::SharedClock;
 
 /// The writer's work.
@@ -70,7 +71,7 @@ impl Work for Stepping {
             }
         }
         let taken = store::attempts_step(conn, &changes, now).await?;
-        let mut events = Vec::new();
+        let (mut events, mut asks) = (Vec::new(), Vec::new());
         let mut outcomes = Vec::with_capacity(items.len());
         for (item, takes) in items.iter().zip(takes) {
             let done = takes && taken.contains(&item.attempt.id.0);
@@ -92,9 +93,11 @@ impl Work for Stepping {
                 .increment(1);
             }
             if let Some(after) = item.ask_after {
-                due::put_in(conn, due::QUERY, item.attempt.id.0, now + after).await?;
+                let (lane, subject) = (&*item.attempt.partner, item.attempt.id.0);
+                asks.push(Put { lane, subject, at: now + after });
             }
         }
+        due::put_all_in(conn, due::QUERY, &asks).await?;
         event::record_in(conn, &events).await?;
         Ok(outcomes)
     }

@@ -35,6 +35,8 @@ pub struct Attempt {
     pub expires_at: DateTime<Utc>,
     /// Where it stands.
     pub status: AttemptStatus,
+    /// Since when. Of one that is sent: when the call began; of an unknown one: when it was over.
+    pub status_since: DateTime<Utc>,
     /// What the payer needs.
     pub instruction: Option<Instruction>,
     /// The partner's last code.
@@ -80,6 +82,7 @@ impl Attempt {
                 expires_at
             },
             status: AttemptStatus::Created,
+            status_since: now,
             instruction: None,
             last_code: None,
         })
@@ -140,6 +143,7 @@ impl TryFrom<AttemptRow> for Attempt {
             created_at: row.created_at,
             expires_at: row.expires_at,
             status: row.status.parse().map_err(|e| undecodable(Box::new(e)))?,
+            status_since: row.status_since,
             instruction,
             last_code: row.last_code,
         })

@@ -19,8 +19,9 @@ use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
 use crate::ledger::entry::Occasion;
 use crate::ledger::store as ledger;
+use crate::platform::due::{self, Put};
 use crate::platform::outbox::{self, Message, MessageKind};
-use crate::platform::{due, event, telemetry};
+use crate::platform::{event, telemetry};
 use crate::vocabulary::clock::SharedClock;
 use crate::vocabulary::day;
 use crate::vocabulary::ids::InvoiceId;
@@ -139,13 +140,14 @@ impl Expiring {
                 continue;
             };
             let late = now - invoice.expires_at;
-            let of_invoice = |(id, attempt): (Uuid, Uuid)| (id == invoice.id.0).then_some(attempt);
-            let attempts: Vec<Uuid> = live.iter().copied().filter_map(of_invoice).collect();
+            let attempts: Vec<Put<'_>> = live
+                .iter()
+                .filter(|attempt| attempt.invoice == invoice.id.0)
+                .map(|attempt| Put { lane: &attempt.partner, subject: attempt.id, at: now })
+                .collect();
             if !attempts.is_empty() && late < WAITS_FOR_ATTEMPTS {
                 due::put_in(&mut tx, DUE, invoice.id.0, now + LOOK_AGAIN).await?;
-                for attempt in attempts {
-                    due::put_if_none_in(&mut tx, due::QUERY, attempt, now).await?;
-                }
+                due::put_new_in(&mut tx, due::QUERY, &attempts).await?;
                 continue;
             }
             settled.push(invoice.id.0);
@@ -261,7 +263,7 @@ async fn end_attempts(
                 continue;
             }
             if attempt.instruction.as_ref().is_some_and(|i| i.partner_order.is_some()) {
-                held_open.push(attempt.id.0);
+                held_open.push((attempt.id.0, attempt.partner));
             }
             changes.push(AttemptChange {
                 id: attempt.id,
@@ -274,5 +276,9 @@ async fn end_attempts(
     }
     store::attempts_step(conn, &changes, now).await?;
     // What nobody is to pay any more shall not be payable at the partner either.
-    due::put_many_in(conn, due::CANCEL, &held_open, now).await
+    let puts: Vec<Put<'_>> = held_open
+        .iter()
+        .map(|(attempt, partner)| Put { lane: partner, subject: *attempt, at: now })
+        .collect();
+    due::put_new_in(conn, due::CANCEL, &puts).await
 }

@@ -30,7 +30,7 @@ pub async fn attempts_lock(
     let rows = sqlx::query_as!(
         AttemptRow,
         r#"select attempt_id, invoice_id, partner, reference, amount, currency, payer_ip, language,
-                  created_at, expires_at, status, instruction::text, last_code
+                  created_at, expires_at, status, status_since, instruction::text, last_code
              from attempt where attempt_id = any($1) order by attempt_id for no key update"#,
         ids
     )
@@ -40,12 +40,12 @@ pub async fn attempts_lock(
 }
 
 /// Ends the orders that stood at banks from the start, of invoices that were paid another way;
-/// which of them their partners hold open under an id of their own.
+/// which of them their partners hold open under an id of their own, and whose each is.
 pub async fn standing_orders_end(
     conn: &mut PgConnection,
     invoices: &[Uuid],
     now: DateTime<Utc>,
-) -> Result<Vec<Uuid>, sqlx::Error> {
+) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     if invoices.is_empty() {
         return Ok(Vec::new());
     }
@@ -71,14 +71,15 @@ pub async fn standing_orders_end(
          update attempt set status = 'expired', status_since = $2
           where attempt_id = any($1) and status in ('created', 'awaiting_payer')
             and exists (select from locked)
-         returning attempt_id,
+         returning attempt_id, partner,
                    coalesce(instruction ->> 'partner_order', '') <> '' as "held_open!""#,
         &standing,
         now
     )
     .fetch_all(conn)
     .await?;
-    Ok(ended.into_iter().filter(|row| row.held_open).map(|row| row.attempt_id).collect())
+    let held_open = ended.into_iter().filter(|row| row.held_open);
+    Ok(held_open.map(|row| (row.attempt_id, row.partner)).collect())
 }
 
 /// Writes invoices, all in one statement.
@@ -337,6 +338,7 @@ pub struct AttemptRow {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub status: String,
+    pub status_since: DateTime<Utc>,
     pub instruction: Option<String>,
     pub last_code: Option<String>,
 }
@@ -352,7 +354,7 @@ pub async fn attempts_read(
     let rows = sqlx::query_as!(
         AttemptRow,
         r#"select attempt_id, invoice_id, partner, reference, amount, currency, payer_ip, language,
-                  created_at, expires_at, status, instruction::text, last_code
+                  created_at, expires_at, status, status_since, instruction::text, last_code
              from attempt where attempt_id = any($1) order by attempt_id"#,
         ids
     )

@@ -141,8 +141,25 @@ pub async fn mail_end(
     Ok(())
 }
 
+/// Makes all that a server did not take and that wait for another try due now; how many. One that is
+/// being tried again at this moment may go twice, with one `Message-ID`.
+pub async fn mails_hasten(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "update mail set next_at = $1 where mail_id in (
+             select mail_id from mail where state = 'due' and next_at > $1 and last_error is not null
+                for update skip locked)",
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// How many mails wait, and for how many seconds the longest overdue.
-pub async fn mails_waiting(pool: &PgPool, now: DateTime<Utc>) -> Result<(i64, i64), sqlx::Error> {
+pub async fn mails_waiting(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
     sqlx::query!(
         r#"select count(*) as "waiting!",
                   coalesce(greatest(0, extract(epoch from $1 - min(next_at))), 0)::bigint
@@ -151,7 +168,7 @@ pub async fn mails_waiting(pool: &PgPool, now: DateTime<Utc>) -> Result<(i64, i6
         now
     )
     .map(|row| (row.waiting, row.overdue))
-    .fetch_one(pool)
+    .fetch_one(conn)
     .await
 }
 

@@ -15,11 +15,12 @@ use crate::days::{DayError, Days};
 use crate::invoices::expire::Expiring;
 use crate::invoices::store::reads;
 use crate::ledger::accounts::Accounts;
+use crate::mail::store as mail_store;
 use crate::notices::store as notices_store;
 use crate::payover::PayingOver;
 use crate::payover::store as payover_store;
 use crate::platform::audit::{self, By};
-use crate::platform::due;
+use crate::platform::due::{self, Put};
 use crate::text_enum;
 use crate::vocabulary::clock::SharedClock;
 
@@ -48,6 +49,10 @@ text_enum! {
         InvoiceBanked = "invoice.banked",
         /// Dossier systems are told of results in the platform's words.
         CompatResult = "compat.result",
+        /// Payments that a dossier system was told of and a partner took back are looked at.
+        CompatReversed = "compat.reversed",
+        /// Confirmations to payers that the mail server did not take are sent again.
+        Mail = "mail",
         /// Notices that were not taken are sent again.
         Delivery = "delivery",
         /// Questions that nobody decided in time expire.
@@ -74,6 +79,10 @@ impl Sweep {
             Self::InvoiceExpire => "ends invoices whose time is over",
             Self::InvoiceBanked => "tells portals of payments that were seen in the bank",
             Self::CompatResult => "tells dossier systems of results in the platform's words",
+            Self::CompatReversed => {
+                "looks at payments taken back that a dossier system was told of as paid"
+            }
+            Self::Mail => "sends confirmations to payers again that were not taken",
             Self::Delivery => "sends notices again that were not taken",
             Self::Approval => "expires questions that nobody decided in time",
             Self::Day => "looks for the files of days that are over and brings the days onward",
@@ -126,6 +135,7 @@ impl Sweeping {
         let invoices = invoices_overdue(&self.pool, now).await?;
         let days = self.days.waiting_in(&mut conn).await?;
         let payovers = payover_store::unconfirmed(&mut conn, now).await?;
+        let mails = mail_store::mails_waiting(&mut conn, now).await?;
         Ok(Sweep::ALL
             .iter()
             .map(|sweep| {
@@ -135,6 +145,7 @@ impl Sweeping {
                     Sweep::Approval => approvals,
                     Sweep::Day => days,
                     Sweep::Payover => payovers,
+                    Sweep::Mail => mails,
                     Sweep::InvoiceExpire => (put_off.0 + invoices.0, put_off.1.max(invoices.1)),
                     _ => put_off,
                 };
@@ -152,7 +163,11 @@ impl Sweeping {
                 // What was asked after in vain so often that it is asked no more has a case.
                 let mut conn = self.pool.acquire().await?;
                 let lost = reads::attempts_with_case(&mut conn).await?;
-                due::put_many_in(&mut conn, due::QUERY, &lost, now).await?;
+                let puts: Vec<Put<'_>> = lost
+                    .iter()
+                    .map(|(attempt, partner)| Put { lane: partner, subject: *attempt, at: now })
+                    .collect();
+                due::put_new_in(&mut conn, due::QUERY, &puts).await?;
                 drop(conn);
                 let hastened = due::hasten(&self.pool, due::QUERY, now).await?;
                 hastened.max(count(lost.len()))
@@ -166,6 +181,7 @@ impl Sweeping {
             Sweep::Delivery => {
                 notices_store::deliveries_hasten(&mut *self.pool.acquire().await?, now).await?
             }
+            Sweep::Mail => mail_store::mails_hasten(&mut *self.pool.acquire().await?, now).await?,
             Sweep::Approval => {
                 u64::from(expire_overdue(&self.pool, &self.kinds, &self.clock).await?)
             }
@@ -191,7 +207,8 @@ impl Sweeping {
             | Sweep::RefundReversed
             | Sweep::RefundWaits
             | Sweep::InvoiceBanked
-            | Sweep::CompatResult => due::hasten(&self.pool, sweep.as_str(), now).await?,
+            | Sweep::CompatResult
+            | Sweep::CompatReversed => due::hasten(&self.pool, sweep.as_str(), now).await?,
         };
         let detail = json!({ "hastened": hastened });
         let by = By { actor, at: now };
@@ -320,6 +337,7 @@ mod tests {
             due::REFUND_REVERSED,
             due::REFUND_WAITS,
             due::INVOICE_BANKED,
+            due::COMPAT_REVERSED,
             crate::dispatch::consumer::RESEND_DUE,
             crate::refunds::send::RESEND_DUE,
             crate::refunds::finish::QUERY,

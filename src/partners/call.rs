@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::dialects::{Answer, Call, NO_CALL};
@@ -49,7 +49,7 @@ pub enum NoAnswer {
 
 #[derive(Debug)]
 struct Line {
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
     health: Mutex<Health>,
 }
 
@@ -57,6 +57,13 @@ struct Line {
 struct Health {
     failures: u32,
     open_until: Option<Instant>,
+}
+
+/// A place on the line to a partner: who holds one calls without waiting for others.
+#[derive(Debug)]
+pub struct Place {
+    line: Arc<Line>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// The lines to all partners.
@@ -76,8 +83,14 @@ impl Caller {
     fn line(&self, partner: &str) -> Arc<Line> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lines.entry(partner.to_owned()).or_insert_with(|| {
-            Arc::new(Line { at_once: Semaphore::new(AT_ONCE), health: Mutex::default() })
+            let at_once = Arc::new(Semaphore::new(AT_ONCE));
+            Arc::new(Line { at_once, health: Mutex::default() })
         }))
+    }
+
+    /// A call is given up after so long.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Would a call be made now?
@@ -87,18 +100,35 @@ impl Caller {
         health.open_until.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// Calls a partner.
-    pub async fn call(&self, partner: &str, call: Call) -> Result<Answered, NoAnswer> {
+    /// Waits for a place on a partner's line.
+    pub async fn place(&self, partner: &str) -> Result<Place, NoAnswer> {
         let line = self.line(partner);
         if !self.is_open(partner) {
             return Err(NoAnswer::LeftAlone);
         }
-        let silent = |error: &dyn std::fmt::Display| NoAnswer::Silent(error.to_string());
-        let _place = line.at_once.acquire().await.map_err(|e| silent(&e))?;
+        let permit = Arc::clone(&line.at_once).acquire_owned().await;
+        let permit = permit.map_err(|_| NoAnswer::LeftAlone)?;
         // Those that had a place before may have found the partner dead.
         if !self.is_open(partner) {
             return Err(NoAnswer::LeftAlone);
         }
+        Ok(Place { line, _permit: permit })
+    }
+
+    /// Calls a partner, as soon as there is a place.
+    pub async fn call(&self, partner: &str, call: Call) -> Result<Answered, NoAnswer> {
+        let place = self.place(partner).await?;
+        self.call_from(place, partner, call).await
+    }
+
+    /// Calls a partner at once, from a place on its line.
+    pub async fn call_from(
+        &self,
+        place: Place,
+        partner: &str,
+        call: Call,
+    ) -> Result<Answered, NoAnswer> {
+        let silent = |error: &dyn std::fmt::Display| NoAnswer::Silent(error.to_string());
         let began = Instant::now();
         let outcome = tokio::time::timeout(self.timeout, self.send(call)).await;
         metrics::histogram!("payclear_partner_call_seconds", "partner" => partner.to_owned())
@@ -109,7 +139,7 @@ impl Caller {
             Ok(Err(error)) => Err(silent(&error.without_url())),
             Err(_) => Err(silent(&"time is over")),
         };
-        let mut health = line.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut health = place.line.health.lock().unwrap_or_else(PoisonError::into_inner);
         match &outcome {
             Ok(answered) if answered.status < 500 => *health = Health::default(),
             _ => {

@@ -1,5 +1,10 @@
 //! What must be looked at again at a time. The broker keeps no timers, and no column that changes is
 //! indexed on the hot tables: what has to wait gets a row here.
+//!
+//! A row takes its turn in a lane. Where a kind leads to partners each has one, so that what waits for
+//! a partner that hangs holds up nothing that waits for another.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -24,8 +29,20 @@ pub const INVOICE_BANKED: &str = "invoice.banked";
 /// The kind of the row that has a dossier system's payment looked at whose settlement was taken back.
 pub const COMPAT_REVERSED: &str = "compat.reversed";
 
-/// How long a taken row stays away: when its handler dies, it comes back.
+/// How long a taken row stays away (seconds): when its handler dies, it comes back.
 const TAKEN_FOR_SECONDS: i32 = 120;
+
+/// Something to be put off.
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// Whose turn it takes: things of one lane wait for each other and for those of no other. A kind
+    /// that leads to partners has a lane for each, by its code; others have the one without a name.
+    pub lane: &'a str,
+    /// What.
+    pub subject: Uuid,
+    /// Until when.
+    pub at: DateTime<Utc>,
+}
 
 /// Puts something off until a time, in the caller's transaction.
 pub async fn put_in(
@@ -34,16 +51,68 @@ pub async fn put_in(
     subject: Uuid,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    put_all_in(conn, kind, &[Put { lane: "", subject, at }]).await
+}
+
+/// Puts many things off, each of them once and each until its own time.
+pub async fn put_all_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    puts: &[Put<'_>],
+) -> Result<(), sqlx::Error> {
+    if puts.is_empty() {
+        return Ok(());
+    }
+    let (lanes, subjects, at) = columns(puts);
     sqlx::query!(
-        "insert into due (kind, subject, due_at) values ($1, $2, $3)
-         on conflict on constraint due_pkey do update set due_at = excluded.due_at, tries = due.tries + 1",
+        "insert into due (kind, lane, subject, due_at)
+         select $1, p.lane, p.subject, p.at
+           from unnest($2::text[], $3::uuid[], $4::timestamptz[]) p(lane, subject, at)
+          order by p.subject
+         on conflict on constraint due_pkey
+         do update set due_at = excluded.due_at, tries = due.tries + 1",
         kind,
-        subject,
-        at
+        &lanes,
+        &subjects,
+        &at
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Puts many things off, but those that already wait.
+pub async fn put_new_in(
+    conn: &mut PgConnection,
+    kind: &str,
+    puts: &[Put<'_>],
+) -> Result<(), sqlx::Error> {
+    if puts.is_empty() {
+        return Ok(());
+    }
+    let (lanes, subjects, at) = columns(puts);
+    sqlx::query!(
+        "insert into due (kind, lane, subject, due_at)
+         select $1, p.lane, p.subject, p.at
+           from unnest($2::text[], $3::uuid[], $4::timestamptz[]) p(lane, subject, at)
+          order by p.subject
+         on conflict on constraint due_pkey do nothing",
+        kind,
+        &lanes,
+        &subjects,
+        &at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn columns(puts: &[Put<'_>]) -> (Vec<String>, Vec<Uuid>, Vec<DateTime<Utc>>) {
+    (
+        puts.iter().map(|put| put.lane.to_owned()).collect(),
+        puts.iter().map(|put| put.subject).collect(),
+        puts.iter().map(|put| put.at).collect(),
+    )
 }
 
 /// Puts off many things that nothing was put off of before.
@@ -53,35 +122,23 @@ pub async fn put_many_in(
     subjects: &[Uuid],
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    if subjects.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "insert into due (kind, subject, due_at)
-         select $1, s.subject, $3 from unnest($2::uuid[]) s(subject) order by s.subject
-         on conflict on constraint due_pkey do nothing",
-        kind,
-        subjects,
-        at
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    let puts: Vec<_> = subjects.iter().map(|s| Put { lane: "", subject: *s, at }).collect();
+    put_new_in(conn, kind, &puts).await
 }
 
 /// Puts something off that is as it should be: what was tried before does not count any more.
 pub async fn put_afresh_in(
     conn: &mut PgConnection,
     kind: &str,
-    subject: Uuid,
-    at: DateTime<Utc>,
+    put: Put<'_>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into due (kind, subject, due_at) values ($1, $2, $3)
+        "insert into due (kind, lane, subject, due_at) values ($1, $2, $3, $4)
          on conflict on constraint due_pkey do update set due_at = excluded.due_at, tries = 0",
         kind,
-        subject,
-        at
+        put.lane,
+        put.subject,
+        put.at
     )
     .execute(conn)
     .await?;
@@ -132,20 +189,11 @@ pub async fn put_if_none_in(
     subject: Uuid,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into due (kind, subject, due_at) values ($1, $2, $3)
-         on conflict on constraint due_pkey do nothing",
-        kind,
-        subject,
-        at
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    put_new_in(conn, kind, &[Put { lane: "", subject, at }]).await
 }
 
-/// Takes what is due, oldest first. A taken row comes back after two minutes unless it is put off
-/// or done with.
+/// Takes what is due of a kind without lanes, oldest first. A taken row comes back after two minutes
+/// unless it is put off or done with.
 pub async fn take(
     pool: &PgPool,
     kind: &str,
@@ -155,7 +203,7 @@ pub async fn take(
     sqlx::query_scalar!(
         "update due set due_at = $2 + make_interval(secs => $4::integer)
           where (kind, subject) in (
-                select kind, subject from due where kind = $1 and due_at <= $2
+                select kind, subject from due where kind = $1 and lane = '' and due_at <= $2
                  order by due_at limit $3 for update skip locked)
          returning subject",
         kind,
@@ -164,6 +212,88 @@ pub async fn take(
         TAKEN_FOR_SECONDS
     )
     .fetch_all(pool)
+    .await
+}
+
+/// Something that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// What.
+    pub subject: Uuid,
+    /// Whose turn it takes.
+    pub lane: String,
+}
+
+/// What is due of a kind, the oldest of every lane first, at most so many of each; nothing is taken.
+pub async fn look(
+    conn: &mut PgConnection,
+    kind: &str,
+    now: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<Due>, sqlx::Error> {
+    // From lane to lane along the index: however long one is, the others are seen.
+    sqlx::query_as!(
+        Due,
+        r#"with recursive lane as (
+                (select lane from due where kind = $1 order by lane limit 1)
+                union all
+                select (select d.lane from due d where d.kind = $1 and d.lane > l.lane
+                         order by d.lane limit 1)
+                  from lane l where l.lane is not null)
+         select t.subject as "subject!", l.lane as "lane!"
+           from lane l
+          cross join lateral (
+                select d.subject from due d
+                 where d.kind = $1 and d.lane = l.lane and d.due_at <= $2
+                 order by d.due_at limit $3) t"#,
+        kind,
+        now,
+        most
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes what is due of a kind, the oldest of every lane first: so many of each as are left of
+/// `most` beside those that are under way there. A taken row comes back after two minutes unless it is
+/// put off or done with.
+pub async fn take_by_lane(
+    conn: &mut PgConnection,
+    kind: &str,
+    now: DateTime<Utc>,
+    most: i64,
+    under_way: &HashMap<String, i64>,
+) -> Result<Vec<Due>, sqlx::Error> {
+    let lanes: Vec<String> = under_way.keys().cloned().collect();
+    let counts: Vec<i64> = under_way.values().copied().collect();
+    sqlx::query_as!(
+        Due,
+        r#"with recursive lane as (
+                (select lane from due where kind = $1 order by lane limit 1)
+                union all
+                select (select d.lane from due d where d.kind = $1 and d.lane > l.lane
+                         order by d.lane limit 1)
+                  from lane l where l.lane is not null),
+         turn as materialized (
+                select t.kind, t.subject
+                  from lane l
+                  left join unnest($5::text[], $6::bigint[]) w(lane, count) on w.lane = l.lane
+                 cross join lateral (
+                       select d.kind, d.subject from due d
+                        where d.kind = $1 and d.lane = l.lane and d.due_at <= $2
+                        order by d.due_at limit greatest(0, $3 - coalesce(w.count, 0))
+                          for update skip locked) t)
+         update due set due_at = $2 + make_interval(secs => $4::integer)
+          where (kind, subject) in (select kind, subject from turn)
+         returning subject, lane"#,
+        kind,
+        now,
+        most,
+        TAKEN_FOR_SECONDS,
+        &lanes,
+        &counts
+    )
+    .fetch_all(conn)
     .await
 }
 

@@ -27,7 +27,7 @@ use crate::ledger::entry::{Entry, Occasion};
 use crate::ledger::store as ledger;
 use crate::partners::dialects::Verdict;
 use crate::platform::admission::{self, Nonce};
-use crate::platform::due;
+use crate::platform::due::{self, Put};
 use crate::platform::event::{self, Event};
 use crate::platform::group::Work;
 use crate::platform::outbox::{self, Message, MessageKind};
@@ -270,42 +270,41 @@ impl Group {
         let attempt = report.reference.as_ref().and_then(|reference| {
             self.attempts.get(&(report.settlement.partner.clone(), reference.clone())).cloned()
         });
+        // What is done with the money is one thing; what its partner is answered about the order that
+        // it named is another. Once it is booked, the same word is a repeat like any other.
+        let recorded = match &attempt {
+            None if report.reference.is_some() => Verdict::UnknownOrder,
+            Some(attempt) if attempt.amount != report.settlement.amount => Verdict::WrongAmount,
+            _ => Verdict::Recorded,
+        };
         let meant = self.meant(report, attempt.as_ref());
         let mut settlement = report.settlement.clone();
         settlement.attempt = attempt.as_ref().map(|a| a.id);
         if !report.settles {
             settlement.outcome = Outcome::Noted;
             settlement.invoice = meant.ok();
-            return Ok(self.keep(settlement, Verdict::Recorded));
+            return Ok(self.keep(settlement, recorded));
         }
         let (id, code) = match meant {
             Ok(id) => (id, None),
             Err(code) => (InvoiceId(Uuid::nil()), Some(code)),
         };
         if let Some(code) = code {
-            let verdict = match (&report.reference, &attempt) {
-                (Some(_), None) => Verdict::UnknownOrder,
-                _ => Verdict::Recorded,
-            };
             if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
                 let (outcome, code) = (Outcome::SuspectedDuplicate, BreakCode::Duplicate);
                 self.suspend(&mut settlement, outcome, code)?;
             } else {
                 self.suspend(&mut settlement, Outcome::Suspense, code)?;
             }
-            return Ok(self.keep(settlement, verdict));
+            return Ok(self.keep(settlement, recorded));
         }
         settlement.invoice = Some(id);
         if report.changed_source && self.is_known_of_another(conn, &settlement).await? {
             self.suspend(&mut settlement, Outcome::SuspectedDuplicate, BreakCode::Duplicate)?;
-            return Ok(self.keep(settlement, Verdict::Recorded));
+            return Ok(self.keep(settlement, recorded));
         }
-        let verdict = match &attempt {
-            Some(attempt) if attempt.amount != settlement.amount => Verdict::WrongAmount,
-            _ => Verdict::Recorded,
-        };
         self.pay(conn, &mut settlement, report, attempt.as_ref()).await?;
-        Ok(self.keep(settlement, verdict))
+        Ok(self.keep(settlement, recorded))
     }
 
     /// Has another source reported this money, and was that booked? The same account and amount, and
@@ -651,7 +650,11 @@ impl Group {
         invoice_store::attempts_step(conn, &steps, self.now).await?;
         let needless =
             invoice_store::standing_orders_end(conn, &self.paid_another_way, self.now).await?;
-        due::put_many_in(conn, due::CANCEL, &needless, self.now).await?;
+        let needless: Vec<Put<'_>> = needless
+            .iter()
+            .map(|(attempt, partner)| Put { lane: partner, subject: *attempt, at: self.now })
+            .collect();
+        due::put_new_in(conn, due::CANCEL, &needless).await?;
         let entries: Vec<(i64, &Entry)> = ids.iter().copied().zip(&self.entries).collect();
         ledger::entries_insert(conn, &entries, &numbers).await?;
         store::settlements_insert(conn, &self.settlements.iter().collect::<Vec<_>>()).await?;

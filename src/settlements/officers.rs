@@ -11,7 +11,6 @@ use super::settlement::Settlement;
 use super::store;
 use crate::invoices::store as invoice_store;
 use crate::partners::SettlingSource;
-use crate::partners::dialects::Verdict;
 use crate::platform::telemetry;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::ids::SettlementId;
@@ -113,7 +112,8 @@ pub async fn place_in(
         },
     };
     let settled = settling.settle_in(conn, &report, word(says, true)).await?;
-    if settled.verdict == Verdict::Repeat || settled.verdict == Verdict::OtherContent {
+    // Another one: the transaction was booked before.
+    if settled.settlement.id != report.settlement.id {
         return Err(OfficersError::Booked(settled.settlement.transaction_id));
     }
     if settled.settlement.invoice.is_none() {
@@ -163,7 +163,7 @@ pub async fn post_in(
         },
     };
     let settled = settling.settle_in(conn, &report, word(says, false)).await?;
-    if settled.verdict == Verdict::Repeat || settled.verdict == Verdict::OtherContent {
+    if settled.settlement.id != report.settlement.id {
         return Err(OfficersError::Booked(settled.settlement.transaction_id));
     }
     Ok(settled)

@@ -9,7 +9,8 @@ use crate::breaks::{self, Break, BreakCode, BreakState};
 use crate::invoices::status::{AttemptStatus, AttemptStep};
 use crate::invoices::store::{self, AttemptChange};
 use crate::partners::dialects::{Outcome, Report, Verdict};
-use crate::platform::{due, event};
+use crate::platform::due::{self, Put};
+use crate::platform::event;
 use crate::vocabulary::ids::BreakId;
 
 /// Takes such a word in.
@@ -75,7 +76,9 @@ pub async fn report_failed(
         return Ok(Verdict::TryLater);
     }
     if step == AttemptStep::LoseSight {
-        due::put_in(&mut tx, due::QUERY, attempt.id.0, now + Duration::seconds(30)).await?;
+        let at = now + Duration::seconds(30);
+        let put = Put { lane: partner, subject: attempt.id.0, at };
+        due::put_all_in(&mut tx, due::QUERY, &[put]).await?;
     }
     let more = json!({ "attempt": attempt.id, "partner": partner, "code": code });
     let actor = format!("partner/{partner}");

@@ -2,6 +2,7 @@
 //! away, to nobody twice, with nothing left of the address.
 
 use chrono::Duration;
+use payclear::operations::sweeps::Sweep;
 use serde_json::{Value, json};
 
 use crate::support::mail_catcher::MailCatcher;
@@ -156,6 +157,30 @@ async fn mail_waits_for_a_server_that_is_away_and_is_given_up_when_it_is_refused
             .await
             .expect("the mails");
     assert!(!told.iter().flatten().any(|error| error.contains('@')), "no address stays: {told:?}");
+    assert_eq!(catcher.caught().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_did_not_take_goes_out_now_when_an_operator_asks() {
+    let catcher = MailCatcher::start().await;
+    let town = town(&catcher).await;
+    let invoice = paid(&town, "T1", &json!({})).await;
+    leaves(&town, &invoice, "an@example.vn").await;
+    catcher.answers(&[451]);
+    assert_eq!(sends(&town).await, 1);
+    let sweeping = town.app.sweeping();
+    let waiting = sweeping.waiting().await.expect("what waits");
+    let mail = waiting.iter().find(|of| of.sweep == Sweep::Mail).expect("the sweep");
+    assert_eq!((mail.waiting, mail.overdue), (1, 0));
+    assert_eq!(sends(&town).await, 0, "not before its time");
+
+    let operator = town.person("op@town.example", &["operator:*"]).await;
+    let hastened = operator.post("/v1/sweeps/mail", &json!({})).await.expect(202);
+    assert_eq!(hastened["hastened"], 1);
+    assert_eq!(sends(&town).await, 1);
+    assert_eq!(rows(&town).await, [is("sent", 2, false)]);
+    let hastened = operator.post("/v1/sweeps/mail", &json!({})).await.expect(202);
+    assert_eq!(hastened["hastened"], 0, "nothing is sent twice");
     assert_eq!(catcher.caught().len(), 1);
 }
 

@@ -17,6 +17,7 @@ mod support;
 mod any_order;
 mod approvals;
 mod architecture;
+mod asking;
 mod bad_input;
 mod banked;
 mod breaks;

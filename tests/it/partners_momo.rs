@@ -7,7 +7,7 @@ use payclear::vocabulary::codes::InvoiceCode;
 use payclear::vocabulary::money::Money;
 use serde_json::{Value, json};
 
-use crate::support::partners::{choose, momo_fields, momo_result};
+use crate::support::partners::{choose, momo_fields, momo_result, vnpay_fields, vnpay_query};
 use crate::support::simulators::Simulators;
 use crate::support::{Town, text, until};
 
@@ -73,6 +73,29 @@ async fn every_row_of_the_table_is_answered_without_a_body() {
         ("suspense momo", -7_000),
     ])
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_nobody_knows_is_told_so_also_when_its_memo_pays_an_invoice() {
+    let town = Town::whole().await;
+    let invoice = town.issue(100_000).await;
+    let mut nobodys = momo_fields("PG0000000000000000", 100_000, 4_088_000_001, 0);
+    nobodys["orderInfo"] = json!(format!("Nop phi {}", text(&invoice, "code")));
+    assert_eq!(said(&town, &nobodys).await, 404);
+    assert_eq!(town.status(&invoice).await, "paid", "the money moved all the same");
+    assert_eq!(said(&town, &nobodys).await, 204, "it is booked: nothing more is to be told");
+    town.books(&[("partner_receivable momo", 100_000), ("agency_payable G01.A", -100_000)]).await;
+    assert_eq!(town.cases().await, Vec::<String>::new());
+
+    // The same at VNPAY.
+    let invoice = town.issue(50_000).await;
+    let mut nobodys = vnpay_fields("PG0000000000000000", 50_000, "14000001", ("00", "00"));
+    nobodys.insert("vnp_OrderInfo".to_owned(), format!("Nop phi {}", text(&invoice, "code")));
+    for code in ["01", "02"] {
+        assert_eq!(town.ipn(&vnpay_query(&nobodys)).await, code);
+    }
+    assert_eq!(town.status(&invoice).await, "paid");
+    assert_eq!(town.money_booked().await, 150_000, "each once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

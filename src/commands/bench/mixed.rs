@@ -1,5 +1,8 @@
 //! Fees over all channels at once, in stated shares, each channel with payers of its own: how many
 //! payment orders a second the adapters carry together, and whether one that is slow slows another.
+//!
+//! Only what an adapter carries is a payment order: a row of its own, through RabbitMQ, put into the
+//! partner's words. A transfer by the invoice's QR code needs none; it is counted beside them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,20 +38,33 @@ enum Way {
     Signed,
 }
 
+/// How the partner learns of a payment before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// An adapter calls it.
+    Called,
+    /// An adapter signs an address that the payer brings there.
+    Signed,
+    /// It does not: no adapter carries anything.
+    Never,
+}
+
 /// A channel and its share of all payers (percent).
 struct Channel {
     partner: &'static str,
     share: u64,
     way: Way,
+    known: Known,
 }
 
 const CHANNELS: [Channel; 6] = [
-    Channel { partner: "samplebank", share: 35, way: Way::Bill },
-    Channel { partner: "vnpay", share: 20, way: Way::Page },
-    Channel { partner: "momo", share: 15, way: Way::Page },
-    Channel { partner: "zalopay", share: 10, way: Way::Page },
-    Channel { partner: "sepay", share: 10, way: Way::Code },
-    Channel { partner: "directbank", share: 10, way: Way::Signed },
+    Channel { partner: "samplebank", share: 35, way: Way::Bill, known: Known::Called },
+    Channel { partner: "vnpay", share: 20, way: Way::Page, known: Known::Signed },
+    Channel { partner: "momo", share: 15, way: Way::Page, known: Known::Called },
+    Channel { partner: "zalopay", share: 10, way: Way::Page, known: Known::Called },
+    Channel { partner: "sepay", share: 10, way: Way::Code, known: Known::Never },
+    Channel { partner: "directbank", share: 10, way: Way::Signed, known: Known::Never },
 ];
 
 /// What was measured of one channel.
@@ -58,6 +74,8 @@ pub struct OfChannel {
     pub partner: &'static str,
     /// Percent of all payers.
     pub share: u64,
+    /// How the partner learns of a payment before it is made.
+    pub order: Known,
     /// From asking for a way to pay to having it.
     pub known: Measured,
     /// From the money moving to the portal's receipt.
@@ -74,16 +92,30 @@ pub struct Mixed {
 }
 
 impl Mixed {
-    /// Payment orders a second, over all channels.
-    pub fn per_second(&self) -> f64 {
-        self.channels.iter().map(|of| of.known.per_second()).sum()
+    /// Payment orders a second that adapters carry, over all channels.
+    pub fn orders_per_second(&self) -> f64 {
+        self.per_second(|known| known != Known::Never)
+    }
+
+    /// Those of them for which the partner is called.
+    pub fn called_per_second(&self) -> f64 {
+        self.per_second(|known| known == Known::Called)
+    }
+
+    /// Payments a second that need no order.
+    pub fn without_order_per_second(&self) -> f64 {
+        self.per_second(|known| known == Known::Never)
+    }
+
+    fn per_second(&self, counts: fn(Known) -> bool) -> f64 {
+        let counted = self.channels.iter().filter(|of| counts(of.order));
+        counted.map(|of| of.known.per_second()).sum()
     }
 }
 
 /// Whether a partner is one of the channels that take calls, and so can be slow.
 pub fn can_be_slow(partner: &str) -> bool {
-    let called = |way| matches!(way, Way::Bill | Way::Page);
-    CHANNELS.iter().any(|channel| channel.partner == partner && called(channel.way))
+    CHANNELS.iter().any(|channel| channel.partner == partner && channel.known != Known::Never)
 }
 
 #[derive(Default)]
@@ -171,7 +203,8 @@ pub async fn run(
         known.errors = tally.errors.load(Ordering::Relaxed);
         known.first_error = tally.first_error.lock().unwrap_or_else(PoisonError::into_inner).take();
         let notified = measured(Tally::taken(&tally.notified), window);
-        OfChannel { partner: channel.partner, share: channel.share, known, notified }
+        let (partner, share, order) = (channel.partner, channel.share, channel.known);
+        OfChannel { partner, share, order, known, notified }
     });
     Ok(Mixed { slow: slow.map(str::to_owned), channels: channels.collect() })
 }
@@ -272,4 +305,39 @@ async fn act(stage: &Stage, order: &str) -> Result<DateTime<Utc>, String> {
     let did = answer.success("paying").map_err(|e| e.to_string())?;
     let at = did["transactions"][0]["time"].as_str().and_then(|at| at.parse().ok());
     at.ok_or_else(|| format!("the bank did not say when: {did}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred orders of each channel in a second.
+    fn round() -> Mixed {
+        let hundred = || measured(vec![1_000; 100], Duration::from_secs(1));
+        let channels = CHANNELS.iter().map(|channel| OfChannel {
+            partner: channel.partner,
+            share: channel.share,
+            order: channel.known,
+            known: hundred(),
+            notified: hundred(),
+        });
+        Mixed { slow: None, channels: channels.collect() }
+    }
+
+    #[test]
+    fn only_what_an_adapter_carries_is_counted_as_a_payment_order() {
+        let round = round();
+        let counted = [
+            round.orders_per_second(),
+            round.called_per_second(),
+            round.without_order_per_second(),
+        ];
+        assert_eq!(counted.map(|rate| format!("{rate:.0}")), ["400", "300", "200"]);
+        for partner in ["sepay", "directbank"] {
+            let of = round.channels.iter().find(|of| of.partner == partner).expect("a channel");
+            assert_eq!(of.order, Known::Never, "a transfer makes no order at {partner}");
+            assert!(!can_be_slow(partner));
+        }
+        assert_eq!(CHANNELS.iter().map(|channel| channel.share).sum::<u64>(), 100);
+    }
 }

@@ -87,6 +87,7 @@ fn mixed(rounds: &[Mixed]) -> Value {
         let notified: Vec<Measured> = of.map(|of| of.notified.clone()).collect();
         let told = json!({
             "share": channel.share,
+            "order": channel.order,
             "orders": known.iter().map(|round| round.operations).sum::<u64>(),
             "orders_per_s": rounded(rate(&known), 1),
             "order_p50_ms": rounded(percentile(&known, 500), 1),
@@ -98,6 +99,19 @@ fn mixed(rounds: &[Mixed]) -> Value {
         (channel.partner.to_owned(), told)
     });
     Value::Object(of_channel.collect())
+}
+
+/// What all channels do together: orders that adapters carry, those with a call, and payments that
+/// need no order.
+fn insert_rates(object: &mut Map<String, Value>, suffix: &str, rounds: &[Mixed]) {
+    let rates: [(&str, fn(&Mixed) -> f64); 3] = [
+        ("orders_per_s", Mixed::orders_per_second),
+        ("orders_called_per_s", Mixed::called_per_second),
+        ("without_order_per_s", Mixed::without_order_per_second),
+    ];
+    for (name, rate) in rates {
+        object.insert(format!("{name}{suffix}"), rounded(median(rounds.iter().map(rate)), 1));
+    }
 }
 
 impl Findings {
@@ -175,14 +189,12 @@ impl Findings {
             object.insert("rows_per_fee_by_table".to_owned(), Value::Object(tables));
         }
         if !self.mixed.is_empty() {
-            let orders = median(self.mixed.iter().map(Mixed::per_second));
-            object.insert("orders_per_s".to_owned(), rounded(orders, 1));
+            insert_rates(object, "", &self.mixed);
             object.insert("mixed".to_owned(), mixed(&self.mixed));
         }
         if let Some(round) = self.mixed_slow.first() {
-            let orders = median(self.mixed_slow.iter().map(Mixed::per_second));
             object.insert("slow".to_owned(), json!(round.slow));
-            object.insert("orders_per_s_with_slow".to_owned(), rounded(orders, 1));
+            insert_rates(object, "_with_slow", &self.mixed_slow);
             object.insert("mixed_with_slow".to_owned(), mixed(&self.mixed_slow));
         }
         let all = &self.all_written;
@@ -224,11 +236,16 @@ impl Findings {
         for (label, key) in rows {
             println!("{label:<42} {:>12}", number(key));
         }
-        for (what, total) in
-            [("mixed", "orders_per_s"), ("mixed_with_slow", "orders_per_s_with_slow")]
-        {
+        for (what, suffix) in [("mixed", ""), ("mixed_with_slow", "_with_slow")] {
             let Some(channels) = found[what].as_object() else { continue };
-            println!("{what}: payment orders/s over all channels {}", number(total));
+            let rate = |name: &str| number(&format!("{name}{suffix}"));
+            println!(
+                "{what}: payment orders/s that adapters carry {}, of them with a call {}; \
+                 payments/s without an order {}",
+                rate("orders_per_s"),
+                rate("orders_called_per_s"),
+                rate("without_order_per_s"),
+            );
             for (partner, of) in channels {
                 println!(
                     "  {partner:<12} {:>3} %  {:>8}/s  order p99 {:>8} ms  notified p99 {:>8} ms",

@@ -34,6 +34,10 @@ fn does(reader: &Reader, sweep: Sweep) -> &'static str {
         Sweep::InvoiceExpire => "kết thúc các khoản thu quá hạn",
         Sweep::InvoiceBanked => "báo cho cổng khi tiền đã về ngân hàng",
         Sweep::CompatResult => "báo kết quả cho hệ thống hồ sơ theo thông điệp của nền tảng",
+        Sweep::CompatReversed => {
+            "xem lại khoản đã báo cho hệ thống hồ sơ là đã nộp mà đối tác lấy lại"
+        }
+        Sweep::Mail => "gửi lại thư xác nhận mà máy chủ thư chưa nhận",
         Sweep::Delivery => "gửi lại thông báo mà cổng chưa nhận",
         Sweep::Approval => "kết thúc các đề nghị không ai quyết định kịp",
         Sweep::Day => "tìm tệp của các ngày đã qua và đưa ngày sang bước sau",

@@ -1,5 +1,7 @@
 //! Reads of the searches, the feed and the sweeps.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -182,15 +184,27 @@ pub async fn expiring_between(
     .await
 }
 
+/// An attempt that may still bring money.
+#[derive(Debug)]
+pub struct LiveAttempt {
+    /// Its invoice.
+    pub invoice: Uuid,
+    /// Which.
+    pub id: Uuid,
+    /// Through whom.
+    pub partner: String,
+}
+
 /// Attempts that may still bring money, with their invoices: sent, or lost from sight, or waiting
 /// for a payer at a partner's own page until shortly ago.
 pub async fn live_attempts(
     conn: &mut PgConnection,
     invoices: &[Uuid],
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
-    sqlx::query!(
-        "select invoice_id, attempt_id from attempt
+) -> Result<Vec<LiveAttempt>, sqlx::Error> {
+    sqlx::query_as!(
+        LiveAttempt,
+        "select invoice_id as invoice, attempt_id as id, partner from attempt
           where invoice_id = any($1)
             and (status in ('sent', 'unknown')
                  or (status = 'awaiting_payer' and instruction->>'pay_url' is not null
@@ -198,9 +212,29 @@ pub async fn live_attempts(
         invoices,
         now
     )
-    .map(|r| (r.invoice_id, r.attempt_id))
     .fetch_all(conn)
     .await
+}
+
+/// Which of some attempts have not ended.
+pub async fn attempts_living(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // Looked up one by one: a plan made while there were no attempts would read them all.
+    let living = sqlx::query_scalar!(
+        "select a.attempt_id from unnest($1::uuid[]) k(id)
+          cross join lateral (
+                select attempt_id, status from attempt where attempt_id = k.id offset 0) a
+          where a.status not in ('succeeded', 'failed', 'expired')",
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(living.into_iter().collect())
 }
 
 /// A page of attempts in the order of their ids, and which of them nothing has come of. Ids begin
@@ -228,15 +262,18 @@ pub async fn attempts_unsent(
     Ok((rows.into_iter().filter(|r| r.unsent).map(|r| r.attempt_id).collect(), last))
 }
 
-/// Attempts that nobody can say anything of, whose invoices have an open case.
-pub async fn attempts_with_case(conn: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select attempt_id from attempt
+/// Attempts that nobody can say anything of, whose invoices have an open case, and their partners.
+pub async fn attempts_with_case(
+    conn: &mut PgConnection,
+) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    sqlx::query!(
+        "select attempt_id, partner from attempt
           where status in ('sent', 'unknown')
             and invoice_id in (select invoice_id from break_case
                                 where state in ('open', 'assigned', 'waiting') and code = 'B04')
           order by attempt_id"
     )
+    .map(|row| (row.attempt_id, row.partner))
     .fetch_all(conn)
     .await
 }

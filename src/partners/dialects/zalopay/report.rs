@@ -42,12 +42,13 @@ impl Zalopay {
     }
 }
 
-/// What a paid order's answer says; the answer does not name the order.
+/// What a paid order's answer says; the answer does not name the order, nor when it was paid: a
+/// `server_time` in it is of the answer, and another each time one asks.
 pub(super) fn paid(reference: &str, body: &Object<'_>) -> Result<Report, Unheard> {
     let transaction = transaction(body.text("zp_trans_id"))
         .ok_or_else(|| malformed("zp_trans_id: a number expected"))?;
     let amount = dong("amount", body.text("amount").as_deref())?;
-    Ok(collected(reference.to_owned(), transaction, amount, body.text("server_time").as_deref()))
+    Ok(collected(reference.to_owned(), transaction, amount, None))
 }
 
 fn collected(reference: String, transaction: String, amount: Money, time: Option<&str>) -> Report {
