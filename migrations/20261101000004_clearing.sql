@@ -108,8 +108,11 @@ create table settlement (
     -- Set on the one settlement that paid the invoice in this cycle of its life.
     applied_cycle integer,
     entry_id bigint,
+    -- What the partner said, masked, and the SHA-256 of what it really was.
     raw bytea not null,
+    raw_sha256 bytea not null,
     counter_account bytea,
+    constraint settlement_raw_sha256 check (octet_length(raw_sha256) = 32),
     constraint settlement_pkey primary key (settlement_id),
     constraint settlement_transaction_key unique (partner, source, transaction_id),
     constraint settlement_amount check (amount > 0 and amount < 1000000000000000),
@@ -215,7 +218,10 @@ create table delivery (
 create index delivery_due_idx on delivery (endpoint_id, next_at) where state = 'due';
 create index delivery_parked_idx on delivery (portal, last_at) where state = 'parked';
 
--- Every exchange with a partner that did not go as it should, masked, for disputes.
+-- What was said between a partner and us, masked, for disputes: every call of ours with its answer,
+-- and what the partner said of its own accord, unless it was booked and so is kept with its
+-- settlement. The digests are of what was really said: whoever brings a message forward can be
+-- held to it, and its signature checked.
 create table partner_exchange (
     exchange_id bigint generated always as identity primary key,
     made_at timestamptz not null,
@@ -224,7 +230,16 @@ create table partner_exchange (
     purpose text not null,
     status smallint,
     verdict text not null,
+    -- What the partner said.
     body bytea not null,
+    body_sha256 bytea not null,
+    -- What we had said, when it is an answer.
+    request bytea,
+    request_sha256 bytea,
+    constraint partner_exchange_sha256 check
+        (octet_length(body_sha256) = 32 and octet_length(request_sha256) = 32),
+    constraint partner_exchange_request_of_ours check
+        ((request is null) = (request_sha256 is null) and (request is null or direction = 'out')),
     constraint partner_exchange_direction check (direction in ('in', 'out'))
 );
 create index partner_exchange_made_at_idx on partner_exchange using brin (made_at);

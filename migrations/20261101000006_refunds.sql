@@ -31,18 +31,22 @@ create table line_paid_over (
     constraint line_paid_over_line_positive check (line > 0)
 );
 
--- An account that a payer named for a refund, sealed; a second person must approve it.
+-- An account that a payer named for what is given back of one settlement, sealed; a second person
+-- must approve it. Two people may have paid one invoice: it is of use for that settlement alone.
 create table refund_account (
     refund_account_id uuid primary key,
     invoice_id uuid not null,
+    settlement_id uuid not null,
     sealed bytea not null,
     named_at timestamptz not null,
     approved_by text,
     approved_at timestamptz,
     constraint refund_account_invoice_fkey foreign key (invoice_id) references invoice,
+    constraint refund_account_settlement_fkey foreign key (settlement_id) references settlement,
     constraint refund_account_approval_is_dated check ((approved_by is null) = (approved_at is null))
 );
 create index refund_account_invoice_idx on refund_account (invoice_id);
+create index refund_account_settlement_idx on refund_account (settlement_id);
 
 -- One file of transfers, or of claims, handed over together.
 create table refund_batch (
@@ -78,6 +82,8 @@ create table refund (
     status_since timestamptz not null,
     approved_by text,
     approval_entry bigint,
+    -- To where it was approved to be transferred: the SHA-256 of the sealed account.
+    destination bytea,
     outcome_entry bigint,
     partner_refund text,
     last_code text,
@@ -97,6 +103,9 @@ create table refund (
     constraint refund_approved_by_somebody check
         ((status in ('requested', 'refused')) = (approved_by is null)),
     constraint refund_approval_is_booked check ((approved_by is null) = (approval_entry is null)),
+    constraint refund_destination_is_approved check
+        ((destination is not null) = (method = 'transfer' and approved_by is not null)),
+    constraint refund_destination_is_sha256 check (octet_length(destination) = 32),
     constraint refund_outcome_is_booked check
         ((status in ('confirmed', 'failed')) = (outcome_entry is not null))
 );
@@ -158,6 +167,7 @@ begin
     end if;
     if old.approved_by is not null
        and (new.approved_by is distinct from old.approved_by
+            or new.destination is distinct from old.destination
             or new.approval_entry is distinct from old.approval_entry) then
         raise exception 'an approval stays as it was given' using errcode = 'check_violation';
     end if;
@@ -194,8 +204,8 @@ create trigger refund_steps before update on refund
 
 grant select, insert on refund, refund_account, refund_batch, settlement_banked, line_paid_over
     to payclear_app;
-grant update (status, status_since, approved_by, approval_entry, outcome_entry, partner_refund,
-    last_code, refund_batch_id) on refund to payclear_app;
+grant update (status, status_since, approved_by, approval_entry, destination, outcome_entry,
+    partner_refund, last_code, refund_batch_id) on refund to payclear_app;
 grant update (approved_by, approved_at) on refund_account to payclear_app;
 grant select on refund, refund_account, refund_batch, settlement_banked, line_paid_over
     to payclear_auditor;

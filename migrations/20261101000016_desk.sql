@@ -74,3 +74,5 @@ grant select on delegation to payclear_auditor;
 
 -- What did not go as it should with a partner, newest first, as its own people read it.
 create index partner_exchange_partner_idx on partner_exchange (partner, exchange_id);
+create index partner_exchange_failed_idx on partner_exchange (partner, exchange_id)
+    where verdict not in ('answered', 'recorded', 'repeat');

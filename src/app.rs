@@ -26,6 +26,7 @@ use crate::invoices::issue::Issuing;
 use crate::ledger::accounts::Accounts;
 use crate::notices::room::{Notices, Parts};
 use crate::partners::call::Caller;
+use crate::partners::record::Recorder;
 use crate::people::officer::PeopleDoor;
 use crate::people::password::Hasher;
 use crate::platform::egress::{self, Egress};
@@ -115,6 +116,8 @@ pub struct App {
     pub dispatching: Dispatching,
     /// The doors of partners.
     pub partner_doors: PartnerDoors,
+    /// Keeps what is said to partners.
+    pub recorder: Recorder,
     /// Ends everything.
     pub stop: CancellationToken,
     /// What can be approved.
@@ -170,13 +173,14 @@ impl App {
             keys: Arc::clone(&keys),
             client_address_header: settings.http.client_address_header.as_str().into(),
         };
+        let recorder = Recorder::new(pool.clone(), clock.clone());
         let call_within = Duration::from_secs(settings.clearing.partner_call_seconds);
         let dispatching = Dispatching {
             pool: pool.clone(),
             clock: clock.clone(),
             directory: directory.clone(),
             finder: Finder::start(pool.clone()),
-            caller: Caller::new(egress::partner_client()?, call_within),
+            caller: Caller::new(egress::partner_client()?, call_within).kept_by(recorder.clone()),
             steps: Writer::start(pool.clone(), Stepping { clock: clock.clone() }),
             public_url: settings.http.public_url.clone(),
         };
@@ -239,6 +243,7 @@ impl App {
             results,
             dispatching,
             partner_doors,
+            recorder,
             stop: CancellationToken::new(),
             kinds,
             resolving,
@@ -276,6 +281,8 @@ impl App {
         serve::serve(listener, routes, self.stop.clone()).await;
         work.close();
         work.wait().await;
+        // What was called to the very end.
+        self.recorder.flush().await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -10,6 +10,7 @@ use payclear::days::Days;
 use payclear::ledger::accounts::Accounts;
 use payclear::operations::sweeps::Sweeping;
 use payclear::payover::PayingOver;
+use payclear::platform::audit::By;
 use payclear::platform::seal::{MasterKey, MasterKeys};
 use payclear::platform::settings::{self, Mode, Settings};
 use payclear::platform::{database, faults, telemetry};
@@ -151,9 +152,9 @@ async fn run(line: Line) -> Result<ExitCode, Failure> {
             let pool = database::open(&settings.database.url, 2).await?;
             let directory = LiveDirectory::load(pool.clone(), Arc::clone(&keys)).await?;
             let with = (&*keys, &directory);
-            let certified =
-                commands::partner_certify::run(&args, &pool, &settings, with, &*clock).await?;
-            return Ok(certified);
+            let (actor, at) = (actor(), clock.now());
+            let by = By { actor: &actor, at };
+            return Ok(commands::partner_certify::run(&args, &pool, &settings, with, by).await?);
         }
         Command::Partner(PartnerCommand::Of(command)) => {
             let settings = settings_of(realm)?;

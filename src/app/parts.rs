@@ -219,7 +219,7 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching, closing: &Closing) -> K
         Arc::new(ReverseKind { books: Arc::clone(books) }),
         Arc::new(CompatKind),
     ];
-    let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books));
+    let kinds = plain.into_iter().chain(refunds::officers::kind::kinds(books, &closing.keys));
     let kinds = kinds.chain(payover::kind::kinds(books, &closing.directory));
     Kinds::new(kinds.chain(days::kind::kinds(closing)))
 }

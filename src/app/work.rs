@@ -28,6 +28,7 @@ impl App {
                 .clone()
                 .keep_fresh(Duration::from_secs(1), self.stop.clone().cancelled_owned()),
         );
+        work.spawn(self.recorder.clone().run(self.stop.clone()));
         if roles.contains(&Role::Relay) {
             work.spawn(self.clone().relay());
         }

@@ -20,6 +20,7 @@ pub mod endpoints;
 pub mod expire;
 pub mod http;
 pub mod kinds;
+pub mod outdate;
 pub mod partners;
 pub mod people;
 pub mod propose;

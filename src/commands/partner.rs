@@ -151,16 +151,23 @@ async fn exchanges(args: &Exchanges, pool: &PgPool) -> Result<(), PartnerError> 
             json!({
                 "at": said.at, "direction": said.direction, "purpose": said.purpose,
                 "status": said.status, "verdict": said.verdict, "body": said.body,
+                "sha256": said.sha256,
+                "request": said.request.as_ref().map(|(text, sha256)| {
+                    json!({ "body": text, "sha256": sha256 })
+                }),
             })
         });
         println!("{}", shown.collect::<serde_json::Value>());
     } else if said.is_empty() {
-        println!("nothing is kept of it: what went well is kept as events, not as messages");
+        println!("nothing is kept of it");
     } else {
         for said in &said {
             let status = said.status.map_or_else(String::new, |status| format!(" {status}"));
             let at = said.at.format("%Y-%m-%d %H:%M:%S%.3f UTC");
             println!("{at}  {} {}{status}: {}", said.direction, said.purpose, said.verdict);
+            if let Some((text, _)) = &said.request {
+                println!("    {}", text.replace('\n', "\n    "));
+            }
             println!("    {}", said.body);
         }
     }

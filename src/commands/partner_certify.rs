@@ -3,7 +3,8 @@
 //! wrong keys, and looks at our own door for its callbacks. Each line of the table says what was
 //! seen and, where it is not as it must be, what to mend.
 //!
-//! No order of it stands in our books: nothing is booked whatever the partner makes of them.
+//! No order of it stands in our books: nothing is booked whatever the partner makes of them. The run is
+//! kept, case by case: one of the settings in force that was passed is what a partner is opened by.
 
 mod calls;
 mod settings;
@@ -20,16 +21,19 @@ use self::calls::Sandbox;
 use self::settings::{aimed_at, with_wrong_keys};
 use crate::partners::Partner;
 use crate::partners::call::Caller;
+use crate::partners::certification::{Run, digest_in_force};
 use crate::partners::dialects::{self, Callback, Verdict};
 use crate::partners::register;
-use crate::partners::store;
+use crate::partners::store::certifications::certification_insert;
+use crate::partners::store::{self, PartnerRow};
+use crate::platform::audit::By;
 use crate::platform::egress;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::{Mode, Settings};
 use crate::registers::caller::{Caller as Whose, CallerKind};
 use crate::registers::live::LiveDirectory;
-use crate::vocabulary::clock::Clock;
 use crate::vocabulary::day::BusinessDay;
+use crate::vocabulary::ids::uuid_v7;
 
 /// A sandbox that takes longer than this to answer would take longer than payers wait.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -61,6 +65,16 @@ pub(super) enum Came {
     Skip,
 }
 
+impl Came {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 /// One line of the table.
 #[derive(Debug)]
 pub(super) struct Check {
@@ -81,6 +95,12 @@ impl Check {
 
     pub(super) fn skip(what: &'static str, seen: impl Into<String>) -> Self {
         Self { what, came: Came::Skip, seen: seen.into(), mend: "" }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        json!({
+            "check": self.what, "result": self.came.as_str(), "seen": self.seen, "mend": self.mend,
+        })
     }
 
     fn of(what: &'static str, good: bool, seen: impl Into<String>, mend: &'static str) -> Self {
@@ -119,7 +139,7 @@ pub async fn run(
     pool: &PgPool,
     settings: &Settings,
     (master, directory): (&MasterKeys, &LiveDirectory),
-    clock: &dyn Clock,
+    by: By<'_>,
 ) -> Result<ExitCode, CertifyError> {
     let directory = directory.current();
     let unknown = || CertifyError::UnknownPartner(args.partner.clone());
@@ -127,7 +147,7 @@ pub async fn run(
     let mut checks = Vec::new();
 
     // What stands in our own registers.
-    let accounts = directory.collecting_accounts(&partner.code, BusinessDay::of(clock.now(), None));
+    let accounts = directory.collecting_accounts(&partner.code, BusinessDay::of(by.at, None));
     checks.push(Check::of(
         "register: a collecting account",
         !accounts.is_empty(),
@@ -147,8 +167,10 @@ pub async fn run(
     }
 
     // What the partner does.
-    let given = given_settings(args, pool, master).await?;
+    let row = row_of(args, pool).await?;
+    let given = given_settings(args, &row, master)?;
     let given = args.base_url.as_ref().map_or(given.clone(), |base| aimed_at(&given, base));
+    let mut channel = None;
     match dialects::from_settings(&partner.dialect_name, &given) {
         Err(why) => {
             checks.push(Check::fail(
@@ -158,13 +180,14 @@ pub async fn run(
             ));
         }
         Ok(dialect) => {
+            channel = Some(dialect.channel());
             checks.push(Check::pass("settings", format!("dialect {}", partner.dialect_name)));
             let path_name = format!("{}{}", settings.realm.prefix(), partner.code);
             let sandbox = Sandbox {
                 partner: &path_name,
                 caller: Caller::new(egress::partner_client()?, PATIENCE),
                 public_url: &settings.http.public_url,
-                now: clock.now().trunc_subsecs(3),
+                now: by.at.trunc_subsecs(3),
             };
             checks.extend(sandbox.checks(&*dialect).await);
             checks.push(match with_wrong_keys(&given) {
@@ -177,25 +200,49 @@ pub async fn run(
     }
     checks.push(heard_before(pool, partner).await?);
 
-    print(args, &checks);
     let fails = checks.iter().any(|check| check.came == Came::Fail);
+    let as_it_runs = args.settings.is_none() && args.base_url.is_none();
+    let run = Run {
+        id: uuid_v7(by.at),
+        partner: partner.code.clone(),
+        dialect: partner.dialect_name.clone(),
+        channel: channel.map(|channel| channel.as_str().to_owned()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_by: by.actor.to_owned(),
+        run_at: by.at,
+        settings_sha256: as_it_runs.then(|| digest_in_force(&row)),
+        cases: checks.iter().map(Check::to_json).collect(),
+        passed: !fails,
+    };
+    certification_insert(&mut *pool.acquire().await?, &run).await?;
+    print(args, &run, &checks);
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn given_settings(
+/// The partner's row as it stands now: the registers in memory hold no sealed settings.
+async fn row_of(args: &Certify, pool: &PgPool) -> Result<PartnerRow, CertifyError> {
+    let rows = store::partner_list(&mut *pool.acquire().await?).await?;
+    let row = rows.into_iter().find(|row| row.entry.code == args.partner);
+    row.ok_or_else(|| CertifyError::UnknownPartner(args.partner.clone()))
+}
+
+fn given_settings(
     args: &Certify,
-    pool: &PgPool,
+    row: &PartnerRow,
     master: &MasterKeys,
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, CertifyError> {
     if let Some(path) = &args.settings {
         return super::partner::read(path)
             .map_err(|source| CertifyError::Unreadable { path: path.clone(), source });
     }
-    let rows = store::partner_list(&mut *pool.acquire().await?).await?;
-    let row = rows.into_iter().find(|row| row.entry.code == args.partner);
-    let opened = row.and_then(|row| register::settings_of(&row, master));
-    match opened {
+    match register::settings_of(row, master) {
         Some(opened) => Ok(zeroize::Zeroizing::new(opened.expose().to_vec())),
+        // A dialect that needs none.
+        None if row.settings.is_none()
+            && dialects::from_settings(&row.entry.dialect, b"{}").is_ok() =>
+        {
+            Ok(zeroize::Zeroizing::new(b"{}".to_vec()))
+        }
         None => Err(CertifyError::NoSettings(args.partner.clone())),
     }
 }
@@ -275,6 +322,8 @@ async fn door(
     Ok(Check::of(WHAT, ours, format!("{url} answers {status}"), MEND))
 }
 
+const HEARD: &str = "callback: its own word was taken";
+
 /// Has the partner's own word ever been taken in?
 async fn heard_before(pool: &PgPool, partner: &Partner) -> Result<Check, sqlx::Error> {
     let heard = sqlx::query_scalar!(
@@ -284,39 +333,38 @@ async fn heard_before(pool: &PgPool, partner: &Partner) -> Result<Check, sqlx::E
     )
     .fetch_one(pool)
     .await?;
+    if heard == 0 && !partner.open {
+        return Ok(Check::skip(HEARD, "payers are not sent to it yet"));
+    }
     Ok(Check::of(
-        "callback: its own word was taken",
+        HEARD,
         heard > 0,
         format!("{heard} times so far"),
         "issue an invoice on a test installation, pay it at the sandbox, and run this again",
     ))
 }
 
-fn print(args: &Certify, checks: &[Check]) {
+fn print(args: &Certify, run: &Run, checks: &[Check]) {
     let failed = checks.iter().filter(|check| check.came == Came::Fail).count();
-    let name = |came| match came {
-        Came::Pass => "pass",
-        Came::Fail => "FAIL",
-        Came::Skip => "skip",
-    };
     if args.json {
-        let shown = checks.iter().map(|check| {
-            json!({
-                "check": check.what, "result": name(check.came).to_lowercase(),
-                "seen": check.seen, "mend": check.mend,
-            })
+        let shown = json!({
+            "partner": args.partner, "failed": failed, "checks": run.cases, "certification": run.id,
+            "counts": run.settings_sha256.is_some(),
         });
-        let checks = shown.collect::<serde_json::Value>();
-        println!("{}", json!({ "partner": args.partner, "failed": failed, "checks": checks }));
+        println!("{shown}");
         return;
     }
     for check in checks {
-        println!("{}  {:<36} {}", name(check.came), check.what, check.seen);
+        let result = if check.came == Came::Fail { "FAIL" } else { check.came.as_str() };
+        println!("{result}  {:<36} {}", check.what, check.seen);
         if check.came == Came::Fail {
             println!("      to mend: {}", check.mend);
         }
     }
-    if failed == 0 {
+    println!("kept as run {}", run.id);
+    if failed == 0 && run.settings_sha256.is_none() {
+        println!("{} would pass: what runs now was not driven", args.partner);
+    } else if failed == 0 {
         println!("{} may go live", args.partner);
     } else {
         println!("{} may not go live yet: {failed} to mend", args.partner);

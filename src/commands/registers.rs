@@ -30,6 +30,10 @@ pub struct Import {
     /// Whether another must agree.
     #[command(flatten)]
     making: Making,
+    /// Open partners that have not passed `payclear partner certify`, for this reason: who approves
+    /// reads it, and it is kept.
+    #[arg(long, value_name = "REASON")]
+    uncertified: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -68,7 +72,8 @@ pub async fn run(
 ) -> Result<(), RegistersError> {
     let Registers::Import(args) = command;
     let by = By { actor, at: clock.now() };
-    let taken = approve::take(pool, args.making.maker(by), &args.dir).await;
+    let taken = approve::take(pool, args.making.maker(by), &args.dir, args.uncertified.as_deref());
+    let taken = taken.await;
     // Those of a partner that is not there yet are entered when the same is imported once more.
     if matches!(taken, Ok((_, None))) {
         enter_mappings(pool, by, &args.dir.join("reports")).await?;

@@ -5,7 +5,8 @@ use crate::counter::forms::{AccountForm, LookupFault, LookupForm};
 use crate::counter::lookup::Answer;
 use crate::counter::lookup_page::LookupPage;
 use crate::counter::page::{
-    ChannelChoice, MaskedName, PastOrder, PayLine, RefundShown, Returned, Transfer, UnfitChannel,
+    ChannelChoice, MaskedName, PastOrder, PayLine, PaymentBack, RefundShown, Returned, Transfer,
+    UnfitChannel,
 };
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -132,8 +133,17 @@ fn refunds() -> Vec<RefundShown> {
 fn account(faults: &[AccountFault]) -> AccountAsked {
     AccountAsked::Yes {
         amount: Money::vnd(40_000),
+        payments: ["a", "b"]
+            .map(|id| PaymentBack {
+                id: id.to_owned(),
+                partner_name: "SePay <i>".to_owned(),
+                at: at("2026-11-18T04:00:00Z"),
+                amount: Money::vnd(20_000),
+            })
+            .into(),
         again: true,
         form: AccountForm {
+            payment: "b".to_owned(),
             bank: "970436".to_owned(),
             number: "1\"><b>".to_owned(),
             holder: String::new(),
@@ -159,7 +169,8 @@ fn states(language: Language) -> Vec<(&'static str, PayPage)> {
     let unknown = attempt(AttemptState::Unknown, None);
     let ran_out = Flash::AttemptRanOut { partner_name: "MoMo".to_owned() };
     let not_an_address = MailAsked::NotAnAddress { typed: "an@\"><b>".to_owned() };
-    let all = &[AccountFault::Bank, AccountFault::Number, AccountFault::Holder];
+    let all =
+        &[AccountFault::Payment, AccountFault::Bank, AccountFault::Number, AccountFault::Holder];
     vec![
         ("choose", base()),
         ("choose-nothing-chosen", PayPage { flash: Some(Flash::ChooseAWay), ..base() }),

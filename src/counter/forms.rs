@@ -5,12 +5,15 @@ use chrono::NaiveDate;
 use super::banks;
 use crate::partners::dialects::CounterAccount;
 use crate::vocabulary::codes::InvoiceCode;
+use crate::vocabulary::ids::SettlementId;
 use crate::vocabulary::money::{Currency, Money};
 
 /// The form of the account that a refund goes to, as it was typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default)]
 pub struct AccountForm {
+    /// Which payment is given back; empty where only one is.
+    pub payment: String,
     /// The bank's BIN.
     pub bank: String,
     /// Account number.
@@ -22,6 +25,8 @@ pub struct AccountForm {
 /// What is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountFault {
+    /// Several payments, and none of them chosen.
+    Payment,
     /// No bank of the list.
     Bank,
     /// No account number.
@@ -31,6 +36,11 @@ pub enum AccountFault {
 }
 
 impl AccountForm {
+    /// The payment that is meant.
+    pub fn payment(&self) -> Option<SettlementId> {
+        self.payment.trim().parse().ok().map(SettlementId)
+    }
+
     /// The account, or everything that is wrong.
     pub fn read(&self) -> Result<CounterAccount, Vec<AccountFault>> {
         let bank = banks::name_of(self.bank.trim());
@@ -200,7 +210,12 @@ mod tests {
     use super::*;
 
     fn form(bank: &str, number: &str, holder: &str) -> AccountForm {
-        AccountForm { bank: bank.into(), number: number.into(), holder: holder.into() }
+        AccountForm {
+            payment: String::new(),
+            bank: bank.into(),
+            number: number.into(),
+            holder: holder.into(),
+        }
     }
 
     #[test]

@@ -219,6 +219,19 @@ pub enum RefundState {
     NotArrived,
 }
 
+/// A payment of which something is given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentBack {
+    /// Its id, posted as `payment`.
+    pub id: String,
+    /// The partner's name.
+    pub partner_name: String,
+    /// When it was paid.
+    pub at: DateTime<Utc>,
+    /// How much goes back.
+    pub amount: Money,
+}
+
 /// Whether an account is asked for, to give back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountAsked {
@@ -226,8 +239,10 @@ pub enum AccountAsked {
     No,
     /// It is.
     Yes {
-        /// How much goes there.
+        /// How much goes back in all.
         amount: Money,
+        /// The payments that it is of; each goes to an account of its own.
+        payments: Vec<PaymentBack>,
         /// One before did not do.
         again: bool,
         /// The form as it was filled in.

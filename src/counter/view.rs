@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::forms::AccountForm;
 use super::page::{
     AccountAsked, AttemptState, ChannelChoice, Flash, LineKind, LiveAttempt, MailAsked, MaskedName,
-    Needs, OrderEnd, PastOrder, PayLine, PayPage, RefundShown, RefundState, Returned,
+    Needs, OrderEnd, PastOrder, PayLine, PayPage, PaymentBack, RefundShown, RefundState, Returned,
     Status as Shown, Transfer, Unfit, UnfitChannel,
 };
 use super::words::Language;
@@ -15,7 +16,7 @@ use crate::invoices::invoice::Invoice;
 use crate::invoices::status::{AttemptStatus, Status};
 use crate::partners::Partner;
 use crate::partners::dialects::{Channel, vietqr};
-use crate::refunds::name_account::AccountStanding;
+use crate::refunds::name_account::{AccountStanding, Wanting};
 use crate::refunds::refund::Refund;
 use crate::refunds::status::RefundStatus;
 use crate::registers::directory::Directory;
@@ -155,14 +156,9 @@ pub fn page_of(
             })
             .collect(),
         refunds: known.refunds.iter().filter_map(refund).collect(),
-        account: match known.account {
+        account: match &known.account {
             AccountStanding::NotNeeded => AccountAsked::No,
-            AccountStanding::Needed { amount, again } => AccountAsked::Yes {
-                amount,
-                again,
-                form: super::forms::AccountForm::default(),
-                faults: Vec::new(),
-            },
+            AccountStanding::Needed(wanting) => account_asked(wanting, &names),
             AccountStanding::Waiting => AccountAsked::Waiting,
             AccountStanding::TooMany => AccountAsked::TooMany,
         },
@@ -218,6 +214,26 @@ fn end_of(order: &Attempt, now: DateTime<Utc>) -> OrderEnd {
         AttemptStatus::Created | AttemptStatus::Sent | AttemptStatus::AwaitingPayer => {
             OrderEnd::Open
         }
+    }
+}
+
+/// The form that asks where to give back to.
+fn account_asked(wanting: &[Wanting], names: &Names<'_>) -> AccountAsked {
+    let zero = Money::zero(wanting[0].amount.currency());
+    AccountAsked::Yes {
+        amount: wanting.iter().fold(zero, |sum, of| sum.checked_add(of.amount).unwrap_or(sum)),
+        payments: wanting
+            .iter()
+            .map(|of| PaymentBack {
+                id: of.settlement.to_string(),
+                partner_name: names.partner(&of.partner),
+                at: of.paid_at,
+                amount: of.amount,
+            })
+            .collect(),
+        again: wanting.iter().any(|of| of.again),
+        form: AccountForm::default(),
+        faults: Vec::new(),
     }
 }
 

@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::drawing;
-use super::forms::AccountForm;
+use super::forms::{AccountFault, AccountForm};
 use super::http::{Counter, Viewer, drawn, failed, targets, too_many};
 use super::page::{AccountAsked, MailAsked};
 use super::view::{Asked, Known, page_of};
 use super::words::Language;
 use crate::mail::ask::AskError;
-use crate::refunds::name_account::NameError;
+use crate::refunds::name_account::{AccountStanding, NameError};
 
 /// The form of the confirmation.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -91,9 +91,14 @@ pub async fn name_account(
         Err(error) => return failed(language, &error),
     };
     let typed = form.map(|Form(form)| form).unwrap_or_default();
-    let account = match typed.read() {
-        Ok(account) => account,
-        Err(found) => {
+    // Of two payments it must be said which.
+    let of = typed.payment();
+    let several = matches!(&known.account, AccountStanding::Needed(all) if all.len() > 1);
+    let unsaid = (several && of.is_none()).then_some(AccountFault::Payment);
+    let account = match (typed.read(), unsaid) {
+        (Ok(account), None) => account,
+        (read, unsaid) => {
+            let found = unsaid.into_iter().chain(read.err().unwrap_or_default()).collect();
             return again(&counter, &known, &asked, |page| {
                 if let AccountAsked::Yes { form, faults, .. } = &mut page.account {
                     (*form, *faults) = (typed, found);
@@ -101,7 +106,7 @@ pub async fn name_account(
             });
         }
     };
-    match counter.naming.name(known.invoice.id, &account).await {
+    match counter.naming.name((known.invoice.id, of), &account).await {
         Ok(_) => back(&known, language, "account"),
         // Somebody was faster, or it is not asked for: the page says how it stands.
         Err(NameError::NotAsked | NameError::Propose(_)) => back(&known, language, ""),

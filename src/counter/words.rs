@@ -243,6 +243,9 @@ words! {
         | "{} is to be given back to you. Tell us the bank account to send it to. An officer checks it before anything is sent.";
     account_again: "Tài khoản bạn cung cấp trước đó không dùng được. Vui lòng kiểm tra và nhập lại."
         | "The account that you gave before could not be used. Please check it and enter it again.";
+    account_payment: "Khoản tiền được trả lại" | "Which payment is given back";
+    account_choose_payment: "Chọn khoản tiền" | "Choose a payment";
+    account_fault_payment: "Hãy chọn khoản tiền mà bạn đã trả" | "Choose the payment that you made";
     account_choose_bank: "Chọn ngân hàng" | "Choose a bank";
     account_number_hint: "Từ 6 đến 19 chữ số hoặc chữ cái, như trong ứng dụng ngân hàng. Đừng nhập số thẻ."
         | "6 to 19 digits or letters, as your bank app shows it. Not a card number.";

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::said::{self, Said};
 use super::sweeps::{Sweep, Sweeping};
+use crate::partners::store::certifications::{KeptRun, certifications_of};
 use crate::people::http::told;
 use crate::people::officer::{Officer, PeopleDoor};
 use crate::people::role::{EVERYTHING, Role};
@@ -33,9 +34,16 @@ impl FromRef<OperatorDoors> for PeopleDoor {
     }
 }
 
+/// So many runs of a partner are told.
+const MOST_RUNS: i64 = 50;
+
 /// The routes, and what the document says of them.
 pub fn routes() -> OpenApiRouter<OperatorDoors> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(run_now)).routes(routes!(exchanges))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(run_now))
+        .routes(routes!(exchanges))
+        .routes(routes!(certifications))
 }
 
 /// A sweep and what waits for it.
@@ -133,8 +141,23 @@ struct ExchangeView {
     status: Option<i16>,
     /// What was made of it.
     verdict: String,
-    /// What was said; secrets, names and whole account numbers are taken out.
+    /// What the partner said; secrets, names and whole account numbers are taken out.
     body: String,
+    /// The SHA-256 of what that really was, in hexadecimal: a copy that the partner brings is held
+    /// against it, and the signature checked on the copy.
+    sha256: String,
+    /// What we had said, when it is an answer to a call of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<OwnCallView>,
+}
+
+/// What we said to a partner.
+#[derive(Debug, Serialize, ToSchema)]
+struct OwnCallView {
+    /// Method, address and body; no headers, and what is taken out of messages is taken out.
+    body: String,
+    /// The SHA-256 of the body as it was sent; of the address where there was none.
+    sha256: String,
 }
 
 /// What was said.
@@ -144,8 +167,8 @@ struct ExchangeList {
     exchanges: Vec<ExchangeView>,
 }
 
-/// What a partner and we said to each other about one order, for disputes: what was booked, and
-/// what did not go as it should.
+/// What a partner and we said to each other about one order, for disputes: what was booked, every call
+/// of ours with its answer, and what the partner said besides.
 #[utoipa::path(get, path = "/v1/partners/{partner}/exchanges", tag = "operations",
     params(ExchangesQuery, ("partner" = String, Path, description = "the partner's code")),
     security(("session" = [])),
@@ -170,7 +193,87 @@ async fn exchanges(
         status: said.status,
         verdict: said.verdict,
         body: said.body,
+        sha256: said.sha256,
+        request: said.request.map(|(body, sha256)| OwnCallView { body, sha256 }),
     };
     let exchanges = said.into_iter().map(view).collect();
     Ok(told(&officer.email, StatusCode::OK, &ExchangeList { exchanges }))
+}
+
+/// One run of `payclear partner certify`.
+#[derive(Debug, Serialize, ToSchema)]
+struct CertificationView {
+    /// Its id, as an approval that opens the partner names it.
+    id: uuid::Uuid,
+    /// The dialect that was driven.
+    dialect: String,
+    /// How payers pay there: `bank_transfer`, `redirect`; none when its settings could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    /// The version of the program that ran.
+    version: String,
+    /// Who ran it.
+    run_by: String,
+    /// When.
+    run_at: DateTime<Utc>,
+    /// Did none of its cases fail?
+    passed: bool,
+    /// Was what runs now driven? Only such a run opens a partner, and only the newest.
+    in_force: bool,
+    /// What was checked.
+    cases: Vec<CertifiedCaseView>,
+}
+
+/// One case of a run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct CertifiedCaseView {
+    /// What was checked.
+    check: String,
+    /// `pass`, `fail` or `skip`.
+    result: String,
+    /// What was seen.
+    seen: String,
+    /// What to mend, when it failed.
+    mend: String,
+}
+
+/// Runs of a partner.
+#[derive(Debug, Serialize, ToSchema)]
+struct CertificationList {
+    /// The newest first.
+    certifications: Vec<CertificationView>,
+}
+
+/// How a partner did when it was put through its paces: the runs of `payclear partner certify`.
+#[utoipa::path(get, path = "/v1/partners/{partner}/certifications", tag = "operations",
+    params(("partner" = String, Path, description = "the partner's code")),
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "at most 50; strongly consistent", body = CertificationList),
+        (status = "4XX", description = "Refused; nothing was written", body = ProblemBody,
+            content_type = PROBLEM_JSON)))]
+async fn certifications(
+    State(doors): State<OperatorDoors>,
+    officer: Officer,
+    Path(partner): Path<String>,
+) -> Result<Response, Problem> {
+    officer.require_one_of(
+        &[Role::Operator, Role::Auditor, Role::Approver, Role::Admin],
+        EVERYTHING,
+    )?;
+    let mut conn = doors.people.pool.acquire().await?;
+    let view = |run: KeptRun| CertificationView {
+        id: run.id,
+        dialect: run.dialect,
+        channel: run.channel,
+        version: run.version,
+        run_by: run.run_by,
+        run_at: run.run_at,
+        passed: run.passed,
+        in_force: run.in_force,
+        cases: serde_json::from_value(run.cases).unwrap_or_default(),
+    };
+    let runs = certifications_of(&mut conn, &partner, MOST_RUNS).await?;
+    let certifications = runs.into_iter().map(view).collect();
+    Ok(told(&officer.email, StatusCode::OK, &CertificationList { certifications }))
 }

@@ -1,11 +1,11 @@
-//! What was said between a partner and us about one order: what was booked, and what did not go as
-//! it should. Masked, for disputes.
+//! What was said between a partner and us about one order: what was booked, our calls with their
+//! answers, and what the partner said besides. Masked, for disputes, each with the SHA-256 of what it
+//! really was.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use crate::partners::exchange::{Kept, exchanges_of, exchanges_of_late, exchanges_of_nobody};
-use crate::partners::mask::masked;
 use crate::settlements::store::raw_of_order;
 
 /// At most so many exchanges of one order are told.
@@ -26,8 +26,12 @@ pub struct Said {
     pub status: Option<i16>,
     /// What was made of it.
     pub verdict: String,
-    /// What was said, masked.
+    /// What the partner said, masked.
     pub body: String,
+    /// The SHA-256 of what that really was, in hexadecimal.
+    pub sha256: String,
+    /// What we had said, masked, when it is an answer, and the SHA-256 of what that really was.
+    pub request: Option<(String, String)>,
 }
 
 fn text(body: &[u8]) -> String {
@@ -44,6 +48,11 @@ impl From<Kept> for Said {
             status: kept.status,
             verdict: kept.verdict,
             body: text(&kept.body),
+            sha256: hex::encode(kept.body_sha256),
+            request: kept
+                .request
+                .zip(kept.request_sha256)
+                .map(|(said, sha256)| (text(&said), hex::encode(sha256))),
         }
     }
 }
@@ -77,7 +86,9 @@ pub async fn said(
                 reference: Some(reference.to_owned()),
                 status: None,
                 verdict: format!("{} {}", booked.outcome, booked.transaction_id),
-                body: text(&masked(&booked.raw)),
+                body: text(&booked.raw),
+                sha256: hex::encode(&booked.raw_sha256),
+                request: None,
             });
         }
         all.sort_by_key(|said| said.at);

@@ -41,7 +41,7 @@ text_enum! {
         RefundOpen = "refund.open",
         /// Refunds of what a partner took back are looked at.
         RefundReversed = "refund.reversed",
-        /// Refunds that wait long for somebody's yes or no become cases.
+        /// Refunds that wait long for somebody's yes or no, or for their file, become cases.
         RefundWaits = "refund.waits",
         /// Invoices end whose time is over.
         InvoiceExpire = "invoice.expire",
@@ -75,7 +75,7 @@ impl Sweep {
             Self::RefundResend => "sends refunds again that could not be sent",
             Self::RefundOpen => "opens refunds of what is due back",
             Self::RefundReversed => "looks at refunds of what a partner took back",
-            Self::RefundWaits => "opens cases of refunds that nobody has approved or refused",
+            Self::RefundWaits => "opens cases of refunds that nobody has decided on or exported",
             Self::InvoiceExpire => "ends invoices whose time is over",
             Self::InvoiceBanked => "tells portals of payments that were seen in the bank",
             Self::CompatResult => "tells dossier systems of results in the platform's words",

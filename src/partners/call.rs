@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::dialects::{Answer, Call, NO_CALL};
+use super::record::{Recorder, Saying};
 use crate::platform::telemetry;
 
 /// Calls under way to one partner at once.
@@ -72,12 +73,19 @@ pub struct Caller {
     client: reqwest::Client,
     timeout: Duration,
     lines: Arc<Mutex<HashMap<String, Arc<Line>>>>,
+    recorder: Option<Recorder>,
 }
 
 impl Caller {
     /// Lines that wait at most `timeout` for an answer.
     pub fn new(client: reqwest::Client, timeout: Duration) -> Self {
-        Self { client, timeout, lines: Arc::default() }
+        Self { client, timeout, lines: Arc::default(), recorder: None }
+    }
+
+    /// The same lines, every call over which is kept.
+    #[must_use]
+    pub fn kept_by(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
     }
 
     fn line(&self, partner: &str) -> Arc<Line> {
@@ -129,6 +137,7 @@ impl Caller {
         call: Call,
     ) -> Result<Answered, NoAnswer> {
         let silent = |error: &dyn std::fmt::Display| NoAnswer::Silent(error.to_string());
+        let saying = self.recorder.as_ref().and_then(|_| Saying::of(&call));
         let began = Instant::now();
         let outcome = tokio::time::timeout(self.timeout, self.send(call)).await;
         metrics::histogram!("payclear_partner_call_seconds", "partner" => partner.to_owned())
@@ -139,6 +148,9 @@ impl Caller {
             Ok(Err(error)) => Err(silent(&error.without_url())),
             Err(_) => Err(silent(&"time is over")),
         };
+        if let (Some(recorder), Some(saying)) = (&self.recorder, saying) {
+            recorder.keep(partner, saying, &outcome);
+        }
         let mut health = place.line.health.lock().unwrap_or_else(PoisonError::into_inner);
         match &outcome {
             Ok(answered) if answered.status < 500 => *health = Health::default(),

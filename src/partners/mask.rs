@@ -1,22 +1,34 @@
 //! What is kept of a message for disputes: all of it but secrets, names and whole numbers of
 //! accounts, cards, phones and identity papers. References, amounts, codes and times stay, and so
 //! do signatures: who disputes a message wants to know what was signed.
+//!
+//! A message is masked before it is written, so nothing that must not be kept ever is. A signature
+//! cannot be checked on a masked text; that is what the SHA-256 of the message as it came is kept
+//! for. In a dispute the partner brings its copy: when the digest of that is the one kept, the copy is
+//! what was said here, letter for letter, and the signature in it is checked with the key of the time.
+//! When it is not, the copy is another message. (Whoever already knows all of a message but a few
+//! digits could find them by trying; they are kept for two years, by the database alone.)
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// Parts of fields' names whose values are not kept at all.
 const SECRET: &[&str] =
     &["secret", "password", "apikey", "accesskey", "accesscode", "checksumkey", "token"];
 /// Parts of fields' names of whose values the last four characters are kept.
 const NUMBER: &[&str] = &[
-    "account", "card", "phone", "mobile", "idnumber", "identity", "cccd", "cmnd", "passport",
-    "taxcode",
+    "account", "card", "phone", "mobile", "msisdn", "idnumber", "identity", "cccd", "cmnd",
+    "passport", "taxcode",
 ];
 /// Parts of fields' names that name people.
 const PERSON: &[&str] = &[
     "accountname",
     "holder",
     "customername",
+    "custname",
+    "sendername",
+    "receivername",
+    "beneficiaryname",
     "payername",
     "buyername",
     "fullname",
@@ -32,6 +44,36 @@ const LONG: usize = 9;
 const GONE: &str = "…";
 /// JSON within JSON, and no deeper.
 const DEEPEST: usize = 8;
+
+/// A message as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// The message, masked.
+    pub text: Vec<u8>,
+    /// The SHA-256 of what it really was.
+    pub sha256: Vec<u8>,
+}
+
+impl KeptMessage {
+    /// What is kept of a message.
+    pub fn of(message: &[u8]) -> Self {
+        Self { text: masked(message), sha256: Sha256::digest(message).to_vec() }
+    }
+
+    /// The same, with at most so many bytes of the text: masked first, for what is cut could not be
+    /// read any more.
+    pub fn of_at_most(message: &[u8], bytes: usize) -> Self {
+        let mut kept = Self::of(message);
+        kept.text.truncate(bytes);
+        kept
+    }
+}
+
+impl From<Vec<u8>> for KeptMessage {
+    fn from(message: Vec<u8>) -> Self {
+        Self::of(&message)
+    }
+}
 
 /// A message without what is nobody's business.
 pub fn masked(body: &[u8]) -> Vec<u8> {
@@ -175,6 +217,16 @@ mod tests {
         assert_eq!(kept["data"]["reference"], "FT26015123456789");
         assert_eq!(kept["data"]["description"], "NGUYEN VAN A …2345 nop PG4H7K2M9QXRT7 tu …4321");
         assert_eq!(kept["signature"], "abc");
+    }
+
+    #[test]
+    fn the_number_of_a_payers_telephone_keeps_four_digits_whatever_it_is_called() {
+        for name in ["cust_msisdn", "MSISDN", "vpc_Customer_Phone", "mobileNumber"] {
+            let text = kept(&json!({ name: "84987654321" }));
+            assert_eq!(text[name], "…4321");
+            let form = masked(format!("order_id=PG1&{name}=84987654321").as_bytes());
+            assert_eq!(form, format!("order_id=PG1&{name}=…4321").into_bytes());
+        }
     }
 
     #[test]

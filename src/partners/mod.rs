@@ -5,9 +5,11 @@
 //! database, opened in memory only.
 
 pub mod call;
+pub mod certification;
 pub mod dialects;
 pub mod exchange;
 pub mod mask;
+pub mod record;
 pub mod register;
 pub mod store;
 

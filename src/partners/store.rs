@@ -1,5 +1,7 @@
 //! SQL on `partner` and `collecting_account`.
 
+pub mod certifications;
+
 use sqlx::PgConnection;
 
 use super::{CollectingAccount, PartnerEntry};

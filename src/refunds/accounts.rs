@@ -1,5 +1,9 @@
 //! Where a transfer goes: the account that paid, kept sealed with its settlement, or one that the
-//! payer named and a second person approved.
+//! payer named for what is given back of that settlement and a second person approved. Two people may
+//! have paid one invoice: what one of them named is never of use for the other's money.
+//!
+//! Who approves a refund approves where it goes: the digest of the sealed account is part of what is
+//! decided on and stays with the refund. A file names that account alone, whatever is named later.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -12,7 +16,7 @@ use super::store::{self, reads};
 use crate::partners::dialects::CounterAccount;
 use crate::platform::audit::{self, By};
 use crate::platform::seal::{MasterKeys, OpenError};
-use crate::vocabulary::ids::{InvoiceId, uuid_v7};
+use crate::vocabulary::ids::{InvoiceId, RefundId, SettlementId, uuid_v7};
 
 /// Why there is no account.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +25,13 @@ pub enum AccountError {
     #[error("the account of refund {refund} does not open: {why}")]
     Sealed {
         /// Which refund.
-        refund: crate::vocabulary::ids::RefundId,
+        refund: RefundId,
         /// Why not.
         why: OpenError,
     },
+    /// What is sealed is no account.
+    #[error("what is sealed as the account of refund {0} is none")]
+    Formless(RefundId),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -39,18 +46,45 @@ pub fn digest(sealed: &[u8]) -> String {
     hex::encode(Sha256::digest(sealed))
 }
 
-/// Keeps the account that a payer names for the refunds of an invoice; it counts once approved.
+/// An account that a refund may go to, sealed.
+#[derive(Debug)]
+pub struct Destination {
+    context: String,
+    sealed: Vec<u8>,
+}
+
+impl Destination {
+    /// Names it, and gives nothing away.
+    pub fn sha256(&self) -> Vec<u8> {
+        Sha256::digest(&self.sealed).to_vec()
+    }
+
+    /// The account.
+    pub fn open(
+        &self,
+        keys: &MasterKeys,
+        refund: RefundId,
+    ) -> Result<CounterAccount, AccountError> {
+        let opened = keys
+            .open(&self.context, &self.sealed)
+            .map_err(|why| AccountError::Sealed { refund, why })?;
+        serde_json::from_slice(opened.expose()).map_err(|_| AccountError::Formless(refund))
+    }
+}
+
+/// Keeps the account that a payer names for what is given back of a settlement; it counts once
+/// approved.
 pub async fn name_in(
     conn: &mut PgConnection,
     keys: &MasterKeys,
-    invoice: InvoiceId,
+    of: (InvoiceId, SettlementId),
     account: &CounterAccount,
     now: DateTime<Utc>,
 ) -> Result<Uuid, sqlx::Error> {
     let id = uuid_v7(now);
     let text = serde_json::to_vec(account).unwrap_or_default();
     let sealed = keys.seal(&named_context(id), &text);
-    store::refund_account_insert(conn, id, invoice, &sealed, now).await?;
+    store::refund_account_insert(conn, id, of, &sealed, now).await?;
     Ok(id)
 }
 
@@ -69,38 +103,38 @@ pub async fn approve_in(
     Ok(approved)
 }
 
-/// Is there an account to transfer a refund to, at this time?
-pub async fn is_known(
+/// All that a refund may go to, the best first: one that the payer named for this very money was
+/// asked for, and comes before the one that paid.
+async fn destinations(
     conn: &mut PgConnection,
     refund: &Refund,
-    now: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<Vec<Destination>, sqlx::Error> {
+    let named = reads::approved_accounts(conn, refund.settlement).await?;
+    let mut all: Vec<Destination> = named
+        .into_iter()
+        .map(|(id, sealed)| Destination { context: named_context(id), sealed })
+        .collect();
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
-    if facts.is_some_and(|facts| facts.counter_account.is_some()) {
-        return Ok(true);
+    if let Some((with, sealed)) = facts.and_then(|f| Some((f.sealed_with, f.counter_account?))) {
+        all.push(Destination { context: format!("counter-account/{with}"), sealed });
     }
-    Ok(reads::approved_account(conn, refund.invoice, now).await?.is_some())
+    Ok(all)
 }
 
-/// The account to transfer a refund to, as it was known when its file was made: a file that is made
-/// again names the same. One that the payer named comes first: it was asked for.
-pub async fn of_refund(
+/// Where a refund would go if it were approved now; none while nobody knows.
+pub async fn destination(
     conn: &mut PgConnection,
-    keys: &MasterKeys,
     refund: &Refund,
-    made_at: DateTime<Utc>,
-) -> Result<Option<CounterAccount>, AccountError> {
-    let named = reads::approved_account(conn, refund.invoice, made_at).await?;
-    let (context, sealed) = if let Some((id, sealed)) = named {
-        (named_context(id), sealed)
-    } else {
-        let facts = reads::settlement_facts(conn, refund.settlement).await?;
-        let sealed = facts.and_then(|facts| Some((facts.sealed_with, facts.counter_account?)));
-        let Some((sealed_with, sealed)) = sealed else { return Ok(None) };
-        (format!("counter-account/{sealed_with}"), sealed)
-    };
-    let opened = keys
-        .open(&context, &sealed)
-        .map_err(|why| AccountError::Sealed { refund: refund.id, why })?;
-    Ok(serde_json::from_slice(opened.expose()).ok())
+) -> Result<Option<Destination>, sqlx::Error> {
+    Ok(destinations(conn, refund).await?.into_iter().next())
+}
+
+/// Where an approved refund goes, which is where it was approved to go; none when that is none of
+/// its accounts.
+pub async fn approved_destination(
+    conn: &mut PgConnection,
+    refund: &Refund,
+) -> Result<Option<Destination>, sqlx::Error> {
+    let is_it = |to: &Destination| refund.destination.as_deref() == Some(&to.sha256()[..]);
+    Ok(destinations(conn, refund).await?.into_iter().find(is_it))
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::query::EXPORTED_WITHIN;
 use super::refund::{Refund, RefundKind, RefundMethod, Step};
 use super::status::{RefundStep, WrongRefundStep};
 use super::store::{self, reads};
@@ -13,7 +14,7 @@ use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::ledger::acts;
-use crate::platform::{event, outbox};
+use crate::platform::{due, event, outbox};
 use crate::vocabulary::ids::RefundId;
 
 /// Why a refund is not approved, or not refused.
@@ -99,8 +100,9 @@ pub async fn approve_in(
             return Err(ApproveError::PaidOver(share.line));
         }
     }
-    if refund.method == RefundMethod::Transfer && !accounts::is_known(conn, &refund, now).await? {
-        return Err(ApproveError::NoAccount);
+    if refund.method == RefundMethod::Transfer {
+        let to = accounts::destination(conn, &refund).await?.ok_or(ApproveError::NoAccount)?;
+        refund.destination = Some(to.sha256());
     }
     let occasion = occasion(&refund, books, "refund_approved", by, now);
     let entry = acts::refund_approved(occasion, &refund.out_of(), &refund.partner);
@@ -113,6 +115,9 @@ pub async fn approve_in(
     step_in(conn, &mut refund, &invoice, (from, to), (by, now)).await?;
     if refund.method == RefundMethod::Partner {
         outbox::record_in(conn, &[refund.message()], now).await?;
+    } else {
+        // Nobody sends it but who makes a file.
+        due::put_in(conn, due::REFUND_WAITS, refund.id.0, now + EXPORTED_WITHIN).await?;
     }
     Ok((refund, invoice))
 }

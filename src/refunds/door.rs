@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use super::accounts;
@@ -74,7 +73,6 @@ impl From<ApproveError> for Problem {
 pub(super) async fn released(
     conn: &mut PgConnection,
     refund: &Refund,
-    now: DateTime<Utc>,
 ) -> Result<Released, sqlx::Error> {
     let facts = reads::settlement_facts(conn, refund.settlement).await?;
     let banked = facts.is_some_and(|facts| facts.banked_by.is_some());
@@ -84,7 +82,8 @@ pub(super) async fn released(
     } else {
         None
     };
-    Ok(Released { banked, account: accounts::is_known(conn, refund, now).await?, approval })
+    let account = accounts::destination(conn, refund).await?.is_some();
+    Ok(Released { banked, account, approval })
 }
 
 impl Refunding {
@@ -94,7 +93,7 @@ impl Refunding {
         conn: &mut PgConnection,
         refund: &Refund,
     ) -> Result<Vec<u8>, sqlx::Error> {
-        let released = released(conn, refund, self.clock.now()).await?;
+        let released = released(conn, refund).await?;
         Ok(RefundView::of(refund, released, &self.orders.public_url).to_json())
     }
 

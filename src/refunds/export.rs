@@ -21,7 +21,7 @@ use crate::platform::pain001::{self, Debtor, Document, Transfer, Version};
 use crate::platform::seal::MasterKeys;
 use crate::registers::directory::Directory;
 use crate::vocabulary::clock::SharedClock;
-use crate::vocabulary::ids::uuid_v7;
+use crate::vocabulary::ids::{RefundId, uuid_v7};
 
 /// Refunds of one file.
 const MOST: i64 = 1000;
@@ -74,6 +74,9 @@ pub enum ExportError {
         /// Which.
         number: String,
     },
+    /// None of a refund's accounts is the one that was approved.
+    #[error("refund {0} was approved to go to an account that is none of its own any more")]
+    OtherAccount(RefundId),
     /// A payer's account does not open.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -172,10 +175,8 @@ impl Exporting {
             let debtor =
                 Debtor { number: of.number.clone(), name: of.holder.clone(), bank: of.bin.clone() };
             // Approval asks for the account, and one that is there stays there.
-            let Some(to) = accounts::of_refund(conn, &self.keys, refund, batch.made_at).await?
-            else {
-                return Err(ExportError::Store(sqlx::Error::RowNotFound));
-            };
+            let to = accounts::approved_destination(conn, refund).await?;
+            let to = to.ok_or(ExportError::OtherAccount(refund.id))?.open(&self.keys, refund.id)?;
             let invoice = invoice_store::invoice_read(conn, refund.invoice).await?;
             let code = invoice.map(|invoice| invoice.code.to_string()).unwrap_or_default();
             payments.entry(debtor).or_default().push(Transfer {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::approve::{ApproveError, refuse_in};
 use super::refund::{OURSELVES, Refund, RefundKind, RefundMethod, Source, Step};
+use super::request::WAITS_FOR;
 use super::send::{Carrying, Orders};
 use super::status::RefundStatus;
 use super::store::{self, reads};
@@ -168,6 +169,7 @@ pub(super) fn surplus_by(
         status_since: now,
         approved_by: None,
         approval_entry: None,
+        destination: None,
         partner_refund: None,
         last_code: None,
         batch: None,
@@ -181,6 +183,8 @@ pub(super) async fn insert_in(
     refund: &Refund,
 ) -> Result<(), sqlx::Error> {
     store::refund_insert(conn, refund).await?;
+    let waits_until = refund.requested_at + WAITS_FOR;
+    due::put_in(conn, due::REFUND_WAITS, refund.id.0, waits_until).await?;
     let at = Step::Beside(refund.requested_at);
     let step = refund.event(invoice, "refund.requested", &refund.requested_by, at);
     event::record_in(conn, &[step]).await?;

@@ -26,6 +26,8 @@ const PAUSES: [i64; 7] = [5, 15, 60, 300, 900, 3600, 21_600];
 pub const CASE_AFTER: Duration = Duration::hours(24);
 /// So is a file of transfers or claims that nobody confirmed.
 pub const FILE_CASE_AFTER: Duration = Duration::days(3);
+/// An approved refund that goes by a file is in one within this.
+pub const EXPORTED_WITHIN: Duration = Duration::days(3);
 
 impl Carrying {
     /// Begins to ask after all refunds that are due; returns how many. Nobody waits for the answers:
@@ -91,28 +93,41 @@ impl Carrying {
 }
 
 impl Carrying {
-    /// Opens a case for each refund that has waited too long for somebody's yes or no; returns how
-    /// many were looked at.
+    /// Opens a case for each refund that has waited too long for somebody's yes or no, or, approved,
+    /// for the file that it is to go by; returns how many were looked at.
     pub async fn sweep_waiting(&self) -> Result<usize, sqlx::Error> {
         let now = self.clock.now();
         let waiting = due::take(&self.pool, due::REFUND_WAITS, now, SWEEP).await?;
         for id in &waiting {
             let mut tx = self.pool.begin().await?;
             if let Some((refund, invoice)) = lock_in(&mut tx, RefundId(*id)).await?
-                && refund.status == RefundStatus::Requested
+                && let Some(detail) = overdue(&refund)
             {
-                let detail = format!(
-                    "refund {} was asked for by {} on {} and nobody has approved or refused it",
-                    refund.id,
-                    refund.requested_by,
-                    refund.requested_at.format("%F %R UTC"),
-                );
                 case_in(&mut tx, &refund, &invoice, detail, now).await?;
             }
             due::done_in(&mut tx, due::REFUND_WAITS, &[*id]).await?;
             tx.commit().await?;
         }
         Ok(waiting.len())
+    }
+}
+
+/// What a refund has waited for too long; none when it waits for nobody.
+fn overdue(refund: &Refund) -> Option<String> {
+    match refund.status {
+        RefundStatus::Requested => Some(format!(
+            "refund {} was asked for by {} on {} and nobody has approved or refused it",
+            refund.id,
+            refund.requested_by,
+            refund.requested_at.format("%F %R UTC"),
+        )),
+        RefundStatus::Approved if refund.method != RefundMethod::Partner => Some(format!(
+            "refund {} was approved on {} and is in no file: export what goes by {}",
+            refund.id,
+            refund.status_since.format("%F %R UTC"),
+            refund.method,
+        )),
+        _ => None,
     }
 }
 

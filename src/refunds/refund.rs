@@ -91,6 +91,8 @@ pub struct Refund {
     pub approved_by: Option<String>,
     /// The entry that books the approval.
     pub approval_entry: Option<i64>,
+    /// To where it was approved to be transferred: the SHA-256 of the sealed account.
+    pub destination: Option<Vec<u8>>,
     /// The partner's own id of it.
     pub partner_refund: Option<String>,
     /// The last word about it.

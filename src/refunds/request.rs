@@ -145,6 +145,7 @@ pub async fn request_in(
         status_since: now,
         approved_by: None,
         approval_entry: None,
+        destination: None,
         partner_refund: None,
         last_code: None,
         batch: None,

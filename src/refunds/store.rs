@@ -37,6 +37,7 @@ pub struct RefundRow {
     pub status_since: DateTime<Utc>,
     pub approved_by: Option<String>,
     pub approval_entry: Option<i64>,
+    pub destination: Option<Vec<u8>>,
     pub partner_refund: Option<String>,
     pub last_code: Option<String>,
     pub refund_batch_id: Option<Uuid>,
@@ -69,6 +70,7 @@ impl TryFrom<RefundRow> for Refund {
             status_since: row.status_since,
             approved_by: row.approved_by,
             approval_entry: row.approval_entry,
+            destination: row.destination,
             partner_refund: row.partner_refund,
             last_code: row.last_code,
             batch: row.refund_batch_id,
@@ -112,8 +114,8 @@ pub async fn refunds_read(
         RefundRow,
         r#"select refund_id, invoice_id, settlement_id, cycle, partner, reference, kind, method,
                   amount, currency, shares::text as "shares!", reason, requested_by, requested_at,
-                  status, status_since, approved_by, approval_entry, partner_refund, last_code,
-                  refund_batch_id
+                  status, status_since, approved_by, approval_entry, destination, partner_refund,
+                  last_code, refund_batch_id
              from refund where refund_id = any($1) order by refund_id"#,
         ids
     )
@@ -181,7 +183,8 @@ pub async fn refund_step(
     let done = sqlx::query!(
         "update refund
             set status = $3, status_since = $4, approved_by = $5, approval_entry = $6,
-                outcome_entry = $7, partner_refund = $8, last_code = $9, refund_batch_id = $10
+                outcome_entry = $7, partner_refund = $8, last_code = $9, refund_batch_id = $10,
+                destination = $11
           where refund_id = $1 and status = $2",
         refund.id.0,
         from.as_str(),
@@ -192,7 +195,8 @@ pub async fn refund_step(
         outcome_entry,
         refund.partner_refund,
         refund.last_code,
-        refund.batch
+        refund.batch,
+        refund.destination
     )
     .execute(conn)
     .await?;
@@ -215,19 +219,20 @@ pub async fn refund_note(
     Ok(())
 }
 
-/// Keeps an account that a payer named.
+/// Keeps an account that a payer named for what is given back of a settlement.
 pub async fn refund_account_insert(
     conn: &mut PgConnection,
     id: Uuid,
-    invoice: InvoiceId,
+    (invoice, settlement): (InvoiceId, SettlementId),
     sealed: &[u8],
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into refund_account (refund_account_id, invoice_id, sealed, named_at)
-         values ($1, $2, $3, $4)",
+        "insert into refund_account (refund_account_id, invoice_id, settlement_id, sealed, named_at)
+         values ($1, $2, $3, $4, $5)",
         id,
         invoice.0,
+        settlement.0,
         sealed,
         now
     )

@@ -14,6 +14,7 @@ use crate::approvals::approval::Approval;
 use crate::approvals::kinds::{ApplyError, Kind};
 use crate::approvals::propose::{Maker, Making, Proposal, ProposeError, propose_in};
 use crate::approvals::store::bootstrap_is_open;
+use crate::partners::certification::{Opening, openings};
 use crate::people::role::{EVERYTHING, Role};
 use crate::platform::audit::By;
 use crate::platform::directory_version;
@@ -30,6 +31,13 @@ pub enum TakeError {
     /// The files.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Payers would be sent to partners that nobody has put through their paces.
+    #[error(
+        "{} not passed `payclear partner certify` with the settings in force: import {} closed, \
+         configure and certify, then open; or say why not with --uncertified",
+        have(.0), if .0.len() == 1 { "it" } else { "them" }
+    )]
+    Uncertified(Vec<String>),
     /// The approval.
     #[error(transparent)]
     Propose(#[from] ProposeError),
@@ -38,12 +46,20 @@ pub enum TakeError {
     Store(#[from] sqlx::Error),
 }
 
+fn have(partners: &[String]) -> String {
+    format!("{} {}", partners.join(", "), if partners.len() == 1 { "has" } else { "have" })
+}
+
 /// Takes a folder in, or lays it aside for another person: what it changes, and the approval that it
 /// waits for. The same content again changes nothing and asks nobody.
+///
+/// A partner is opened by a run of `payclear partner certify` that it passed as it is configured now;
+/// `uncertified` is the reason why it is opened without one, for who approves and for the audit.
 pub async fn take(
     pool: &PgPool,
     maker: Maker<'_>,
     dir: &Path,
+    uncertified: Option<&str>,
 ) -> Result<(Loaded, Option<ApprovalId>), TakeError> {
     let folder = Folder::read(dir)?;
     let mut tx = pool.begin().await?;
@@ -59,13 +75,15 @@ pub async fn take(
         drop(tx);
         return Ok((import::load(pool, maker.by, &folder).await?, None));
     }
+    let openings = openings(&mut tx, &news.opens, uncertified).await?;
+    let openings = openings.map_err(TakeError::Uncertified)?;
     let digest = folder.digest();
     let subject = hex::encode(&digest);
     let proposal = Proposal {
         kind: IMPORT,
         subject: &subject,
         agency: EVERYTHING,
-        content: &content(&subject, &news),
+        content: &content(&subject, &news, &openings),
     };
     let approval = propose_in(&mut tx, maker.by, &proposal).await?;
     waiting_put(&mut tx, &digest, &json!(folder.texts()), maker.by.at).await?;
@@ -73,13 +91,14 @@ pub async fn take(
     Ok((waits, Some(approval)))
 }
 
-/// What is decided on: the files by their digest, and what they change, accounts first.
-fn content(digest: &str, news: &News) -> Value {
+/// What is decided on: the files by their digest, what they change, accounts first, and by which run
+/// partners are opened.
+fn content(digest: &str, news: &News, openings: &[Opening]) -> Value {
     let lines = lines(&news.entries);
     let changed: serde_json::Map<_, _> =
         news.changed().into_iter().map(|(file, n)| (file.to_owned(), json!(n))).collect();
     json!({
-        "sha256": digest, "rows": news.rows, "changed": changed,
+        "sha256": digest, "rows": news.rows, "changed": changed, "opens": openings,
         "more": lines.len().saturating_sub(SHOWN),
         "lines": lines.into_iter().take(SHOWN).collect::<Vec<_>>(),
     })
@@ -166,11 +185,19 @@ impl Kind for RegistersKind {
                 }
                 Err(error) => return Err(ApplyError::Impossible(error.to_string())),
             };
+            let proposed = approval.value();
+            // One that was certified, or configured anew, since then is not opened by what was looked
+            // at: what it is opened by now would be something else.
+            let mut opens = proposed["opens"].as_array().into_iter().flatten();
+            let reason = opens.find_map(|opening| opening["uncertified"].as_str());
+            let Ok(openings) = openings(conn, &news.opens, reason).await? else {
+                return Err(ApplyError::Changed);
+            };
             // Against other registers the same files change something else.
-            if approval.value() != content(&hex::encode(folder.digest()), &news) {
+            if proposed != content(&hex::encode(folder.digest()), &news, &openings) {
                 return Err(ApplyError::Changed);
             }
-            import::enter_in(conn, by, &news).await?;
+            import::enter_in(conn, by, &news, &openings).await?;
             Ok(())
         })
     }

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use super::csv_file::Mistake;
 use super::entries::Entries;
 use super::{changes, rows, store};
+use crate::partners::certification::{Opening, opened_in};
 use crate::platform::audit::{self, By};
 use crate::platform::directory_version;
 use crate::vocabulary::day::BusinessDay;
@@ -118,6 +119,8 @@ pub struct News {
     pub rows: usize,
     /// New versions and changed rows.
     pub entries: Entries,
+    /// The partners that payers were not sent to before and will be.
+    pub opens: Vec<String>,
     digest: Vec<u8>,
 }
 
@@ -138,7 +141,12 @@ pub async fn news(
     let rows = book.row_count();
     let now = store::entries(conn).await?;
     match changes::find(book, &now, today) {
-        Ok(entries) if mistakes.is_empty() => Ok(News { rows, entries, digest: folder.digest() }),
+        Ok(entries) if mistakes.is_empty() => {
+            let is_open = |code: &str| now.partners.iter().any(|p| p.code == code && p.open);
+            let opens = entries.partners.iter().filter(|p| p.open && !is_open(&p.code));
+            let opens = opens.map(|partner| partner.code.clone()).collect();
+            Ok(News { rows, entries, opens, digest: folder.digest() })
+        }
         Ok(_) => Err(ImportError::Mistakes(sorted(mistakes))),
         Err(more) => {
             mistakes.extend(more);
@@ -147,14 +155,16 @@ pub async fn news(
     }
 }
 
-/// Enters news; the number of the load. Nobody else changes the registers meanwhile: the caller has
+/// Enters news; the number of the load. `openings` says by what it opens partners; while an
+/// installation begins nothing does. Nobody else changes the registers meanwhile: the caller has
 /// raised [`directory_version`] in the same transaction.
 pub async fn enter_in(
     conn: &mut PgConnection,
     by: By<'_>,
     news: &News,
+    openings: &[Opening],
 ) -> Result<i64, sqlx::Error> {
-    let load = put_in(conn, by, &news.entries, &news.digest).await?;
+    let load = put_in(conn, by, (&news.entries, openings), &news.digest).await?;
     let detail = json!({
         "rows": news.rows,
         "changed": news.changed().into_iter().collect::<BTreeMap<_, _>>(),
@@ -189,7 +199,7 @@ pub async fn load(pool: &PgPool, by: By<'_>, folder: &Folder) -> Result<Loaded, 
         if !directory_version::raise_from_in(&mut tx, seen).await? {
             continue;
         }
-        let load = enter_in(&mut tx, by, &news).await?;
+        let load = enter_in(&mut tx, by, &news, &[]).await?;
         tx.commit().await?;
         return Ok(Loaded { rows, load: Some(load), changed });
     }
@@ -199,7 +209,7 @@ pub async fn load(pool: &PgPool, by: By<'_>, folder: &Folder) -> Result<Loaded, 
 async fn put_in(
     conn: &mut PgConnection,
     by: By<'_>,
-    new: &Entries,
+    (new, openings): (&Entries, &[Opening]),
     digest: &[u8],
 ) -> Result<i64, sqlx::Error> {
     let row_count = i32::try_from(new.count()).unwrap_or(i32::MAX);
@@ -223,6 +233,7 @@ async fn put_in(
     for portal in &new.portals {
         portals::store::portal_put(conn, portal, load).await?;
     }
+    opened_in(conn, by, openings, load).await?;
     for partner in &new.partners {
         partners::store::partner_put(conn, partner, load).await?;
     }

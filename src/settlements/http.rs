@@ -16,6 +16,7 @@ use super::settlement::{Settlement, SettlementView};
 use crate::callers::doors::{Doors, only_partners};
 use crate::partners::SettlingSource;
 use crate::partners::dialects::Verdict;
+use crate::partners::mask::KeptMessage;
 use crate::platform::group::Writer;
 use crate::platform::http::{BATCH_BODY, BODY, decided, read_json};
 use crate::platform::problem::{FieldError, PROBLEM_JSON, Problem, ProblemBody, ProblemType};
@@ -146,7 +147,7 @@ async fn settle(
         }
     }
     if let (true, [report]) = (single, reports.as_mut_slice()) {
-        report.settlement.raw.clone_from(&write.body);
+        report.settlement.raw = KeptMessage::of(&write.body);
     }
     let request = group::Request { nonce: Some(write.admission.nonce), reports };
     let settled = if single {
@@ -256,7 +257,7 @@ fn check(
             attempt: None,
             applied_cycle: None,
             entry: None,
-            raw: raw.to_string().into_bytes(),
+            raw: KeptMessage::of(raw.to_string().as_bytes()),
             counter_account: None,
         },
     })

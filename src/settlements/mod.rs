@@ -18,6 +18,7 @@ pub mod officers_http;
 pub mod outcome;
 pub mod partner_http;
 mod parts;
+mod refused;
 pub mod report_failed;
 pub mod reverse;
 pub mod settlement;

@@ -11,6 +11,7 @@ use super::settlement::Settlement;
 use super::store;
 use crate::invoices::store as invoice_store;
 use crate::partners::SettlingSource;
+use crate::partners::mask::KeptMessage;
 use crate::platform::telemetry;
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::ids::SettlementId;
@@ -106,7 +107,7 @@ pub async fn place_in(
             attempt: None,
             applied_cycle: None,
             entry: None,
-            raw: raw.to_string().into_bytes(),
+            raw: KeptMessage::of(raw.to_string().as_bytes()),
             counter_account: None,
             ..first
         },
@@ -158,7 +159,7 @@ pub async fn post_in(
             attempt: None,
             applied_cycle: None,
             entry: None,
-            raw: raw.to_string().into_bytes(),
+            raw: KeptMessage::of(raw.to_string().as_bytes()),
             counter_account: None,
         },
     };

@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use super::group::{Reported, Request as SettleRequest, Settling};
 use super::http::changed_lately;
 use super::outcome::Outcome as Booked;
+use super::refused::{BILL, CALLBACK, count};
 use super::report_failed::report_failed;
 use super::settlement::Settlement;
 use crate::callers::doors::Doors;
@@ -22,8 +23,7 @@ use crate::invoices::store as invoice_store;
 use crate::partners::dialects::{
     Bill, BillQuestion, Callback, Dialect, Outcome, Report, Said, Unheard, Verdict,
 };
-use crate::partners::exchange::{Direction, Exchange, exchange_keep_if_possible};
-use crate::partners::mask::masked;
+use crate::partners::mask::KeptMessage;
 use crate::partners::{CollectingAccount, Partner, SettlingSource};
 use crate::platform::group::Writer;
 use crate::platform::http::{BODY, client_address, read_body};
@@ -93,6 +93,15 @@ async fn callback(
     };
     let address = client_address(&request, &doors.client_address_header);
     let query = request.uri().query().unwrap_or("").to_owned();
+    if !partner.calls_from(&address) {
+        // Whatever it says is not read.
+        let callback = Callback { query: &query, headers: &[], body: b"" };
+        let why = (Unheard::Stranger, address.as_str());
+        return match doors.refuse(&partner, CALLBACK, why, query.as_bytes()).await {
+            Ok(verdict) => said(dialect.say_to(&callback, verdict)),
+            Err(problem) => problem.into_response(),
+        };
+    }
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
@@ -106,9 +115,7 @@ async fn callback(
     };
     let raw = if body.is_empty() { query.clone().into_bytes() } else { body.clone() };
     let callback = Callback { query: &query, headers: &headers, body: &body };
-    let heard = if !partner.calls_from(&address) {
-        Err(Unheard::Stranger)
-    } else if too_long {
+    let heard = if too_long {
         Err(Unheard::Malformed { why: "no body of at most 64 KiB".to_owned() })
     } else {
         dialect.hear_callback(&callback).and_then(|report| {
@@ -117,28 +124,16 @@ async fn callback(
         })
     };
     let verdict = match heard {
-        Ok(report) => doors.take(&directory, &partner, &report, &raw).await,
-        Err(unheard) => {
-            tracing::info!(partner.code = code, %address, why = %unheard, "callback refused");
-            if unheard == Unheard::Stranger {
-                metrics::counter!("payclear_callbacks_of_strangers_total", "partner" => code.clone())
-                    .increment(1);
-            }
-            // Anybody can send what is not signed: one in a second is kept, no more.
-            let rate = || doors.doors.allow_address(&format!("unheard/{code}"), 1).is_ok();
-            if unheard.is_genuine() || rate() {
-                let why = match unheard {
-                    Unheard::Stranger => format!("{unheard}: {address}"),
-                    _ => unheard.to_string(),
-                };
-                doors.keep(&code, "callback", (None, &why), &raw).await;
-            }
-            Verdict::from(&unheard)
+        Ok(report) => {
+            let verdict = doors.take(&directory, &partner, &report, &raw).await;
+            count(&code, verdict);
+            verdict
         }
+        Err(unheard) => match doors.refuse(&partner, CALLBACK, (unheard, &address), &raw).await {
+            Ok(verdict) => verdict,
+            Err(problem) => return problem.into_response(),
+        },
     };
-    metrics::counter!("payclear_callbacks_total",
-        "partner" => code, "verdict" => verdict.as_str())
-    .increment(1);
     faults::point("callback.before_answer");
     said(dialect.say_to(&callback, verdict))
 }
@@ -172,8 +167,11 @@ async fn bill(
     let question = match heard {
         Ok(question) => question,
         Err(unheard) => {
-            tracing::info!(partner.code = code, %address, why = %unheard, "bill question refused");
-            return said(dialect.say_to(&callback, Verdict::from(&unheard)));
+            let raw = if body.is_empty() { query.as_bytes() } else { &body };
+            return match doors.refuse(&partner, BILL, (unheard, &address), raw).await {
+                Ok(verdict) => said(dialect.say_to(&callback, verdict)),
+                Err(problem) => problem.into_response(),
+            };
         }
     };
     let bill = doors.bill(&partner, &question).await.unwrap_or_else(|error| {
@@ -223,9 +221,13 @@ impl PartnerDoors {
         };
         match taken {
             Ok(verdict) => {
-                if !matches!(verdict, Verdict::Recorded | Verdict::Repeat) {
+                // What is booked is kept with its settlement; that no money moved stands nowhere
+                // else in the partner's own words.
+                let booked = report.outcome == Outcome::Collected
+                    && matches!(verdict, Verdict::Recorded | Verdict::Repeat);
+                if !booked {
                     let about = (report.reference.as_deref(), verdict.as_str());
-                    self.keep(&partner.code, "callback", about, raw).await;
+                    self.keep(&partner.code, CALLBACK, about, raw).await;
                 }
                 verdict
             }
@@ -253,7 +255,7 @@ impl PartnerDoors {
             // Signed, but of an account that was never ours: not our money. Answered once it is kept.
             tracing::warn!(partner.code = partner.code, "a credit on an account that is not ours");
             let about = (report.reference.as_deref(), "foreign account");
-            let kept = self.keep(&partner.code, "callback", about, raw).await;
+            let kept = self.keep(&partner.code, CALLBACK, about, raw).await;
             let named = report.account.is_some();
             return Ok(if kept && named { Verdict::Recorded } else { Verdict::TryLater });
         };
@@ -286,7 +288,7 @@ impl PartnerDoors {
                 attempt: None,
                 applied_cycle: None,
                 entry: None,
-                raw: masked(raw),
+                raw: KeptMessage::of(raw),
                 counter_account,
             },
         };
@@ -294,22 +296,6 @@ impl PartnerDoors {
         let settled = self.settling.submit(request).await?;
         let verdict = settled.and_then(|mut s| s.pop()).map(|s| s.verdict);
         Ok(verdict.unwrap_or(Verdict::TryLater))
-    }
-
-    /// Keeps what did not go as it should: about which order, what was made of it, what it said;
-    /// whether it could be kept.
-    async fn keep(
-        &self,
-        partner: &str,
-        purpose: &str,
-        (reference, verdict): (Option<&str>, &str),
-        body: &[u8],
-    ) -> bool {
-        let at = self.doors.clock().now();
-        let direction = Direction::In;
-        let exchange =
-            Exchange { at, partner, direction, purpose, reference, status: None, verdict, body };
-        exchange_keep_if_possible(&self.pool, &exchange).await
     }
 }
 

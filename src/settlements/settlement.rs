@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::outcome::Outcome;
 use crate::partners::SettlingSource;
+use crate::partners::mask::KeptMessage;
 use crate::vocabulary::ids::{AttemptId, InvoiceId, SettlementId};
 use crate::vocabulary::money::Money;
 
@@ -39,8 +40,8 @@ pub struct Settlement {
     pub applied_cycle: Option<i32>,
     /// The entry that books it.
     pub entry: Option<i64>,
-    /// The body as received.
-    pub raw: Vec<u8>,
+    /// What was received, masked.
+    pub raw: KeptMessage,
     /// The account that paid, sealed.
     pub counter_account: Option<Vec<u8>>,
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::settlement::Settlement;
+use crate::partners::mask::KeptMessage;
 use crate::vocabulary::ids::{AttemptId, InvoiceId, SettlementId};
 use crate::vocabulary::money::{Currency, Money};
 
@@ -28,17 +29,20 @@ pub async fn settlements_insert(
     let attempts: Vec<Option<Uuid>> = settlements.iter().map(|s| s.attempt.map(|a| a.0)).collect();
     let cycles: Vec<Option<i32>> = settlements.iter().map(|s| s.applied_cycle).collect();
     let entries: Vec<Option<i64>> = settlements.iter().map(|s| s.entry).collect();
-    let raws: Vec<Vec<u8>> = settlements.iter().map(|s| s.raw.clone()).collect();
+    let raws: Vec<Vec<u8>> = settlements.iter().map(|s| s.raw.text.clone()).collect();
+    let digests: Vec<Vec<u8>> = settlements.iter().map(|s| s.raw.sha256.clone()).collect();
     let counters: Vec<Option<Vec<u8>>> =
         settlements.iter().map(|s| s.counter_account.clone()).collect();
     sqlx::query!(
         "insert into settlement (settlement_id, partner, source, transaction_id, account, amount,
                                  currency, memo, value_time, received_at, outcome, invoice_id,
-                                 attempt_id, applied_cycle, entry_id, raw, counter_account)
+                                 attempt_id, applied_cycle, entry_id, raw, counter_account,
+                                 raw_sha256)
          select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
                               $6::numeric[], $7::text[], $8::text[], $9::timestamptz[],
                               $10::timestamptz[], $11::text[], $12::uuid[], $13::uuid[],
-                              $14::integer[], $15::bigint[], $16::bytea[], $17::bytea[])",
+                              $14::integer[], $15::bigint[], $16::bytea[], $17::bytea[],
+                              $18::bytea[])",
         &ids,
         &text(|s| &s.partner),
         &text(|s| s.source.as_str()),
@@ -56,6 +60,7 @@ pub async fn settlements_insert(
         &entries as &[Option<i64>],
         &raws,
         &counters as &[Option<Vec<u8>>],
+        &digests,
     )
     .execute(conn)
     .await?;
@@ -134,7 +139,7 @@ impl TryFrom<SettlementRow> for Settlement {
             attempt: row.attempt_id.map(AttemptId),
             applied_cycle: row.applied_cycle,
             entry: row.entry_id,
-            raw: Vec::new(),
+            raw: KeptMessage::default(),
             counter_account: None,
         })
     }
@@ -636,8 +641,10 @@ pub struct RawWord {
     pub received_at: DateTime<Utc>,
     /// What was done with it.
     pub outcome: String,
-    /// What it said.
+    /// What it said, masked.
     pub raw: Vec<u8>,
+    /// The SHA-256 of what it really was.
+    pub raw_sha256: Vec<u8>,
 }
 
 /// What was booked of one order, oldest first.
@@ -648,7 +655,7 @@ pub async fn raw_of_order(
 ) -> Result<Vec<RawWord>, sqlx::Error> {
     sqlx::query_as!(
         RawWord,
-        "select s.transaction_id, s.received_at, s.outcome, s.raw
+        "select s.transaction_id, s.received_at, s.outcome, s.raw, s.raw_sha256
            from settlement s join attempt a using (attempt_id)
           where a.partner = $1 and a.reference = $2 and s.invoice_id = a.invoice_id
           order by s.settlement_id limit 50",

@@ -1,4 +1,4 @@
-// What our codecs write, read by others: VietQR, OnePay's callbacks, SePay's form.
+// What our codecs write, read by others: VietQR, OnePay's callbacks and page, SePay's form.
 import assert from "node:assert/strict";
 import SePay from "sepay-pg-node";
 import VietQR from "vietnam-qr-pay";
@@ -33,9 +33,28 @@ export async function codecs({ vietqr, onepay, sepay }) {
     assert.deepEqual([spoilt.isSuccess, spoilt.message], [false, "Wrong checksum"]);
   }
 
+  // The same order built by both: field by field and signature alike. Their fields that OnePay does
+  // not sign are left aside.
+  const { order } = onepay;
+  const theirs = await gateway.buildCheckoutUrl({
+    amount: order.amount,
+    clientIp: order.payer_ip,
+    currency: "VND",
+    locale: "vn",
+    orderId: order.code,
+    transactionId: order.reference,
+    returnUrl: order.return_url,
+    customerId: "",
+  });
+  const signed = (address) => {
+    const fields = [...new URL(address).searchParams].filter(([name]) => name.startsWith("vpc_"));
+    return Object.fromEntries(fields.sort());
+  };
+  assert.deepEqual(signed(theirs.href), signed(onepay.page), "they would build the same page");
+
   const config = { env: "sandbox", merchant_id: "SP-PAYCLEAR", secret_key: sepay.secret };
   const { checkout } = new SePay.SePayPgClient(config);
   assert.equal(checkout.signFields(Object.fromEntries(sepay.form)), sepay.signature);
   assert.notEqual(checkout.signFields(Object.fromEntries(sepay.form.toReversed())), sepay.signature);
-  return `codecs: ${vietqr.length} VietQR, ${onepay.callbacks.length} OnePay callbacks, SePay's form`;
+  return `codecs: ${vietqr.length} VietQR, ${onepay.callbacks.length} OnePay callbacks and its page, SePay's form`;
 }

@@ -4,6 +4,7 @@ import { codecs } from "./codecs.mjs";
 import { momo } from "./momo.mjs";
 import { notices } from "./notices.mjs";
 import { payos } from "./payos.mjs";
+import { service } from "./service.mjs";
 import { signatures } from "./signatures.mjs";
 import { withSimulators } from "./simulators.mjs";
 import { vnpay } from "./vnpay.mjs";
@@ -16,3 +17,4 @@ for (const client of [vnpay, payos, momo]) {
 }
 console.log(await codecs(read("target/foreign/codecs.json")));
 console.log(notices(read("target/foreign/notices.json")));
+console.log(await service());

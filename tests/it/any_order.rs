@@ -154,7 +154,6 @@ async fn parts_that_are_taken_back_or_given_back_in_any_order_are_held_once_or_n
             break;
         }
         let invoice = town.issue(OWED.unsigned_abs()).await;
-        town.named_account(&invoice).await;
         let mut parts = Parts {
             town: &town,
             approver: &approver,
@@ -239,6 +238,7 @@ impl Parts<'_> {
 
     async fn approve(&mut self, which: usize) {
         let (place, amount, cycle, refund) = self.asked.remove(which);
+        self.town.named_account(&self.invoice).await;
         let told = self.town.approve_refund(self.approver, &refund).await;
         // Of what was taken back, or is held again, nothing is given back.
         let may = cycle == self.cycle && !self.payments[place].taken_back;

@@ -63,7 +63,10 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("portals", &["endpoint", "portal"]),
-    ("partners", &["collecting_account", "partner", "partner_exchange"]),
+    (
+        "partners",
+        &["certification", "collecting_account", "partner", "partner_exchange", "partner_opening"],
+    ),
     (
         "registers",
         &[

@@ -11,9 +11,11 @@ use payclear::partners::dialects::key::Key;
 use payclear::partners::dialects::onepay::signature::{HASH, HexKey, fields_text};
 use payclear::partners::dialects::sepay::form::form_signature;
 use payclear::partners::dialects::vietqr;
+use payclear::partners::dialects::{self, Ask, Order};
 use payclear::refunds::approve::approve_in;
 use payclear::refunds::finish::{End, finish_in};
 use payclear::vocabulary::clock::Clock;
+use payclear::vocabulary::codes::InvoiceCode;
 use payclear::vocabulary::ids::RefundId;
 use payclear::vocabulary::money::Money;
 use serde_json::{Value, json};
@@ -27,6 +29,22 @@ fn lay_out(name: &str, content: &Value) {
     std::fs::create_dir_all(&folder).expect("a folder");
     let text = serde_json::to_string_pretty(content).expect("JSON");
     std::fs::write(folder.join(name), text).expect("written");
+}
+
+fn onepay_order() -> Order {
+    let now = "2026-11-20T03:00:00Z".parse().expect("an instant");
+    Order {
+        reference: "PG0123456789ABCDEFGH".to_owned(),
+        code: InvoiceCode::draw(&mut rand::rng()),
+        amount: Money::vnd(150_000),
+        created_at: now,
+        expires_at: now + Duration::minutes(15),
+        return_url: "https://pay.example/partners/onepay/return".to_owned(),
+        page_url: "https://pay.example/pay".to_owned(),
+        callback_url: "https://pay.example/partners/onepay/ipn".to_owned(),
+        payer_ip: "192.0.2.7".to_owned(),
+        language: "vi",
+    }
 }
 
 #[test]
@@ -68,6 +86,16 @@ fn what_our_codecs_write_is_laid_out() {
         })
         .collect();
 
+    let made = onepay_order();
+    let settings = json!({
+        "payment_url": "https://op-sim.example.com/onecomm-pay/vpc.op", "merchant": "ONEPAY",
+        "access_code": "D67342C2", "secure_secret": secret, "confirmed_by_partner": true,
+    });
+    let onepay = dialects::from_settings("onepay", settings.to_string().as_bytes());
+    let Ask::Done(page) = onepay.expect("settings").ask_create(&made) else {
+        panic!("OnePay is not called")
+    };
+
     let form = [
         ("order_invoice_number", "PG0123456789ABCD"),
         ("order_amount", "150000"),
@@ -85,7 +113,13 @@ fn what_our_codecs_write_is_laid_out() {
         "codecs.json",
         &json!({
             "vietqr": transfers,
-            "onepay": { "secret": secret, "callbacks": callbacks },
+            "onepay": {
+                "secret": secret, "callbacks": callbacks, "page": page.pay_url,
+                "order": {
+                    "reference": made.reference, "code": made.code, "return_url": made.return_url,
+                    "payer_ip": made.payer_ip, "amount": made.amount.minor_units(),
+                },
+            },
             "sepay": { "secret": "sepay-form-secret", "form": form, "signature": signature },
         }),
     );

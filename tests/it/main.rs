@@ -34,6 +34,7 @@ mod fault_matrix;
 mod feed;
 mod foreign;
 mod idempotency;
+mod kept_messages;
 mod ledger;
 mod limits;
 mod lookup;

@@ -153,7 +153,7 @@ impl Town {
                 attempt: None,
                 applied_cycle: None,
                 entry: None,
-                raw: Vec::new(),
+                raw: Vec::new().into(),
                 counter_account: None,
             },
         });

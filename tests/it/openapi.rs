@@ -804,11 +804,18 @@ async fn name_account(doors: &Doors, invoice: &str) {
     let invoice = payclear::vocabulary::ids::InvoiceId(invoice.parse().expect("an id"));
     let (keys, now) = (&doors.app.keys, SystemClock.now());
     let mut conn = doors.app.pool.acquire().await.expect("a connection");
-    let named = payclear::refunds::accounts::name_in(&mut conn, keys, invoice, &account, now).await;
-    let named = named.expect("an account");
-    let approved =
-        payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
-    assert!(approved.expect("looked at"));
+    let paid = sqlx::query_scalar("select settlement_id from settlement where invoice_id = $1")
+        .bind(invoice.0)
+        .fetch_all(&mut *conn)
+        .await;
+    for settlement in paid.expect("settlements") {
+        let of = (invoice, payclear::vocabulary::ids::SettlementId(settlement));
+        let named = payclear::refunds::accounts::name_in(&mut conn, keys, of, &account, now).await;
+        let named = named.expect("an account");
+        let approved =
+            payclear::refunds::accounts::approve_in(&mut conn, named, "officer/a", now).await;
+        assert!(approved.expect("looked at"));
+    }
 }
 
 /// Money that nobody can place: looked after, shown to the bank, placed by two people; and other roles.
@@ -917,6 +924,18 @@ async fn operations_and_attempts(doors: &mut Doors, invoice: &str) {
     doors.call(Approver, exchanges, &nothing, 200).await;
     doors.call(Approver, &format!("{exchanges}?order=1"), &nothing, 200).await;
     doors.call(Approver, &format!("{exchanges}?colour=red"), &nothing, 422).await;
+    sqlx::query(
+        "insert into certification (certification_id, partner, dialect, channel, version, run_by,
+                                    run_at, cases, passed)
+         values (gen_random_uuid(), 'samplebank', 'payos', 'bank_transfer', '1', 'cli/an', now(),
+                 '[{\"check\":\"a\",\"result\":\"fail\",\"seen\":\"b\",\"mend\":\"c\"}]', false)",
+    )
+    .execute(&doors.app.pool)
+    .await
+    .expect("a run");
+    let certifications = "GET /v1/partners/samplebank/certifications";
+    doors.call(Approver, certifications, &nothing, 200).await;
+    doors.call(Officer, certifications, &nothing, 403).await;
     let owner = doors.scratch.owner().await;
     let attempt: uuid::Uuid = sqlx::query_scalar(
         "insert into attempt (attempt_id, invoice_id, partner, reference, amount, currency,

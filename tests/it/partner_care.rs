@@ -5,8 +5,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use payclear::approvals::partners as configuring;
+use payclear::approvals::propose::Maker;
 use payclear::callers::revoke::revoke;
+use payclear::partners::register::settings_of;
+use payclear::partners::store::partner_list;
 use payclear::platform::audit::By;
+use payclear::registers::approve::{self, TakeError};
 use payclear::registers::caller::{Caller as Whose, CallerKind};
 use payclear::registers::import::import;
 use payclear::vocabulary::clock::Clock;
@@ -15,7 +20,7 @@ use tokio::sync::RwLock;
 
 use crate::support::cluster::{at, cluster};
 use crate::support::partners::{choose, payos_envelope, payos_transfer, vnpay_fields, vnpay_query};
-use crate::support::town::MASTER_KEY;
+use crate::support::town::{MASTER_KEY, master_keys};
 use crate::support::{Answer, Plan, Town, answer_of, text, until};
 
 const PARTNERS: &str = "code,name,name_en,dialect,called_from,calls_per_second,closed\n";
@@ -74,6 +79,35 @@ async fn a_stranger_is_refused_in_the_dialects_own_words() {
     town.bank.send(&letter).await.problem(401, "unauthenticated");
     let letter = town.bank.sign("POST", "/v1/settlements", Some("k2"), body.as_bytes());
     town.bank.send(&letter.with("x-real-ip", "203.0.113.7")).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unsigned_messages_costs_little_and_turns_no_signed_one_away() {
+    let town = doors(json!({})).await;
+    // So many calls a second are agreed on; two seconds' worth pass at once.
+    entered(&town, "vnpay,VNPAY,,vnpay,,5,").await;
+    let url = format!("{}/partners/vnpay/ipn?vnp_TxnRef=PG1&vnp_SecureHash=00", town.url);
+    let (mut refused, mut turned_away) = (0, 0);
+    for n in 0..60 {
+        match answer_of(town.http.get(&url)).await.status {
+            200 => refused += 1,
+            429 => turned_away += 1,
+            other => panic!("{other}"),
+        }
+        // What the partner has signed is taken in all the while.
+        if n % 20 == 10 {
+            let transaction = format!("1400000{n}");
+            let paid = vnpay_fields("PG0000000000000000", 7_000, &transaction, ("00", "00"));
+            assert_eq!(town.ipn(&vnpay_query(&paid)).await, "01");
+        }
+    }
+    assert!(turned_away >= 20 && refused >= 10, "{refused} refused, {turned_away} turned away");
+    assert_eq!(town.count("settlement").await, 3);
+    let kept = town.count("partner_exchange where verdict like 'signature%'").await;
+    assert!((1..=20).contains(&kept), "{kept} are kept: one in a second");
+    let page = town.browse(&format!("{}/metrics", town.url)).await.text();
+    let counted = "payclear_callbacks_not_kept_total{partner=\"vnpay\",verdict=\"bad_signature\"}";
+    assert!(page.contains(counted), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,6 +341,9 @@ async fn a_partner_is_certified_before_it_goes_live() {
         assert_eq!(result(&told, "wrong keys"), "pass", "{told:#}");
         assert_eq!(result(&told, "callback: our door"), "pass", "{told:#}");
     }
+    let kept = town.count("certification").await;
+    assert_eq!(kept, 7, "every run is kept");
+    assert_eq!(town.count("certification where passed and channel is not null").await, 4);
     let (_, told) = certify(&town, "samplebank", &[]);
     assert_eq!((result(&told, "create"), result(&told, "cancel")), ("pass", "pass"), "{told:#}");
     assert_eq!(town.count("attempt").await, rows + 7, "nothing of it stands in our books");
@@ -322,4 +359,78 @@ async fn a_partner_is_certified_before_it_goes_live() {
     assert_eq!((result(&told, "create"), result(&told, "cancel")), ("fail", "fail"), "{told:#}");
     let checks = told["checks"].as_array().expect("checks");
     assert!(checks.iter().all(|c| c["result"] != "fail" || !text(c, "mend").is_empty()));
+}
+
+/// Registers that change a partner, as one proposes them; another approves.
+async fn proposed(town: &Town, row: &str, uncertified: Option<&str>) -> Result<String, TakeError> {
+    let folder = std::env::temp_dir().join(format!("partners-{:x}", rand::random::<u64>()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("partners.csv"), format!("{PARTNERS}{row}\n")).expect("a file");
+    let maker = Maker::pending(By { actor: "cli/an", at: town.clock.now() });
+    let taken = approve::take(&town.pool, maker, &folder, uncertified).await;
+    drop(std::fs::remove_dir_all(&folder));
+    Ok(taken?.1.expect("an approval").to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_is_opened_by_a_run_that_it_passed_as_it_is_configured_now() {
+    let town = Town::whole().await;
+    let approver = town.approver().await;
+    let an = town.person("an@town.example", &["operator:*"]).await;
+    let (closed, open) = ("momo,MoMo,,momo,,5000,yes", "momo,MoMo,,momo,,5000,");
+    town.approve(&proposed(&town, closed, None).await.expect("it waits")).await;
+    town.app.directory.refresh().await.expect("the registers");
+
+    // Nobody has put it through its paces, or only others' settings.
+    let refused = proposed(&town, open, None).await;
+    assert!(matches!(&refused, Err(TakeError::Uncertified(of)) if of == &["momo"]), "{refused:?}");
+    let elsewhere = format!("{}/momo", town.simulators().url);
+    let (_, told) = certify(&town, "momo", &["--base-url", &elsewhere]);
+    assert_eq!(told["counts"], false, "{told:#}");
+    assert!(proposed(&town, open, None).await.is_err());
+    let around = sqlx::query("update partner set open = true where code = 'momo'");
+    let around = around.execute(&town.pool).await.expect_err("the database says no as well");
+    assert!(around.to_string().contains("by which run"), "{around}");
+
+    let (good, told) = certify(&town, "momo", &[]);
+    assert!(good, "{told:#}");
+    let run = text(&told, "certification").to_owned();
+    let opening = proposed(&town, open, None).await.expect("it waits");
+    let shown = approver.get(&format!("/v1/approvals/{opening}")).await.expect(200);
+    assert_eq!(shown["content"]["opens"][0]["certification"], run.as_str(), "{shown:#}");
+    town.approve(&opening).await;
+    assert_eq!(town.count("partner where code = 'momo' and open").await, 1);
+    assert_eq!(town.count(&format!("partner_opening where certification_id = '{run}'")).await, 1);
+
+    // The runs are told, case by case, on paper and on the desk.
+    let kept = an.get("/v1/partners/momo/certifications").await.expect(200);
+    let runs = kept["certifications"].as_array().expect("runs");
+    assert_eq!((runs.len(), text(&runs[0], "id")), (2, &*run));
+    assert_eq!((&runs[0]["in_force"], &runs[1]["in_force"]), (&json!(true), &json!(false)));
+    let cases = runs[0]["cases"].as_array().expect("cases");
+    assert!(cases.iter().any(|case| case["check"] == "wrong keys: refused"), "{kept:#}");
+    assert_eq!(text(&runs[0], "version"), env!("CARGO_PKG_VERSION"));
+
+    // Configured anew it is another: what was passed says nothing of it.
+    town.approve(&proposed(&town, closed, None).await.expect("it waits")).await;
+    let rows = partner_list(&mut town.pool.acquire().await.expect("a connection")).await;
+    let row = rows.expect("partners").into_iter().find(|row| row.entry.code == "momo");
+    let settings = settings_of(&row.expect("momo"), &master_keys()).expect("settings");
+    let maker = Maker::pending(By { actor: "cli/an", at: town.clock.now() });
+    let (keys, settings) = (master_keys(), settings.expose());
+    let waits = configuring::configure(&town.pool, &keys, maker, "momo", settings).await;
+    town.approve(&waits.expect("taken in").expect("an approval").to_string()).await;
+    assert!(matches!(proposed(&town, open, None).await, Err(TakeError::Uncertified(_))));
+
+    // Without a run it takes a reason, which the other reads, and which is kept.
+    let opening = proposed(&town, open, Some("its sandbox is down until May")).await;
+    let opening = opening.expect("it waits");
+    let shown = approver.get(&format!("/v1/approvals/{opening}")).await.expect(200);
+    let opens = &shown["content"]["opens"][0];
+    assert_eq!(text(opens, "uncertified"), "its sandbox is down until May");
+    assert!(opens["certification"].is_null());
+    town.approve(&opening).await;
+    let audited = "audit where action = 'partner.opened_uncertified' and subject = 'momo'";
+    assert_eq!(town.count(audited).await, 1);
+    assert_eq!(town.count("partner_opening where uncertified is not null").await, 1);
 }

@@ -238,6 +238,60 @@ async fn an_account_for_a_refund_is_asked_for_kept_sealed_and_checked_by_another
     town.leaves_messages();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_payments_to_give_back_the_payer_says_which_is_theirs() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    town.settle("T1", 100_000, text(&invoice, "code")).await;
+    town.settle("T2", 30_000, text(&invoice, "code")).await;
+    town.app.carrying().sweep_due_back().await.expect("a sweep");
+    let dong = |amount: u64| json!({ "amount": amount.to_string(), "currency": "VND" });
+    let ask = json!({ "amount": dong(40_000), "reason": "rút", "refundable": dong(100_000) });
+    let path = format!("/v1/invoices/{}/refunds", text(&invoice, "id"));
+    town.portal.post(&path, &ask).await.expect(201);
+    shows(
+        &town,
+        &invoice,
+        "",
+        &["<select class=\"govuk-select pc-select\" id=\"payment\"", "70.000"],
+    )
+    .await;
+
+    let account = [("bank", "970436"), ("number", "0071000123456"), ("holder", "TRAN VAN B")];
+    let unsaid = posts(&town, &invoice, "refund-account", &account).await;
+    assert_eq!(unsaid.status, 422);
+    assert!(unsaid.text().contains("id=\"payment-error\""), "{}", unsaid.text());
+    let of = |transaction: &str| {
+        let (pool, transaction) = (town.pool.clone(), transaction.to_owned());
+        async move {
+            sqlx::query_scalar::<_, uuid::Uuid>(
+                "select settlement_id from settlement where transaction_id = $1",
+            )
+            .bind(transaction)
+            .fetch_one(&pool)
+            .await
+            .expect("a settlement")
+        }
+    };
+    let (first, second) = (of("T1").await.to_string(), of("T2").await);
+    let strange = [("payment", "0190aaaa-0000-7000-8000-000000000000")];
+    posts(&town, &invoice, "refund-account", &[&strange[..], &account].concat()).await;
+    assert_eq!(town.count("refund_account").await, 0, "no payment of this invoice");
+    let chosen = second.to_string();
+    let said = [&[("payment", chosen.as_str())][..], &account].concat();
+    assert_eq!(posts(&town, &invoice, "refund-account", &said).await.status, 303);
+    let named: uuid::Uuid = sqlx::query_scalar("select settlement_id from refund_account")
+        .fetch_one(&town.pool)
+        .await
+        .expect("an account");
+    assert_eq!(named, second);
+    town.approve(&waiting(&town).await).await;
+
+    // The other payer is asked still, for that payment alone.
+    let hidden = format!("<input type=\"hidden\" name=\"payment\" value=\"{first}\">");
+    shows(&town, &invoice, "", &[&hidden]).await;
+}
+
 async fn waiting(town: &Town) -> String {
     sqlx::query_scalar(
         "select approval_id::text from approval

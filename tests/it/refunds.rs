@@ -119,19 +119,42 @@ impl Town {
         tx.commit().await.expect("a commit");
     }
 
-    /// The payer names an account, and another person approves it.
+    /// The payer names an account for each payment of an invoice, and another person approves it.
     pub async fn named_account(&self, invoice: &Value) {
+        let of: Vec<Uuid> =
+            sqlx::query_scalar("select settlement_id from settlement where invoice_id = $1")
+                .bind(id(invoice))
+                .fetch_all(&self.pool)
+                .await
+                .expect("settlements");
+        for settlement in of {
+            self.named_account_of(invoice, settlement, "0099887766").await;
+        }
+    }
+
+    /// The same of one payment.
+    async fn named_account_of(&self, invoice: &Value, settlement: Uuid, number: &str) {
         let account = CounterAccount {
             bank: "970436".to_owned(),
-            number: "0099887766".to_owned(),
+            number: number.to_owned(),
             name: "NGUYEN THI MINH AN".to_owned(),
         };
         let mut tx = self.pool.begin().await.expect("a transaction");
         let (keys, now) = (&self.app.keys, self.clock.now());
-        let named = accounts::name_in(&mut tx, keys, InvoiceId(id(invoice)), &account, now).await;
+        let of = (InvoiceId(id(invoice)), SettlementId(settlement));
+        let named = accounts::name_in(&mut tx, keys, of, &account, now).await;
         let named = named.expect("an account");
         assert!(accounts::approve_in(&mut tx, named, "officer/c", now).await.expect("approved"));
         tx.commit().await.expect("a commit");
+    }
+
+    /// What the one case of a code tells.
+    async fn told_in_case(&self, code: &str) -> String {
+        sqlx::query_scalar("select detail from break_case where code = $1")
+            .bind(code)
+            .fetch_one(&self.pool)
+            .await
+            .expect("one case")
     }
 
     pub async fn export(&self, method: RefundMethod) -> Result<File, ExportError> {
@@ -614,6 +637,9 @@ async fn money_that_was_taken_back_is_not_given_back() {
 
     // Approved, then taken back: it does not go out, and the case says what was approved.
     let second = town.ask_back(&invoice, 100_000, 100_000).await.expect(201);
+    let nowhere = town.officer_approves(&second, "officer/a").await;
+    assert!(matches!(nowhere, Err(ApproveError::NoAccount)), "named for another's: {nowhere:?}");
+    town.named_account(&invoice).await;
     town.officer_approves(&second, "officer/a").await.expect("approved");
     assert_eq!(town.reverse("T2", "R2").await.status, 204);
     carrying.sweep_reversed().await.expect("a sweep");
@@ -746,4 +772,42 @@ async fn a_refund_that_nobody_decides_on_becomes_a_case() {
         .await
         .expect("a case");
     assert!(told.contains(text(&refund, "id")), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_back_and_nobody_decides_on_becomes_a_case() {
+    let town = Town::doors().await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    assert_eq!(town.settle("T2", 60_000, text(&invoice, "code")).await, "refund_due");
+    let carrying = town.app.carrying();
+    carrying.sweep_due_back().await.expect("a sweep");
+    let refund = town.refunds(&invoice).await.remove(0);
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 0);
+    town.clock.turn(Duration::days(8));
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 1);
+    assert!(town.told_in_case("B12").await.contains(text(&refund, "id")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_refund_that_nobody_exports_becomes_a_case() {
+    let town = Town::doors().await;
+    let carrying = town.app.carrying();
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    town.named_account(&invoice).await;
+    let refund = town.ask_back(&invoice, 30_000, 100_000).await.expect(201);
+    town.officer_approves(&refund, "officer/a").await.expect("approved");
+    town.clock.turn(Duration::days(2));
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 0);
+    town.clock.turn(Duration::days(2));
+    assert_eq!(carrying.sweep_waiting().await.expect("a sweep"), 1);
+    let told = town.told_in_case("B12").await;
+    assert!(told.contains(text(&refund, "id")) && told.contains("in no file"), "{told}");
+
+    // One that is in a file waits for the bank's word instead.
+    let second = town.ask_back(&invoice, 20_000, 70_000).await.expect(201);
+    town.officer_approves(&second, "officer/a").await.expect("approved");
+    town.export(RefundMethod::Transfer).await.expect("a file");
+    town.clock.turn(Duration::days(4));
+    carrying.sweep_waiting().await.expect("a sweep");
+    assert!(!town.told_in_case("B12").await.contains(text(&second, "id")));
 }

@@ -38,6 +38,23 @@ impl Town {
         (invoice, refund)
     }
 
+    /// A payment came from an account that is known, as some partners tell with it.
+    async fn came_from(&self, transaction: &str, number: &str) {
+        let id: uuid::Uuid =
+            sqlx::query_scalar("select settlement_id from settlement where transaction_id = $1")
+                .bind(transaction)
+                .fetch_one(&self.pool)
+                .await
+                .expect("a settlement");
+        let account = json!({ "bank": "970415", "number": number, "name": "LE THI A" });
+        let context = format!("counter-account/{id}");
+        let sealed = hex::encode(self.app.keys.seal(&context, account.to_string().as_bytes()));
+        let set = format!(
+            "update settlement set counter_account = '\\x{sealed}' where settlement_id = '{id}'"
+        );
+        self.as_owner(&set).await.expect("an update");
+    }
+
     async fn audited(&self, action: &str) -> Vec<String> {
         sqlx::query_scalar("select actor from audit where action = $1 order by audit_id")
             .bind(action)
@@ -166,6 +183,15 @@ async fn a_double_payment_goes_back_when_it_was_seen_in_the_bank_by_who_did_not_
     assert!(!shown.to_string().contains("0099887766"), "{shown}");
     town.approve(&named).await;
 
+    // Where it goes is part of what is decided on: what was put forward before is not that.
+    approver.decide(&release, "approve").await.problem(412, "content-changed");
+    let release = proposes(&chi, &of(&refund, "proposal"), &json!({})).await;
+    let shown = approver.get(&format!("/v1/approvals/{release}")).await.expect(200);
+    assert_eq!(shown["content"]["destination"]["number_ends"], "7766");
+    assert_eq!(shown["content"]["destination"]["bank"], "970436");
+    assert!(!shown.to_string().contains("0099887766"), "{shown}");
+    chi.post(&of(&refund, "proposal"), &json!({})).await.problem(409, "wrong-state");
+
     an.decide(&release, "approve").await.problem(409, "not-released");
     assert_eq!(town.status_of(&refund).await, "requested");
     town.approve(&release).await;
@@ -182,6 +208,70 @@ async fn a_double_payment_goes_back_when_it_was_seen_in_the_bank_by_who_did_not_
     let done = town.refund(&refund).await;
     assert_eq!((text(&done, "status"), text(&done, "partner_refund")), ("confirmed", "FT1"));
     assert_eq!(money(&town.read(&invoice).await["refunded"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_one_payer_named_is_not_where_another_payers_money_goes() {
+    let town = Town::doors().await;
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    let chi = town.person("chi@town.example", &["officer:G01"]).await;
+    // The one paid through a bank that says from where, the other through one that does not.
+    let (invoice, surplus) = town.paid_twice(100_000).await;
+    town.came_from("T1", "1122334455").await;
+    let account = json!({ "bank": "970436", "number": "0099887766", "name": "TRAN VAN B" });
+    town.approve(&proposes(&chi, &of(&surplus, "account"), &account).await).await;
+
+    let seen = format!("/v1/settlements/{}/banked", text(&surplus, "settlement_id"));
+    town.approve(&proposes(&an, &seen, &json!({})).await).await;
+    town.approve(&proposes(&chi, &of(&surplus, "proposal"), &json!({})).await).await;
+    let asked = asks(&an, &invoice, 40_000, 100_000).await.expect(201);
+    assert_eq!(text(&asked["refund"], "method"), "transfer");
+    town.approve(text(&asked, "approval")).await;
+
+    let file = town.export(RefundMethod::Transfer).await.expect("a file").text;
+    let transfers: Vec<&str> = file.split("<CdtTrfTxInf>").skip(1).collect();
+    let of = |refund: &Value| {
+        let reference = text(refund, "reference");
+        *transfers.iter().find(|t| t.contains(reference)).expect("a transfer")
+    };
+    assert!(of(&asked["refund"]).contains("1122334455"), "{file}");
+    assert!(of(&surplus).contains("0099887766"), "{file}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_of_a_refund_does_not_hold_when_it_would_go_elsewhere() {
+    let town = Town::doors().await;
+    let approver = town.approver().await;
+    let an = town.person("an@town.example", &["officer:G01"]).await;
+    let invoice = town.paid_by_bank("T1", 100_000).await;
+    town.named_account(&invoice).await;
+    let asked = asks(&an, &invoice, 40_000, 100_000).await.expect(201);
+    let refund = &asked["refund"];
+    let destination = async |approval: &str| {
+        let shown = approver.get(&format!("/v1/approvals/{approval}")).await.expect(200);
+        shown["content"]["destination"].clone()
+    };
+    let first = destination(text(&asked, "approval")).await;
+    assert_eq!((text(&first, "number_ends"), text(&first, "sealed_sha256").len()), ("7766", 64));
+
+    let elsewhere =
+        json!({ "bank": "970422", "number": "0055443322", "name": "NGUYEN THI MINH AN" });
+    town.approve(&proposes(&an, &of(refund, "account"), &elsewhere).await).await;
+    let stale = approver.decide(text(&asked, "approval"), "approve").await;
+    stale.problem(412, "content-changed");
+    assert_eq!(town.status_of(refund).await, "requested");
+
+    // Put forward anew it is about the other account, and goes there whatever is named later.
+    let again = proposes(&an, &of(refund, "proposal"), &json!({})).await;
+    let second = destination(&again).await;
+    assert_eq!((text(&second, "bank"), text(&second, "number_ends")), ("970422", "3322"));
+    assert_ne!(first["sealed_sha256"], second["sealed_sha256"]);
+    town.approve(&again).await;
+    assert_eq!(town.audited("approval.outdated").await, [&*an.email]);
+    an.post(&of(refund, "account"), &elsewhere).await.problem(409, "wrong-state");
+    town.named_account(&invoice).await;
+    let file = town.export(RefundMethod::Transfer).await.expect("a file").text;
+    assert!(file.contains("0055443322") && !file.contains("0099887766"), "{file}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,7 +129,8 @@ async fn registers_that_change_wait_for_another_person() {
     )]);
     let by = By { actor: "cli/an", at: town.clock.now() };
     let maker = Maker::pending(by);
-    let (told, approval) = approve::take(&town.pool, maker, &folder.0).await.expect("it waits");
+    let (told, approval) =
+        approve::take(&town.pool, maker, &folder.0, None).await.expect("it waits");
     assert_eq!((told.load, told.changed), (None, vec![("treasury_accounts.csv", 1)]));
     let approval = approval.expect("an approval").to_string();
     assert_eq!(town.count("treasury_account where number = '3511.0.7777777'").await, 0);
@@ -138,24 +139,24 @@ async fn registers_that_change_wait_for_another_person() {
         seen["content"]["lines"][0],
         "treasury account of G01.A: 3511.0.7777777 at 2811 from 2027-01-01"
     );
-    let twice = approve::take(&town.pool, maker, &folder.0).await;
+    let twice = approve::take(&town.pool, maker, &folder.0, None).await;
     assert!(matches!(twice, Err(TakeError::Propose(ProposeError::AlreadyPending { .. }))));
 
     // Rejected: nothing of it is left. Approved: it is entered by the one who approved.
     approver.decide(&approval, "reject").await.expect(200);
     assert_eq!(town.count("register_waiting").await, 0);
-    let (_, approval) = approve::take(&town.pool, maker, &folder.0).await.expect("it waits");
+    let (_, approval) = approve::take(&town.pool, maker, &folder.0, None).await.expect("it waits");
     let approval = approval.expect("an approval").to_string();
     approver.decide(&approval, "approve").await.expect(200);
     assert_eq!(town.count("treasury_account where number = '3511.0.7777777'").await, 1);
     assert_eq!(town.count("register_waiting").await, 0);
-    let (told, none) = approve::take(&town.pool, maker, &folder.0).await.expect("nothing");
+    let (told, none) = approve::take(&town.pool, maker, &folder.0, None).await.expect("nothing");
     assert_eq!((told.changed, none), (vec![], None));
 
     // Nobody goes around it any more, not even past the code.
     let other =
         Folder::of(&[("agencies.csv", &format!("{AGENCIES}G78,2027-01-01,Mới,New,505,,\n"))]);
-    let alone = approve::take(&town.pool, Maker::bootstrap(by), &other.0).await;
+    let alone = approve::take(&town.pool, Maker::bootstrap(by), &other.0, None).await;
     assert!(matches!(alone, Err(TakeError::Propose(ProposeError::BootstrapOver))), "{alone:?}");
     let refused = import(&town.pool, by, &other.0).await;
     assert!(
@@ -165,12 +166,12 @@ async fn registers_that_change_wait_for_another_person() {
     );
 
     // What changes something else than what was looked at is not entered.
-    let (_, first) = approve::take(&town.pool, maker, &other.0).await.expect("it waits");
+    let (_, first) = approve::take(&town.pool, maker, &other.0, None).await.expect("it waits");
     let both = Folder::of(&[(
         "agencies.csv",
         &format!("{AGENCIES}G78,2027-01-01,Mới,New,505,,\nG79,2027-01-01,Khác,Other,505,,\n"),
     )]);
-    let (_, second) = approve::take(&town.pool, maker, &both.0).await.expect("it waits, too");
+    let (_, second) = approve::take(&town.pool, maker, &both.0, None).await.expect("it waits, too");
     approver.decide(&first.expect("one").to_string(), "approve").await.expect(200);
     let second = second.expect("one").to_string();
     approver.decide(&second, "approve").await.problem(412, "content-changed");

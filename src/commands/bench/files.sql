@@ -39,13 +39,15 @@ begin
                2, now(), 'filebench'
           from generate_series(1, most) n;
     insert into settlement (settlement_id, partner, source, transaction_id, account, amount, currency,
-                            memo, value_time, received_at, outcome, invoice_id, applied_cycle, entry_id, raw)
+                            memo, value_time, received_at, outcome, invoice_id, applied_cycle, entry_id, raw,
+                            raw_sha256)
         select ('01980000-' || substr(md5(run), 1, 4) || '-7' || substr(md5(run), 5, 3) || '-9000-'
                 || lpad(to_hex(n), 12, '0'))::uuid,
                'filebench', 'webhook', run || '-' || n, run, 150000, 'VND', 'nop phi', now(), now(),
                'applied',
                ('01980000-' || substr(md5(run), 1, 4) || '-7' || substr(md5(run), 5, 3) || '-8000-'
-                || lpad(to_hex(n), 12, '0'))::uuid, 1, entry, '\x'
+                || lpad(to_hex(n), 12, '0'))::uuid, 1, entry, '\x',
+               sha256('\x')
           from generate_series(1, most) n;
     insert into statement_file (file_id, sha256, partner, name, source, received_by, received_at, size,
                                 state, state_since)

@@ -28,11 +28,18 @@ pub(super) fn with_wrong_keys(settings: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut spoilt = false;
     for (name, value) in &mut fields {
         let is_key = name.contains("key") || name.contains("secret");
-        if let (true, Some(key)) = (is_key, value.as_str()) {
-            // Of the same length and kind: only the value is wrong.
-            let turned: String = key.chars().map(turned).collect();
-            *value = Value::from(turned);
-            spoilt = true;
+        let keys: Vec<&mut Value> = match value {
+            // One that is being exchanged for another.
+            Value::Object(both) if is_key => both.values_mut().collect(),
+            value => vec![value],
+        };
+        for value in keys {
+            if let (true, Some(key)) = (is_key, value.as_str()) {
+                // Of the same length and kind: only the value is wrong.
+                let turned: String = key.chars().map(turned).collect();
+                *value = Value::from(turned);
+                spoilt = true;
+            }
         }
     }
     spoilt.then(|| Zeroizing::new(Value::Object(fields).to_string().into_bytes()))
@@ -72,5 +79,8 @@ mod tests {
         let wrong = text(&with_wrong_keys(settings.to_string().as_bytes()).expect("keys"));
         assert_eq!(wrong, json!({ "hash_secret": "bA0-", "api_key": "l", "tmn_code": "T" }));
         assert!(with_wrong_keys(b"{\"tmn_code\":\"T\"}").is_none());
+        let both = json!({ "hash_secret": { "current": "a", "previous": "b" } });
+        let wrong = text(&with_wrong_keys(both.to_string().as_bytes()).expect("keys"));
+        assert_eq!(wrong, json!({ "hash_secret": { "current": "b", "previous": "c" } }));
     }
 }

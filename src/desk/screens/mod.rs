@@ -11,6 +11,7 @@ pub mod approvals;
 pub mod audit;
 pub mod breaks;
 pub mod case;
+pub mod certified;
 pub mod days;
 pub mod deliveries;
 pub mod files;

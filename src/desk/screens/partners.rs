@@ -121,7 +121,9 @@ async fn page(desk: &Desk, reader: &Reader, code: &str) -> Result<Page, Problem>
         Column::text("purpose", reader.say("Việc", "Purpose")),
         Column::text("status", reader.say("Mã HTTP", "Status")),
         Column::text("verdict", reader.say("Kết luận", "Verdict")),
+        Column::text("request", reader.say("Ta hỏi (đã che)", "Our call (masked)")),
         Column::text("body", reader.say("Nội dung (đã che)", "Body (masked)")),
+        Column::text("sha256", reader.say("SHA-256 của bản gốc", "SHA-256 of the original")),
     ];
     let cells = exchanges.iter().map(|said| {
         vec![
@@ -134,7 +136,11 @@ async fn page(desk: &Desk, reader: &Reader, code: &str) -> Result<Page, Problem>
             Cell::code(&*said.purpose),
             Cell::text(said.status.map(|status| status.to_string()).unwrap_or_default()),
             Cell::text(&*said.verdict),
+            said.request.as_ref().map_or(Cell::nothing(), |(request, _)| {
+                Cell::code(request.chars().take(600).collect::<String>())
+            }),
             Cell::code(said.body.chars().take(600).collect::<String>()),
+            Cell::code(&*said.sha256),
         ]
     });
     let caption = match order {
@@ -154,9 +160,11 @@ async fn page(desk: &Desk, reader: &Reader, code: &str) -> Result<Page, Problem>
     );
     let page = Page::new(partner.name.clone(), Section::Partners)
         .crumb(reader.say("Đối tác", "Partners"), PATH);
+    let certified = super::certified::table(desk, reader, code).await?;
     Ok(page
         .with(Block::Facts(Facts { title: None, rows }))
         .with(Block::Table(accounts))
+        .with(Block::Table(certified))
         .with(Block::Form(filter))
         .with(Block::Table(exchanges)))
 }

@@ -219,3 +219,28 @@ fn every_registered_dialect_opens_by_its_name_and_no_other_does() {
     }
     assert!(matches!(from_settings("x", b"{}"), Err(SettingsError::UnknownDialect { .. })));
 }
+
+#[test]
+fn every_call_says_what_it_is_about_so_that_it_can_be_found_with_its_order() {
+    let (order, refund, now) = (order(), refund(), DateTime::UNIX_EPOCH);
+    let mut made = 0;
+    for dialect in dialects() {
+        let create = match dialect.ask_create(&order) {
+            Ask::Call(call) => Some(call),
+            Ask::Done(_) => None,
+        };
+        for (purpose, call) in [
+            ("create", create),
+            ("query", dialect.ask_query(&order, now, 1)),
+            ("cancel", dialect.ask_cancel(&order)),
+            ("refund", dialect.ask_refund(&refund)),
+            ("refund_query", dialect.ask_refund_query(&refund, now, 1)),
+        ] {
+            let Some(call) = call else { continue };
+            let subject = Subject { purpose, reference: order.reference.clone() };
+            assert_eq!(call.subject, subject, "{dialect:?}");
+            made += 1;
+        }
+    }
+    assert!(made >= 18, "{made}");
+}

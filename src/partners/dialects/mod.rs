@@ -141,6 +141,15 @@ pub struct Order {
 /// The method of a call that is answered on the spot, by its own body: the test bank lives here.
 pub const NO_CALL: &str = "NONE";
 
+/// What a call is about, as it is kept for disputes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// `create`, `query`, `cancel`, `refund` or `refund_query`; empty of what is about no order.
+    pub purpose: &'static str,
+    /// Our reference of the order.
+    pub reference: String,
+}
+
 /// A call to make to a partner.
 #[derive(Clone)]
 pub struct Call {
@@ -152,6 +161,45 @@ pub struct Call {
     pub headers: Vec<(&'static str, String)>,
     /// The body, exactly as signed.
     pub body: Vec<u8>,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+impl Call {
+    /// The call that makes an order known.
+    #[must_use]
+    pub fn creates(self, order: &Order) -> Self {
+        self.about("create", order)
+    }
+
+    /// The call that asks what became of an order.
+    #[must_use]
+    pub fn asks_after(self, order: &Order) -> Self {
+        self.about("query", order)
+    }
+
+    /// The call that takes an order back.
+    #[must_use]
+    pub fn cancels(self, order: &Order) -> Self {
+        self.about("cancel", order)
+    }
+
+    /// The call that gives money back; it is kept with the order that was paid.
+    #[must_use]
+    pub fn gives_back(self, refund: &RefundOrder) -> Self {
+        self.about("refund", &refund.order)
+    }
+
+    /// The call that asks what became of a refund.
+    #[must_use]
+    pub fn asks_after_refund(self, refund: &RefundOrder) -> Self {
+        self.about("refund_query", &refund.order)
+    }
+
+    fn about(mut self, purpose: &'static str, order: &Order) -> Self {
+        self.subject = Subject { purpose, reference: order.reference.clone() };
+        self
+    }
 }
 
 impl fmt::Debug for Call {
@@ -406,9 +454,9 @@ pub enum Unheard {
 }
 
 impl Unheard {
-    /// Did the partner itself send it? Then it is kept whatever it says.
-    pub fn is_genuine(&self) -> bool {
-        matches!(self, Self::Test | Self::NoCredit)
+    /// Is it signed with the partner's key? Then it is kept whatever it says.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Self::Test | Self::NoCredit | Self::Merchant | Self::Amount { .. })
     }
 }
 
@@ -520,7 +568,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         true
     }
 
-    /// The call that makes an order known.
+    /// The call that makes an order known. Each call says what it is about.
     fn ask_create(&self, order: &Order) -> Ask;
 
     /// Reads the answer to it.

@@ -15,7 +15,7 @@ pub enum SettingsError {
     },
     /// Not a JSON object with these fields.
     #[error(
-        "line {line}, column {column}: expected a JSON object with {fields}, each of them text unless it says otherwise"
+        "line {line}, column {column}: expected a JSON object with {fields}, each of them text unless it says otherwise (a key that is being exchanged: {{\"current\": …, \"previous\": …}})"
     )]
     Unreadable {
         /// What the dialect wants.

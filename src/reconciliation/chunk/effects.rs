@@ -350,7 +350,7 @@ impl Chunk<'_> {
                 attempt: None,
                 applied_cycle: None,
                 entry: None,
-                raw: raw.to_string().into_bytes(),
+                raw: raw.to_string().into_bytes().into(),
                 counter_account: None,
             },
         })

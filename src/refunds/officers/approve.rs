@@ -8,22 +8,28 @@ use super::kind::About;
 use super::{Desk, OfficerError, admit, must_be, put_in, refund_in, subject, unchanged};
 use crate::approvals::approval::Approval;
 use crate::approvals::kinds::ApplyError;
+use crate::approvals::outdate::outdate_in;
 use crate::approvals::status::ApprovalStatus;
 use crate::invoices::invoice::Invoice;
 use crate::invoices::store as invoice_store;
 use crate::ledger::accounts::Accounts;
 use crate::people::officer::Officer;
 use crate::platform::audit::{self, By};
+use crate::platform::seal::MasterKeys;
+use crate::refunds::accounts::{self, AccountError};
 use crate::refunds::approve::{ApproveError, approve_in, lock_in, refuse_in};
-use crate::refunds::refund::{Refund, RefundKind};
+use crate::refunds::name_account::last_four;
+use crate::refunds::refund::{Refund, RefundKind, RefundMethod};
 use crate::refunds::request::{Wanted, request_in};
 use crate::refunds::status::RefundStatus;
 use crate::refunds::store;
 use crate::vocabulary::ids::{ApprovalId, RefundId};
 
-/// All that is decided on; none of it changes in a refund's life.
-fn content(refund: &Refund, invoice: &Invoice) -> Value {
+/// All that is decided on. None of it changes in a refund's life but where it goes: what was approved
+/// to go to one account is not approved to go to another.
+fn content(refund: &Refund, invoice: &Invoice, destination: &Value) -> Value {
     json!({
+        "destination": destination,
         "refund": refund.id, "invoice": invoice.code, "settlement": refund.settlement,
         "kind": refund.kind, "method": refund.method, "partner": refund.partner,
         "reference": refund.reference, "amount": refund.amount, "lines": refund.shares,
@@ -31,14 +37,36 @@ fn content(refund: &Refund, invoice: &Invoice) -> Value {
     })
 }
 
+/// Where a transfer goes, as who decides sees it: the bank, the end of the number, whose it is, and
+/// the digest of the sealed whole. Null while nobody knows, and of what is not transferred.
+async fn destination(
+    conn: &mut PgConnection,
+    keys: &MasterKeys,
+    refund: &Refund,
+) -> Result<Value, AccountError> {
+    if refund.method != RefundMethod::Transfer {
+        return Ok(Value::Null);
+    }
+    let Some(to) = accounts::destination(conn, refund).await? else { return Ok(Value::Null) };
+    let account = to.open(keys, refund.id)?;
+    Ok(json!({
+        "bank": account.bank, "number_ends": last_four(&account.number),
+        "holder": account.name, "sealed_sha256": hex::encode(to.sha256()),
+    }))
+}
+
+/// Puts it forward. What waits already gives way when it was about another destination: it could not
+/// be approved any more.
 async fn put_forward_in(
     conn: &mut PgConnection,
+    keys: &MasterKeys,
     by: By<'_>,
-    refund: &Refund,
-    invoice: &Invoice,
+    (refund, invoice): (&Refund, &Invoice),
 ) -> Result<ApprovalId, OfficerError> {
-    let (subject, content) = (refund.id.to_string(), content(refund, invoice));
-    put_in(conn, by, About::Approve.as_str(), (&subject, &invoice.agency), &content).await
+    let (subject, kind) = (refund.id.to_string(), About::Approve.as_str());
+    let content = content(refund, invoice, &destination(conn, keys, refund).await?);
+    outdate_in(conn, by, (kind, &subject), &content).await?;
+    put_in(conn, by, kind, (&subject, &invoice.agency), &content).await
 }
 
 impl Desk {
@@ -59,7 +87,7 @@ impl Desk {
         let by = By { actor: &officer.email, at: now };
         let detail = json!({ "invoice": invoice.code, "amount": refund.amount });
         audit::record_in(&mut tx, by, "refund.requested", &refund.id.to_string(), &detail).await?;
-        let approval = put_forward_in(&mut tx, by, &refund, &invoice).await?;
+        let approval = put_forward_in(&mut tx, &self.keys, by, (&refund, &invoice)).await?;
         tx.commit().await?;
         Ok((refund, approval))
     }
@@ -74,7 +102,7 @@ impl Desk {
         let (refund, invoice) = refund_in(&mut tx, officer, id).await?;
         must_be(&refund, RefundStatus::Requested)?;
         let by = By { actor: &officer.email, at: self.refunding.clock.now() };
-        let approval = put_forward_in(&mut tx, by, &refund, &invoice).await?;
+        let approval = put_forward_in(&mut tx, &self.keys, by, (&refund, &invoice)).await?;
         tx.commit().await?;
         Ok(approval)
     }
@@ -82,13 +110,18 @@ impl Desk {
 
 pub(super) async fn apply_in(
     conn: &mut PgConnection,
-    books: &Accounts,
+    (books, keys): (&Accounts, &MasterKeys),
     approval: &Approval,
     by: By<'_>,
 ) -> Result<(), ApplyError> {
     let id = RefundId(subject(approval)?);
     let (refund, invoice) = lock_in(conn, id).await?.ok_or(ApplyError::Changed)?;
-    unchanged(approval, &content(&refund, &invoice))?;
+    let destination = destination(conn, keys, &refund).await;
+    let destination = destination.map_err(|error| match error {
+        AccountError::Store(error) => ApplyError::Store(error),
+        other => ApplyError::Impossible(other.to_string()),
+    })?;
+    unchanged(approval, &content(&refund, &invoice, &destination))?;
     approve_in(conn, books, id, by.actor, by.at).await?;
     let detail = json!({ "approval": approval.id });
     audit::record_in(conn, by, "refund.approved", &approval.subject, &detail).await?;

@@ -11,6 +11,7 @@ use crate::approvals::kinds::{ApplyError, Kind};
 use crate::ledger::accounts::Accounts;
 use crate::people::role::Role;
 use crate::platform::audit::By;
+use crate::platform::seal::MasterKeys;
 use crate::text_enum;
 
 text_enum! {
@@ -34,12 +35,14 @@ text_enum! {
 pub struct RefundKind {
     about: About,
     books: Arc<Accounts>,
+    keys: Arc<MasterKeys>,
 }
 
 /// All of them.
-pub fn kinds(books: &Arc<Accounts>) -> impl Iterator<Item = Arc<dyn Kind>> {
+pub fn kinds(books: &Arc<Accounts>, keys: &Arc<MasterKeys>) -> impl Iterator<Item = Arc<dyn Kind>> {
     About::ALL.iter().map(|about| {
-        Arc::new(RefundKind { about: *about, books: Arc::clone(books) }) as Arc<dyn Kind>
+        let (books, keys) = (Arc::clone(books), Arc::clone(keys));
+        Arc::new(RefundKind { about: *about, books, keys }) as Arc<dyn Kind>
     })
 }
 
@@ -60,7 +63,9 @@ impl Kind for RefundKind {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             match self.about {
-                About::Approve => approve::apply_in(conn, &self.books, approval, by).await,
+                About::Approve => {
+                    approve::apply_in(conn, (&self.books, &self.keys), approval, by).await
+                }
                 About::Banked => banked::apply_in(conn, &self.books, approval, by).await,
                 About::PaidOver => paid_over::apply_in(conn, approval, by).await,
                 About::Finish => finish::apply_in(conn, &self.books, approval, by).await,

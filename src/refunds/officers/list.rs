@@ -67,10 +67,9 @@ impl Desk {
         let ids: Vec<_> = rows.iter().map(|row| row.refund).collect();
         // In the order of their ids, as the rows are from the end.
         let refunds = store::refunds_read(&mut conn, &ids).await?;
-        let now = self.refunding.clock.now();
         let mut seen = Vec::with_capacity(rows.len());
         for (row, refund) in rows.into_iter().zip(refunds.into_iter().rev()) {
-            let released = released(&mut conn, &refund, now).await?;
+            let released = released(&mut conn, &refund).await?;
             seen.push(Seen { refund, released, agency: row.agency, invoice: row.invoice });
         }
         Ok(seen)
@@ -93,7 +92,7 @@ impl Desk {
     ) -> Result<Seen, OfficerError> {
         let invoice = crate::invoices::store::invoice_read(conn, refund.invoice).await?;
         let invoice = invoice.ok_or(OfficerError::NotFound)?;
-        let released = released(conn, &refund, self.refunding.clock.now()).await?;
+        let released = released(conn, &refund).await?;
         Ok(Seen { refund, released, agency: invoice.agency, invoice: invoice.code.to_string() })
     }
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::accounts::AccountError;
 use super::approve::lock_in;
 use super::door::Refunding;
 use super::refund::Refund;
@@ -69,6 +70,9 @@ pub enum OfficerError {
     /// The approval.
     #[error(transparent)]
     Propose(#[from] ProposeError),
+    /// The account that it goes to does not open.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The database.
     #[error(transparent)]
     Store(#[from] sqlx::Error),
@@ -86,8 +90,12 @@ impl From<OfficerError> for Problem {
                 ProposeError::AlreadyPending { .. } | ProposeError::BootstrapOver,
             ) => Self::new(ProblemType::WrongState).detail(error.to_string()),
             OfficerError::Request(error) => error.into(),
-            OfficerError::Propose(ProposeError::Store(error)) | OfficerError::Store(error) => {
-                error.into()
+            OfficerError::Propose(ProposeError::Store(error))
+            | OfficerError::Account(AccountError::Store(error))
+            | OfficerError::Store(error) => error.into(),
+            OfficerError::Account(error) => {
+                tracing::error!(%error, "where a refund goes cannot be told");
+                Self::new(ProblemType::WrongState).detail(error.to_string())
             }
         }
     }

@@ -145,22 +145,20 @@ pub async fn settlement_facts(
     .await
 }
 
-/// The newest account of an invoice that a second person had approved by a time: its id and what is
-/// sealed.
-pub async fn approved_account(
+/// The accounts that were named for a settlement and approved by a second person, the newest first:
+/// the id of each and what is sealed.
+pub async fn approved_accounts(
     conn: &mut PgConnection,
-    invoice: InvoiceId,
-    by: DateTime<Utc>,
-) -> Result<Option<(Uuid, Vec<u8>)>, sqlx::Error> {
+    settlement: SettlementId,
+) -> Result<Vec<(Uuid, Vec<u8>)>, sqlx::Error> {
     sqlx::query!(
         "select refund_account_id, sealed from refund_account
-          where invoice_id = $1 and approved_at <= $2
-          order by refund_account_id desc limit 1",
-        invoice.0,
-        by
+          where settlement_id = $1 and approved_at is not null
+          order by refund_account_id desc",
+        settlement.0
     )
     .map(|row| (row.refund_account_id, row.sealed))
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
 }
 
@@ -226,44 +224,70 @@ pub async fn refunds_waiting(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::
     .await
 }
 
-/// How much of an invoice waits to be transferred and nobody knows where to: refunds whose payer's
-/// account did not come with the money, or whose transfer failed before, and for which none was
-/// approved since. None when nothing does.
-pub async fn account_wanted(
+/// What is to be given back of one settlement, and nobody knows where to.
+#[derive(Debug)]
+pub struct AccountWanted {
+    /// The settlement.
+    pub settlement: Uuid,
+    /// The partner it came through.
+    pub partner: String,
+    /// When it was paid.
+    pub paid_at: DateTime<Utc>,
+    /// How much is to go back, as a number.
+    pub amount: rust_decimal::Decimal,
+    /// Waits one that was named for a second person?
+    pub waiting: bool,
+    /// Was one named before?
+    pub named: bool,
+}
+
+/// The settlements of an invoice of which something waits to be transferred and nobody knows where
+/// to: the payer's account did not come with the money, or a transfer to it failed before, and none
+/// was approved since.
+pub async fn accounts_wanted(
     conn: &mut PgConnection,
     invoice: InvoiceId,
-) -> Result<Option<rust_decimal::Decimal>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select sum(r.amount)
-           from refund r
-           join settlement s on s.settlement_id = r.settlement_id
-          cross join lateral (
-                select max(f.status_since) as at from refund f
-                 where f.settlement_id = r.settlement_id and f.status = 'failed') failed
-          where r.invoice_id = $1 and r.method = 'transfer' and r.status = 'requested'
-            and (s.counter_account is null or failed.at is not null)
-            and not exists (
-                select from refund_account a
-                 where a.invoice_id = r.invoice_id
-                   and a.approved_at > coalesce(failed.at, '-infinity'))",
+) -> Result<Vec<AccountWanted>, sqlx::Error> {
+    sqlx::query_as!(
+        AccountWanted,
+        r#"select s.settlement_id as settlement, s.partner, s.value_time as paid_at,
+                  sum(r.amount) as "amount!",
+                  exists (select from refund_account a
+                           where a.settlement_id = s.settlement_id
+                             and a.approved_at is null and a.dropped_at is null) as "waiting!",
+                  exists (select from refund_account a
+                           where a.settlement_id = s.settlement_id) as "named!"
+             from refund r
+             join settlement s on s.settlement_id = r.settlement_id
+             left join placement p on p.settlement_id = s.settlement_id
+             left join settlement o on o.settlement_id = p.places
+            cross join lateral (
+                  select max(f.status_since) as at from refund f
+                   where f.settlement_id = r.settlement_id and f.status = 'failed') failed
+            where r.invoice_id = $1 and r.method = 'transfer' and r.status = 'requested'
+              and (coalesce(s.counter_account, o.counter_account) is null
+                   or failed.at is not null)
+              and not exists (
+                  select from refund_account a
+                   where a.settlement_id = r.settlement_id
+                     and a.approved_at > coalesce(failed.at, '-infinity'))
+            group by s.settlement_id
+            order by s.settlement_id"#,
         invoice.0
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await
 }
 
-/// How many accounts of an invoice wait for a second person, and how many were named in all.
+/// How many accounts were named for an invoice, whatever became of them.
 pub async fn accounts_named(
     conn: &mut PgConnection,
     invoice: InvoiceId,
-) -> Result<(i64, i64), sqlx::Error> {
-    sqlx::query!(
-        r#"select count(*) filter (where approved_at is null and dropped_at is null) as "waiting!",
-                  count(*) as "named!"
-             from refund_account where invoice_id = $1"#,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "named!" from refund_account where invoice_id = $1"#,
         invoice.0
     )
-    .map(|row| (row.waiting, row.named))
     .fetch_one(conn)
     .await
 }

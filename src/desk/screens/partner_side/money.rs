@@ -13,6 +13,7 @@ use crate::desk::http::Desk;
 use crate::desk::menu::Section;
 use crate::desk::page::{Block, Page, Tile};
 use crate::desk::reader::Reader;
+use crate::desk::screens::certified;
 use crate::desk::table::{Cell, Column, NOTHING, Table, Tone};
 use crate::desk::words::Named;
 use crate::operations::said::said_of_late;
@@ -41,10 +42,12 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         "Collected − refunded − fees − paid over = still to be paid over.",
     ));
     let tiles = tiles(desk, reader, code).await?;
+    let certified = certified::table(desk, reader, code).await?;
     Ok(page
         .with(Block::Tiles(tiles))
         .with(Block::Table(position(reader, &all)))
-        .with(Block::Table(accounts(desk, reader, code))))
+        .with(Block::Table(accounts(desk, reader, code)))
+        .with(Block::Table(certified)))
 }
 
 async fn tiles(desk: &Desk, reader: &Reader, code: &str) -> Result<Vec<Tile>, Problem> {

@@ -37,7 +37,9 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         Column::text("reference", reader.say("Số tham chiếu", "Reference")),
         Column::text("status", reader.say("Mã HTTP", "Status")),
         Column::text("verdict", reader.say("Kết luận", "Verdict")),
+        Column::text("request", reader.say("Ta hỏi (đã che)", "Our call (masked)")),
         Column::text("body", reader.say("Nội dung (đã che)", "Body (masked)")),
+        Column::text("sha256", reader.say("SHA-256 của bản gốc", "SHA-256 of the original")),
     ];
     let rows = told.iter().map(|said| {
         let reference = said.reference.as_deref();
@@ -55,7 +57,11 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             }),
             Cell::text(said.status.map(|status| status.to_string()).unwrap_or_default()),
             Cell::text(&*said.verdict),
+            said.request.as_ref().map_or(Cell::nothing(), |(request, _)| {
+                Cell::code(request.chars().take(SHOWN).collect::<String>())
+            }),
             Cell::code(said.body.chars().take(SHOWN).collect::<String>()),
+            Cell::code(&*said.sha256),
         ]
     });
     let caption = match order {

@@ -8,7 +8,7 @@ use super::checksum::{VERSION, create_text, detail_text};
 use crate::partners::dialects::json::Object;
 use crate::partners::dialects::{
     Answer, Ask, Call, Callback, Channel, Created, Dialect, Instruction, Order, Outcome, Report,
-    Said, Standing, Unheard, Verdict, form, keepable,
+    Said, Standing, Subject, Unheard, Verdict, form, keepable,
 };
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::{Currency, Money};
@@ -25,6 +25,7 @@ impl Keypay {
             url: url.to_owned(),
             headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
             body: form::write(fields).into_bytes(),
+            subject: Subject::default(),
         }
     }
 
@@ -90,7 +91,7 @@ impl Dialect for Keypay {
             ("version", VERSION),
             ("return_url", &order.return_url),
         ];
-        Ask::Call(self.post(&self.settings.create_url, &fields, &text))
+        Ask::Call(self.post(&self.settings.create_url, &fields, &text).creates(order))
     }
 
     fn hear_create(&self, _order: &Order, answer: Answer<'_>) -> Created {
@@ -113,7 +114,7 @@ impl Dialect for Keypay {
         let fields =
             [("client_id", client), ("command", "QUERY"), ("transaction_id", &order.reference)];
         let text = detail_text(client, "QUERY", &order.reference);
-        Some(self.post(&self.settings.detail_url, &fields, &text))
+        Some(self.post(&self.settings.detail_url, &fields, &text).asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {

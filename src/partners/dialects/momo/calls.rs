@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Momo;
 use super::signature::{Signed, of};
 use crate::partners::dialects::json::Object;
-use crate::partners::dialects::{Answer, Call};
+use crate::partners::dialects::{Answer, Call, Subject};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,6 +64,7 @@ impl Momo {
             headers: vec![("content-type", "application/json; charset=UTF-8".to_owned())],
             body: serde_json::to_vec(&body)
                 .unwrap_or_else(|_| unreachable!("numbers and texts are JSON")),
+            subject: Subject::default(),
         }
     }
 

@@ -35,7 +35,7 @@ impl Dialect for Momo {
     }
 
     fn ask_create(&self, order: &Order) -> Ask {
-        Ask::Call(self.call(
+        let call = self.call(
             "create",
             CREATE,
             NewOrder {
@@ -52,7 +52,8 @@ impl Dialect for Momo {
                 auto_capture: true,
                 lang: order.language,
             },
-        ))
+        );
+        Ask::Call(call.creates(order))
     }
 
     fn hear_create(&self, order: &Order, answer: Answer<'_>) -> Created {
@@ -87,7 +88,7 @@ impl Dialect for Momo {
     }
 
     fn ask_query(&self, order: &Order, _now: DateTime<Utc>, request: u64) -> Option<Call> {
-        Some(self.question(order, request))
+        Some(self.question(order, request).asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {
@@ -128,7 +129,7 @@ impl Dialect for Momo {
     }
 
     fn ask_refund(&self, refund: &RefundOrder) -> Option<Call> {
-        self.refund_call(refund)
+        Some(self.refund_call(refund)?.gives_back(refund))
     }
 
     fn hear_refund(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {
@@ -141,7 +142,7 @@ impl Dialect for Momo {
         _now: DateTime<Utc>,
         request: u64,
     ) -> Option<Call> {
-        Some(self.question(&refund.order, request))
+        Some(self.question(&refund.order, request).asks_after_refund(refund))
     }
 
     fn hear_refund_query(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {

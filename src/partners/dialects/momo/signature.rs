@@ -70,9 +70,13 @@ pub const RESULT: Signed = Signed(&[
 impl Signed {
     /// The signed text; a field that is missing is empty.
     pub fn text(self, access_key: &Key, value: impl Fn(&str) -> Option<String>) -> String {
+        self.text_with(access_key.expose(), value)
+    }
+
+    fn text_with(self, access_key: &str, value: impl Fn(&str) -> Option<String>) -> String {
         let pair = |name: &&str| {
             let value = match *name {
-                ACCESS_KEY => access_key.expose().to_owned(),
+                ACCESS_KEY => access_key.to_owned(),
                 name => value(name).unwrap_or_default(),
             };
             format!("{name}={value}")
@@ -88,7 +92,9 @@ impl Signed {
         value: impl Fn(&str) -> Option<String>,
     ) -> bool {
         value(SIGNATURE).is_some_and(|signature| {
-            secret_key.is_sha256(&self.text(access_key, &value), &signature)
+            access_key
+                .alive()
+                .any(|access| secret_key.is_sha256(&self.text_with(access, &value), &signature))
         })
     }
 }

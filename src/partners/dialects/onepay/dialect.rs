@@ -6,7 +6,7 @@ use super::Onepay;
 use super::signature::{HASH, fields_text, is_genuine};
 use crate::partners::dialects::{
     Answer, Ask, Call, Callback, Channel, Created, Dialect, Instruction, Order, Report, Returned,
-    Said, Standing, Unheard, Verdict, form,
+    Said, Standing, Subject, Unheard, Verdict, form,
 };
 use crate::vocabulary::codes::InvoiceCode;
 
@@ -72,12 +72,14 @@ impl Dialect for Onepay {
             ("vpc_Merchant", &self.merchant),
             ("vpc_MerchTxnRef", &order.reference),
         ];
-        Some(Call {
+        let call = Call {
             method: "POST",
             url,
             headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
             body: self.signed(&signed, &[]).into_bytes(),
-        })
+            subject: Subject::default(),
+        };
+        Some(call.asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {

@@ -15,17 +15,17 @@ use crate::partners::dialects::key::Key;
 pub const HASH: &str = "vpc_SecureHash";
 const HASH_TYPE: &str = "vpc_SecureHashType";
 
-/// The bytes that OnePay's secret is the hex of.
-pub struct HexKey(Vec<u8>);
+/// The bytes that OnePay's secret is the hex of; after the current one's those of the one before.
+pub struct HexKey(Vec<Vec<u8>>);
 
 impl HexKey {
     /// Reads the secret; none when it is not hex.
     pub fn read(secret: &Key) -> Option<Self> {
-        hex::decode(secret.expose()).ok().map(Self)
+        secret.alive().map(|key| hex::decode(key).ok()).collect::<Option<_>>().map(Self)
     }
 
-    fn mac(&self, text: &str) -> Hmac<Sha256> {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
+    fn mac(key: &[u8], text: &str) -> Hmac<Sha256> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key)
             .unwrap_or_else(|_| unreachable!("an hmac takes a key of any length"));
         mac.update(text.as_bytes());
         mac
@@ -33,12 +33,15 @@ impl HexKey {
 
     /// The signature of a text.
     pub fn sign(&self, text: &str) -> String {
-        hex::encode_upper(self.mac(text).finalize().into_bytes())
+        let current = self.0.first().map_or(&[][..], Vec::as_slice);
+        hex::encode_upper(Self::mac(current, text).finalize().into_bytes())
     }
 
     /// Is `hex`, in either case, the signature of the text? Compared in constant time.
     pub fn is_signature(&self, text: &str, hex: &str) -> bool {
-        hex::decode(hex).is_ok_and(|code| self.mac(text).verify_slice(&code).is_ok())
+        hex::decode(hex).is_ok_and(|code| {
+            self.0.iter().any(|key| Self::mac(key, text).verify_slice(&code).is_ok())
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Payos;
 use super::signature::payout_text;
 use crate::partners::dialects::json::Object;
-use crate::partners::dialects::{Call, Order};
+use crate::partners::dialects::{Call, Order, Subject};
 
 impl Payos {
     /// Names the address of our webhook. payOS calls it at once with an example and wants a 2xx.
@@ -26,7 +26,7 @@ impl Payos {
             cancellation_reason: &'a str,
         }
         let path = format!("/v2/payment-requests/{}/cancel", order.reference);
-        self.post(&path, &Body { cancellation_reason: reason })
+        self.post(&path, &Body { cancellation_reason: reason }).cancels(order)
     }
 
     /// The header `x-signature` of a payout; none when the text is no JSON object.
@@ -44,6 +44,7 @@ impl Payos {
             headers,
             body: serde_json::to_vec(body)
                 .unwrap_or_else(|_| unreachable!("numbers and texts are JSON")),
+            subject: Subject::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::wire::Envelope;
 use crate::partners::dialects::json::Object;
 use crate::partners::dialects::{
     Answer, Ask, Call, Callback, Cancelled, Channel, Created, Dialect, Instruction, Order,
-    PayeeAccount, Report, Said, Standing, Unheard, Verdict,
+    PayeeAccount, Report, Said, Standing, Subject, Unheard, Verdict,
 };
 use crate::vocabulary::codes::InvoiceCode;
 
@@ -59,7 +59,7 @@ impl Dialect for Payos {
             expired_at: order.expires_at.timestamp(),
             signature: self.settings.checksum_key.sha256(&signed),
         };
-        Ask::Call(self.post("/v2/payment-requests", &body))
+        Ask::Call(self.post("/v2/payment-requests", &body).creates(order))
     }
 
     fn hear_create(&self, order: &Order, answer: Answer<'_>) -> Created {
@@ -92,12 +92,14 @@ impl Dialect for Payos {
     }
 
     fn ask_query(&self, order: &Order, _now: DateTime<Utc>, _request: u64) -> Option<Call> {
-        Some(Call {
+        let call = Call {
             method: "GET",
             url: format!("{}/v2/payment-requests/{}", self.settings.base_url, order.reference),
             headers: self.headers(),
             body: Vec::new(),
-        })
+            subject: Subject::default(),
+        };
+        Some(call.asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {

@@ -68,7 +68,7 @@ fn money_that_left_is_no_collection_and_no_error() {
     assert_eq!(heard(&out), Err(Unheard::NoCredit));
     let said = sepay("hmac").say(Verdict::from(&Unheard::NoCredit));
     assert_eq!((said.status, said.body.as_str()), (200, r#"{"success":true}"#));
-    assert!(Unheard::NoCredit.is_genuine());
+    assert!(Unheard::NoCredit.is_signed());
 }
 
 #[test]

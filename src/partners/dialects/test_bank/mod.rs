@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::{
     Answer, Ask, Call, Callback, Cancelled, Channel, Created, Dialect, Instruction, NO_CALL, Order,
-    RefundOrder, Refunding, Report, Said, SettingsError, Standing, Unheard, Verdict, settings,
+    RefundOrder, Refunding, Report, Said, SettingsError, Standing, Subject, Unheard, Verdict,
+    settings,
 };
 use crate::vocabulary::codes::InvoiceCode;
 use crate::vocabulary::money::Money;
@@ -59,6 +60,7 @@ fn asked_at(now: DateTime<Utc>) -> Call {
         url: String::new(),
         headers: Vec::new(),
         body: now.to_rfc3339_opts(SecondsFormat::Nanos, true).into_bytes(),
+        subject: Subject::default(),
     }
 }
 

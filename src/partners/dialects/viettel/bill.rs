@@ -60,13 +60,15 @@ impl Viettel {
     }
 
     fn asked_by_viettel(&self, question: &BillQuestion, amount: &str) -> bool {
-        let signed = [
-            ("access_code", self.access_code.expose()),
-            ("billcode", &question.bill),
-            ("merchant_code", &self.merchant_code),
-            ("order_id", &question.reference),
-            ("trans_amount", amount),
-        ];
-        self.hash_key.is_sha1(&text(signed), &question.proof)
+        self.access_code.alive().any(|access| {
+            let signed = [
+                ("access_code", access),
+                ("billcode", question.bill.as_str()),
+                ("merchant_code", &self.merchant_code),
+                ("order_id", &question.reference),
+                ("trans_amount", amount),
+            ];
+            self.hash_key.is_sha1(&text(signed), &question.proof)
+        })
     }
 }

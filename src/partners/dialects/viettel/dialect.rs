@@ -6,7 +6,7 @@ use super::checksum::text;
 use super::{VERSION, Viettel};
 use crate::partners::dialects::{
     Answer, Ask, Bill, BillQuestion, Call, Callback, Channel, Created, Dialect, Instruction, Order,
-    Report, Said, Standing, Unheard, Verdict, form,
+    Report, Said, Standing, Subject, Unheard, Verdict, form,
 };
 use crate::vocabulary::codes::InvoiceCode;
 
@@ -64,12 +64,14 @@ impl Dialect for Viettel {
         let with_access = signed.into_iter().chain([("access_code", self.access_code.expose())]);
         let check_sum = self.hash_key.sha1(&text(with_access));
         let body = form::write(signed.into_iter().chain([("check_sum", check_sum.as_str())]));
-        Some(Call {
+        let call = Call {
             method: "POST",
             url: self.search_url.clone(),
             headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
             body: body.into_bytes(),
-        })
+            subject: Subject::default(),
+        };
+        Some(call.asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {

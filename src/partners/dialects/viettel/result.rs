@@ -26,12 +26,14 @@ const PAID: &str = "1";
 impl Viettel {
     pub(super) fn hear_result(&self, fields: &BTreeMap<String, String>) -> Result<Report, Unheard> {
         let value = |name: &str| fields.get(name).map_or("", String::as_str);
-        let signed = SIGNED.into_iter().map(|name| (name, value(name)));
-        let signed = text(signed.chain([("access_code", self.access_code.expose())]));
-        let genuine = match self.result_hash {
-            ResultHash::Sha1 => self.hash_key.is_sha1(&signed, value("check_sum")),
-            ResultHash::Sha256 => self.hash_key.is_sha256(&signed, value("check_sum")),
-        };
+        let fields_signed = || SIGNED.into_iter().map(|name| (name, value(name)));
+        let genuine = self.access_code.alive().any(|access| {
+            let signed = text(fields_signed().chain([("access_code", access)]));
+            match self.result_hash {
+                ResultHash::Sha1 => self.hash_key.is_sha1(&signed, value("check_sum")),
+                ResultHash::Sha256 => self.hash_key.is_sha256(&signed, value("check_sum")),
+            }
+        });
         if !genuine {
             return Err(Unheard::Signature);
         }

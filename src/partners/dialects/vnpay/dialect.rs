@@ -66,7 +66,7 @@ impl Dialect for Vnpay {
     }
 
     fn ask_query(&self, order: &Order, now: DateTime<Utc>, request: u64) -> Option<Call> {
-        Some(self.query_call(order, now, request))
+        Some(self.query_call(order, now, request).asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {
@@ -74,7 +74,7 @@ impl Dialect for Vnpay {
     }
 
     fn ask_refund(&self, refund: &RefundOrder) -> Option<Call> {
-        Some(self.refund_call(refund))
+        Some(self.refund_call(refund).gives_back(refund))
     }
 
     fn hear_refund(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {
@@ -87,7 +87,7 @@ impl Dialect for Vnpay {
         now: DateTime<Utc>,
         request: u64,
     ) -> Option<Call> {
-        Some(self.refund_query_call(refund, now, request))
+        Some(self.refund_query_call(refund, now, request).asks_after_refund(refund))
     }
 
     fn hear_refund_query(&self, refund: &RefundOrder, answer: Answer<'_>) -> Refunding {

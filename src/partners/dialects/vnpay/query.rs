@@ -7,7 +7,7 @@ use super::codes::{ApiCode, TransactionStatus};
 use super::signature::{QUERY_ANSWER, QUERY_CALL, Signed};
 use super::{SERVER_IP, VERSION, Vnpay, date, plain};
 use crate::partners::dialects::json::Object;
-use crate::partners::dialects::{Answer, Call, Instruction, Order, Outcome, Standing};
+use crate::partners::dialects::{Answer, Call, Instruction, Order, Outcome, Standing, Subject};
 
 impl Vnpay {
     pub(super) fn query_call(&self, order: &Order, now: DateTime<Utc>, request: u64) -> Call {
@@ -94,6 +94,7 @@ impl Vnpay {
             url: self.settings.api_url.clone(),
             headers: vec![("content-type", "application/json".to_owned())],
             body: signed.body(fields, &self.settings.hash_secret),
+            subject: Subject::default(),
         }
     }
 

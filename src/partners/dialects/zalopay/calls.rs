@@ -6,7 +6,7 @@ use super::Zalopay;
 use super::codes::ReturnCode;
 use super::signature::Signed;
 use crate::partners::dialects::json::Object;
-use crate::partners::dialects::{Answer, Call};
+use crate::partners::dialects::{Answer, Call, Subject};
 
 #[derive(Serialize)]
 pub(super) struct NewOrder<'a> {
@@ -65,6 +65,7 @@ impl Zalopay {
             headers: vec![("content-type", "application/json".to_owned())],
             body: serde_json::to_vec(&body)
                 .unwrap_or_else(|_| unreachable!("numbers and texts are JSON")),
+            subject: Subject::default(),
         }
     }
 }

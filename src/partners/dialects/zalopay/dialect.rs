@@ -56,7 +56,7 @@ impl Dialect for Zalopay {
             bank_code: &self.settings.bank_code,
             expire_duration_seconds: lives.clamp(LIVES.0, LIVES.1),
         };
-        Ask::Call(self.call("create", CREATE, body))
+        Ask::Call(self.call("create", CREATE, body).creates(order))
     }
 
     fn hear_create(&self, _order: &Order, answer: Answer<'_>) -> Created {
@@ -86,7 +86,7 @@ impl Dialect for Zalopay {
 
     fn ask_query(&self, order: &Order, _now: DateTime<Utc>, _request: u64) -> Option<Call> {
         let body = Question { app_id: self.app_id, app_trans_id: &order.reference };
-        Some(self.call("query", QUERY, body))
+        Some(self.call("query", QUERY, body).asks_after(order))
     }
 
     fn hear_query(&self, order: &Order, answer: Answer<'_>) -> Standing {

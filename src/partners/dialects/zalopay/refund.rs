@@ -22,7 +22,7 @@ impl Zalopay {
             timestamp: refund.created_at.timestamp_millis(),
             description: &format!("Hoan tien {}", refund.order.code),
         };
-        Some(self.call("refund", REFUND, body))
+        Some(self.call("refund", REFUND, body).gives_back(refund))
     }
 
     pub(super) fn read_refund(answer: Answer<'_>) -> Refunding {
@@ -49,7 +49,7 @@ impl Zalopay {
             m_refund_id: &refund.reference,
             timestamp: now.timestamp_millis(),
         };
-        self.call("query_refund", REFUND_QUERY, body)
+        self.call("query_refund", REFUND_QUERY, body).asks_after_refund(refund)
     }
 
     pub(super) fn read_refund_standing(&self, answer: Answer<'_>) -> Refunding {
