@@ -1,7 +1,7 @@
 //! Questions to partners that are under way, counted by partner: each has turns of its own, so that
 //! one that hangs takes none of another's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many questions of one kind are under way to one partner at once; more wait for their turn. Its
@@ -12,12 +12,12 @@ pub const AT_ONCE: i64 = 256;
 /// Questions of one kind; clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct Asking {
-    under_way: Arc<Mutex<HashMap<String, i64>>>,
+    under_way: Arc<Mutex<BTreeMap<String, i64>>>,
 }
 
 impl Asking {
     /// How many are under way, by partner.
-    pub fn under_way(&self) -> HashMap<String, i64> {
+    pub fn under_way(&self) -> BTreeMap<String, i64> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -70,7 +70,7 @@ mod tests {
             drop(gone.await);
         });
         asking.spawn("bank".to_owned(), async { panic!("on purpose") });
-        while asking.under_way() != HashMap::from([("bank".to_owned(), 1)]) {
+        while asking.under_way() != BTreeMap::from([("bank".to_owned(), 1)]) {
             tokio::task::yield_now().await;
         }
         drop(go);

@@ -4,7 +4,7 @@
 //! A row takes its turn in a lane. Where a kind leads to partners each has one, so that what waits for
 //! a partner that hangs holds up nothing that waits for another.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -262,7 +262,7 @@ pub async fn take_by_lane(
     kind: &str,
     now: DateTime<Utc>,
     most: i64,
-    under_way: &HashMap<String, i64>,
+    under_way: &BTreeMap<String, i64>,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let lanes: Vec<String> = under_way.keys().cloned().collect();
     let counts: Vec<i64> = under_way.values().copied().collect();

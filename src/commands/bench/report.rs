@@ -104,7 +104,8 @@ fn mixed(rounds: &[Mixed]) -> Value {
 /// What all channels do together: orders that adapters carry, those with a call, and payments that
 /// need no order.
 fn insert_rates(object: &mut Map<String, Value>, suffix: &str, rounds: &[Mixed]) {
-    let rates: [(&str, fn(&Mixed) -> f64); 3] = [
+    type Rate = fn(&Mixed) -> f64;
+    let rates: [(&str, Rate); 3] = [
         ("orders_per_s", Mixed::orders_per_second),
         ("orders_called_per_s", Mixed::called_per_second),
         ("without_order_per_s", Mixed::without_order_per_second),
