@@ -590,8 +590,11 @@ tried! {
     viettel_is_answered_in_its_own_words_whatever_it_says "viettel",
 }
 
+/// Writes a key of the settings: given what is signed with, and another.
+type WritesKey = fn(&Value, &str) -> Value;
+
 /// Settings with every key as `keys` writes it: given is what is signed with, the other is not.
-fn with_keys(settings: &Value, keys: fn(&Value, &str) -> Value) -> Value {
+fn with_keys(settings: &Value, keys: WritesKey) -> Value {
     const OTHER: &str = "0011223344556677";
     let mut settings = settings.clone();
     for (name, value) in settings.as_object_mut().expect("settings") {
@@ -619,7 +622,7 @@ async fn a_key_is_exchanged_while_callbacks_under_both_are_taken() {
         let opened = settings_of(&row.expect("the partner"), &master_keys()).expect("settings");
         let settings: Value = serde_json::from_slice(opened.expose()).expect("JSON");
         // What the partner signs with is the one of now, then the one of before, then none.
-        let stages: [(fn(&Value, &str) -> Value, bool); 3] = [
+        let stages: [(WritesKey, bool); 3] = [
             (|signs, other| json!({ "current": signs, "previous": other }), true),
             (|signs, other| json!({ "current": other, "previous": signs }), true),
             (|_, other| json!(other), false),
