@@ -64,6 +64,7 @@ mod schema;
 mod scratch;
 mod settlements;
 mod signatures;
+mod stack;
 mod statements;
 mod statistics;
 mod telemetry;
