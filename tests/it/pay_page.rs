@@ -5,7 +5,7 @@ use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::partners::choose;
-use crate::support::{Answer, Town, answer_of, text, until};
+use crate::support::{Answer, Plan, Town, answer_of, text, until};
 
 async fn page(town: &Town, invoice: &Value, query: &str) -> Answer {
     let page = town.browse(&format!("{}{query}", text(invoice, "pay_url"))).await;
@@ -75,6 +75,32 @@ async fn every_state_of_an_invoice_has_its_page() {
     }
     assert_eq!(town.count("attempt where partner = 'vnpay'").await, 0);
     town.leaves_messages();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_payer_is_the_one_that_the_proxy_wrote_itself() {
+    let town = Town::of(Plan {
+        roles: &[],
+        with_simulators: false,
+        amqp_url: None,
+        settings: json!({ "http": { "client_address_header": "x-forwarded-for" } }),
+    })
+    .await;
+    let invoice = town.issue(100_000).await;
+    let request = town
+        .http
+        .post(text(&invoice, "pay_url"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        // The payer's own line, and behind it that of a proxy which appends one.
+        .header("x-forwarded-for", "198.51.100.1")
+        .header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(answer_of(request.body("partner=vnpay")).await.status, 303);
+    let address: String =
+        sqlx::query_scalar("select payer_ip::text from attempt where partner = 'vnpay'")
+            .fetch_one(&town.pool)
+            .await
+            .expect("an order");
+    assert_eq!(address.trim_end_matches("/32"), "203.0.113.9");
 }
 
 #[tokio::test(flavor = "multi_thread")]
