@@ -159,3 +159,26 @@ async fn invoices_settled_at_once_in_any_order_balance() {
     town.books(&[("partner_receivable directbank", 400_000), ("agency_payable G01.A", -400_000)])
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_much_as_an_amount_can_be_is_booked_also_where_a_part_is_held() {
+    const MOST: u64 = 999_999_999_999_999;
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 1, code).await, "held");
+
+    assert_eq!(town.settle("T2", MOST, code).await, "overpaid");
+
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[
+        ("partner_receivable directbank", 1_000_000_000_000_000),
+        ("agency_payable G01.A", -100_000),
+        ("refund_due directbank", -999_999_999_900_000),
+    ])
+    .await;
+    // And it can be taken back.
+    town.reverse("T2", "R2").await.expect(201);
+    town.books(&[("partner_receivable directbank", 1), ("part_payments_held directbank", -1)])
+        .await;
+}
