@@ -10,7 +10,7 @@ use payclear::commands::client;
 use serde_json::{Value, json};
 
 use crate::openapi::{Doors, fee};
-use crate::support::{Plan, Town, answer_of};
+use crate::support::{Plan, Town, answer_of, until};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -87,6 +87,42 @@ async fn a_process_without_doors_tells_how_it_is() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(gauges.iter().all(|gauge| metrics.contains(gauge)), "{metrics}");
+    doors.app.stop.cancel();
+    running.await.expect("no panic").expect("it stops");
+    doors.close().await;
+}
+
+#[tokio::test]
+async fn who_leads_no_more_tells_no_gauges() {
+    let address = free_address();
+    let doors = Doors::listening(&address).await;
+    let (app, http) = (doors.app.clone(), client::http().expect("a client"));
+    let running = tokio::spawn(async move { app.run(&[Role::Clock]).await });
+    let tells = |expected: bool| {
+        until(if expected { "gauges to be told" } else { "gauges to go" }, {
+            let (http, address) = (http.clone(), address.clone());
+            move || {
+                let ask = client::reply(http.get(format!("http://{address}/metrics")));
+                async move {
+                    let Ok(reply) = ask.await else { return false };
+                    let page = String::from_utf8_lossy(&reply.body).into_owned();
+                    let gauges = ["payclear_outbox_oldest_seconds", "payclear_due_waiting"];
+                    gauges.iter().all(|gauge| page.contains(gauge) == expected)
+                }
+            }
+        })
+    };
+    tells(true).await;
+
+    let owner = doors.scratch.owner().await;
+    let moved = "update lease set holder = 'another', until = now() + interval '1 hour' where name = 'clock'";
+    assert_eq!(sqlx::query(moved).execute(&owner).await.expect("moved").rows_affected(), 1);
+    tells(false).await;
+
+    let ended = "update lease set until = now() where name = 'clock'";
+    assert_eq!(sqlx::query(ended).execute(&owner).await.expect("ended").rows_affected(), 1);
+    tells(true).await;
+    owner.close().await;
     doors.app.stop.cancel();
     running.await.expect("no panic").expect("it stops");
     doors.close().await;
