@@ -222,6 +222,9 @@ async fn choose(
         let lang = if language == Language::En { "lang=en&" } else { "" };
         Redirect::to(&format!("{}?{lang}{more}", invoice.pay_path())).into_response()
     };
+    if invoice.status == Status::Paid {
+        return back("told=paid");
+    }
     let directory = counter.doors.directory();
     let code = chosen.ok().and_then(|Form(chosen)| chosen.partner);
     let Some(code) = code.filter(|c| !c.is_empty()) else { return back("told=choose") };
@@ -235,10 +238,12 @@ async fn choose(
     match counter.starting.start(invoice.id, partner, asker).await {
         Ok(attempt) => match wait_for_page(&counter.pool, &attempt).await {
             Ok(Some(address)) => Redirect::to(&address).into_response(),
-            Ok(None) => back(""),
+            Ok(None) => back("told=later"),
             Err(error) => failed(language, &error),
         },
-        Err(StartError::Closed | StartError::AnotherUnknown) => back(""),
+        // Somebody may have paid it meanwhile: the page tells so of what is paid alone.
+        Err(StartError::Closed) => back("told=paid"),
+        Err(StartError::AnotherUnknown) => back(""),
         Err(StartError::NotOffered) => back("told=gone"),
         Err(StartError::Store(error)) => failed(language, &error),
     }
