@@ -32,6 +32,7 @@ mod documents;
 mod fault_matrix;
 mod feed;
 mod foreign;
+mod group;
 mod idempotency;
 mod ledger;
 mod limits;
