@@ -436,7 +436,7 @@ const PIECES: [&[u8]; 14] = [
     b"[[[[",
 ];
 
-fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
+pub fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
     let mut body = body.to_vec();
     for _ in 0..hand.random_range(1..4) {
         let at = hand.random_range(0..body.len().max(1)).min(body.len());
@@ -448,7 +448,7 @@ fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
 }
 
 /// Spoilt, but still something that travels.
-fn spoil_path(hand: &mut StdRng, path: &str) -> String {
+pub fn spoil_path(hand: &mut StdRng, path: &str) -> String {
     let pieces = [
         "%00",
         "%ff",
@@ -472,8 +472,11 @@ fn spoil_path(hand: &mut StdRng, path: &str) -> String {
     )
 }
 
-fn spoil_headers(hand: &mut StdRng, mut letter: Letter) -> Letter {
+pub fn spoil_headers(hand: &mut StdRng, mut letter: Letter) -> Letter {
     if hand.random_range(0..3) > 0 {
+        return letter;
+    }
+    if letter.headers.is_empty() {
         return letter;
     }
     let at = hand.random_range(0..letter.headers.len());

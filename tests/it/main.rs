@@ -29,6 +29,7 @@ mod days;
 mod desk;
 mod dispatch;
 mod documents;
+mod every_door;
 mod fault_matrix;
 mod feed;
 mod foreign;
