@@ -8,6 +8,7 @@ mod sandbox;
 mod work;
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -132,6 +133,8 @@ pub struct App {
     settling: Writer<Settling>,
     issuing: Writer<Issuing>,
     metrics: PrometheusHandle,
+    /// The clock's work is done here.
+    leads: Arc<AtomicBool>,
     holder: String,
 }
 
@@ -254,6 +257,7 @@ impl App {
             settling,
             issuing,
             metrics: telemetry::start_metrics(),
+            leads: Arc::default(),
             holder: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
         })
     }

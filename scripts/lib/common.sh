@@ -8,6 +8,16 @@ die() {
   exit 1
 }
 
+# require_free FOLDER MEBIBYTES WHAT: ends with one sentence unless so much is free on the disk that FOLDER
+# is on, or will be on
+require_free() {
+  local folder=$1 free
+  until [ -d "$folder" ]; do folder=$(dirname "$folder"); done
+  free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+  ((free >= $2)) || die "the disk of $folder has $free MiB free and $3 takes $2 MiB: free some space and run" \
+    "this again."
+}
+
 random_key() { head -c 32 /dev/urandom | base64 -w0; }
 
 # secret NAME: the password remembered under NAME, made at random the first time

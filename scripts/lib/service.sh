@@ -13,6 +13,16 @@ require_cargo() {
     '`apt-get install gcc libc6-dev`, and run this again.'
 }
 
+# A first build takes most of it. Later ones leave what they replace.
+require_room_to_build() { # debug | release
+  local target=${CARGO_TARGET_DIR:-$ROOT/target} need=1024
+  if [ ! -x "$target/$1/payclear" ]; then
+    # As measured, with room to spare.
+    case $1 in debug) need=6144 ;; release) need=3072 ;; esac
+  fi
+  require_free "$target" "$need" "a $1 build in $target"
+}
+
 build() {
   [ -z "${STACK_BIN:-}" ] || return 0
   if [ -t 2 ]; then

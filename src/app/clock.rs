@@ -1,6 +1,7 @@
 //! What the clock role does, by whoever leads: sweeps, pruning, balances and gauges. Each for itself:
 //! one that fails keeps none of the others.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -55,11 +56,18 @@ impl App {
         asked: &Asked,
         pruned: &mut Option<tokio::time::Instant>,
     ) -> Result<(), sqlx::Error> {
-        {
+        let lease = async {
             let mut conn = self.pool.acquire().await?;
-            if lease::take(&mut conn, "clock", &self.holder).await?.is_none() {
-                return Ok(());
-            }
+            lease::take(&mut conn, "clock", &self.holder).await
+        };
+        let lease = lease.await;
+        // Gauges are the leader's. What another one tells by now is not told here any more, and what
+        // is told once a minute is told at once by who leads again.
+        let leads = matches!(lease, Ok(Some(_)));
+        self.leads.store(leads, Ordering::Relaxed);
+        if !leads {
+            *pruned = None;
+            return lease.map(|_| ());
         }
         let now = self.clock.now();
         // Each for itself: one that fails keeps none of the others.

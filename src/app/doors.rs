@@ -1,6 +1,7 @@
 //! The doors of the service: every room's routes, put together, and what tells that it is well.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +23,7 @@ use crate::desk::rooms::Rooms;
 use crate::dispatch::start::Starting;
 use crate::invoices::cancel::Cancelling;
 use crate::payover::http::PayoverDoors;
-use crate::platform::{broker, database, http, lease, openapi, problem_page};
+use crate::platform::{broker, database, http, lease, openapi, problem_page, telemetry};
 use crate::reconciliation::http::MatchDoors;
 use crate::refunds::name_account::Naming;
 use crate::refunds::officers::Desk;
@@ -221,11 +222,17 @@ impl App {
         // messages does not.
         let carries = !roles.contains(&Role::Api)
             && roles.iter().any(|r| matches!(r, Role::Relay | Role::Dispatch | Role::Notices));
-        let (app, metrics) = (self.clone(), self.metrics.clone());
+        let (app, metrics, leads) = (self.clone(), self.metrics.clone(), Arc::clone(&self.leads));
+        let page = move || {
+            let rendered = metrics.render();
+            // Every gauge is told by whoever leads: what stays of the time when it was us is old.
+            let leads = leads.load(Ordering::Relaxed);
+            metrics_page(if leads { rendered } else { telemetry::without_gauges(&rendered) })
+        };
         Router::new()
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(move || ready(app.clone(), carries)))
-            .route("/metrics", get(move || std::future::ready(metrics_page(metrics.render()))))
+            .route("/metrics", get(move || std::future::ready(page())))
     }
 
     /// Can a row be written and committed now? Whoever asks must not wait long.

@@ -35,8 +35,9 @@ use crate::vocabulary::clock::SharedClock;
 const COUNTERS_SETTLE: Duration = Duration::from_secs(11);
 /// The rate at which the way from paid to notified is timed.
 const NOTIFIED_AT: u64 = 100;
-/// Messages of what was laid in shall be gone before the door is measured.
-const DRAINS_WITHIN: Duration = Duration::from_mins(2);
+/// Messages of what was laid in shall be gone before the door is measured, and what follows its events be
+/// done.
+const DRAINS_WITHIN: Duration = Duration::from_mins(5);
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -196,7 +197,8 @@ impl Stage {
         let began = std::time::Instant::now();
         loop {
             let waiting = watch::outbox_depth(&self.pool).await?
-                + watch::orders_under_way(&self.pool, self.began).await?;
+                + watch::orders_under_way(&self.pool, self.began).await?
+                + watch::not_followed(&self.pool, self.began).await?;
             if waiting == 0 {
                 return Ok(());
             }
@@ -356,9 +358,12 @@ async fn measure(
             turns.say("paid to notified");
             // Once, with pauses around, so that the tables' counters are told in full.
             if round == 0 {
+                // All that follows a fee counts, and nothing of those before it.
+                stage.drain().await?;
                 tokio::time::sleep(COUNTERS_SETTLE).await;
                 let before = watch::written(&stage.pool).await?;
                 let measured = fees::at_rate(stage, NOTIFIED_AT, seconds).await;
+                stage.drain().await?;
                 tokio::time::sleep(COUNTERS_SETTLE).await;
                 let written = watch::written(&stage.pool).await?.since(&before);
                 found.written = Some((written, measured.operations));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use sqlx::PgPool;
@@ -24,6 +25,7 @@ use crate::invoices::status::{AttemptStatus, Status};
 use crate::invoices::store;
 use crate::mail::Mailing;
 use crate::partners::dialects::Channel;
+use crate::platform::http::client_address_of;
 use crate::platform::problem::Problem;
 use crate::receipts::Receipts;
 use crate::receipts::status::ReceiptStatus;
@@ -84,37 +86,25 @@ struct Chosen {
     partner: Option<String>,
 }
 
-/// Who looks: behind a trusted proxy its header says it, else the connection.
+/// Who looks, by address: behind a trusted proxy its header says it, else the connection.
 #[derive(Debug)]
-pub struct Viewer(String);
+pub struct Viewer(pub String);
 
-impl<S: Sync> axum::extract::FromRequestParts<S> for Viewer {
+impl FromRequestParts<Counter> for Viewer {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        _: &S,
+        parts: &mut Parts,
+        counter: &Counter,
     ) -> Result<Self, Self::Rejection> {
-        let from = parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>();
-        Ok(Self(from.map_or_else(|| "0.0.0.0".to_owned(), |c| c.0.ip().to_string())))
+        Ok(Self(client_address_of(parts, &counter.client_address_header)))
     }
 }
 
 impl Counter {
-    /// The address of who looks.
-    pub fn address(&self, viewer: &Viewer, given: &HeaderMap) -> String {
-        let told = given.get(&self.client_address_header).and_then(|v| v.to_str().ok());
-        let told = told.and_then(|v| v.split(',').next_back()).map(str::trim);
-        match told.and_then(|v| v.parse::<std::net::IpAddr>().ok()) {
-            Some(address) if !self.client_address_header.is_empty() => address.to_string(),
-            _ => viewer.0.clone(),
-        }
-    }
-
     /// One more look at a page.
-    pub fn allow_view(&self, viewer: &Viewer, given: &HeaderMap) -> Result<(), Problem> {
-        let address = self.address(viewer, given);
-        self.doors.allow_address(&address, VIEWS_PER_SECOND)
+    pub fn allow_view(&self, viewer: &Viewer) -> Result<(), Problem> {
+        self.doors.allow_address(&viewer.0, VIEWS_PER_SECOND)
     }
 
     /// The invoice that a token opens: its code finds it, its secret is compared in constant time.
@@ -188,10 +178,9 @@ async fn show(
     Path(token): Path<String>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(refused) = counter.allow_view(&viewer, &given) {
+    if let Err(refused) = counter.allow_view(&viewer) {
         return refused.into_response();
     }
     let known = match counter.known(&token).await {
@@ -218,14 +207,12 @@ async fn choose(
     Path(token): Path<String>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
     chosen: Result<Form<Chosen>, FormRejection>,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(refused) = counter.allow_view(&viewer, &given) {
+    if let Err(refused) = counter.allow_view(&viewer) {
         return refused.into_response();
     }
-    let address = counter.address(&viewer, &given);
     let invoice = match counter.open(&token).await {
         Ok(Some(found)) => found,
         Ok(None) => return drawn(StatusCode::NOT_FOUND, drawing::not_found(language), &[]),
@@ -235,6 +222,9 @@ async fn choose(
         let lang = if language == Language::En { "lang=en&" } else { "" };
         Redirect::to(&format!("{}?{lang}{more}", invoice.pay_path())).into_response()
     };
+    if invoice.status == Status::Paid {
+        return back("told=paid");
+    }
     let directory = counter.doors.directory();
     let code = chosen.ok().and_then(|Form(chosen)| chosen.partner);
     let Some(code) = code.filter(|c| !c.is_empty()) else { return back("told=choose") };
@@ -244,14 +234,16 @@ async fn choose(
         return back(&format!("way={code}"));
     }
     let asker =
-        Asker { ip: &address, language: if language == Language::En { "en" } else { "vi" } };
+        Asker { ip: &viewer.0, language: if language == Language::En { "en" } else { "vi" } };
     match counter.starting.start(invoice.id, partner, asker).await {
         Ok(attempt) => match wait_for_page(&counter.pool, &attempt).await {
             Ok(Some(address)) => Redirect::to(&address).into_response(),
-            Ok(None) => back(""),
+            Ok(None) => back("told=later"),
             Err(error) => failed(language, &error),
         },
-        Err(StartError::Closed | StartError::AnotherUnknown) => back(""),
+        // Somebody may have paid it meanwhile: the page tells so of what is paid alone.
+        Err(StartError::Closed) => back("told=paid"),
+        Err(StartError::AnotherUnknown) => back(""),
         Err(StartError::NotOffered) => back("told=gone"),
         Err(StartError::Store(error)) => failed(language, &error),
     }

@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::forms::{LookupFault, LookupForm};
@@ -26,10 +26,9 @@ pub async fn show(
     State(counter): State<Counter>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(problem) = counter.allow_view(&viewer, &given) {
+    if let Err(problem) = counter.allow_view(&viewer) {
         return problem.into_response();
     }
     let form = LookupForm { code: asked.code.chars().take(32).collect(), ..LookupForm::default() };
@@ -41,11 +40,10 @@ pub async fn ask(
     State(counter): State<Counter>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
     form: Result<Form<LookupForm>, FormRejection>,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(wait) = counter.limits.ask(&counter.address(&viewer, &given)) {
+    if let Err(wait) = counter.limits.ask(&viewer.0) {
         return too_many(language, wait);
     }
     let form = form.map(|Form(form)| form).unwrap_or_default();

@@ -102,6 +102,8 @@ pub fn page_of(
         .flatten();
     let flash = if invoice.status.is_open() {
         open_flash(asked, orders.first().copied(), now, &names)
+    } else if invoice.status == Status::Paid && asked.told.as_deref() == Some("paid") {
+        Some(Flash::AlreadyPaid)
     } else {
         None
     };
@@ -188,12 +190,15 @@ fn open_flash(
     now: DateTime<Utc>,
     names: &Names<'_>,
 ) -> Option<Flash> {
-    match (asked.told.as_deref(), newest) {
+    let told = asked.told.as_deref();
+    match (told, newest) {
         (Some("choose"), _) => Some(Flash::ChooseAWay),
         (Some("gone"), _) => Some(Flash::WayGone),
         (_, Some(order)) => {
             let partner_name = names.partner(&order.partner);
             match end_of(order, now) {
+                // It ended while the payer still stood before our page.
+                OrderEnd::Failed if told == Some("later") => Some(Flash::TryLater),
                 OrderEnd::Failed => Some(Flash::AttemptFailed { partner_name }),
                 OrderEnd::RanOut => Some(Flash::AttemptRanOut { partner_name }),
                 OrderEnd::Open | OrderEnd::Unknown | OrderEnd::Paid => None,

@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::drawing;
@@ -47,11 +47,10 @@ pub async fn leave_mail(
     Path(token): Path<String>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
     form: Result<Form<MailForm>, FormRejection>,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(wait) = counter.limits.ask(&counter.address(&viewer, &given)) {
+    if let Err(wait) = counter.limits.ask(&viewer.0) {
         return too_many(language, wait);
     }
     let known = match counter.known(&token).await {
@@ -78,11 +77,10 @@ pub async fn name_account(
     Path(token): Path<String>,
     Query(asked): Query<Asked>,
     viewer: Viewer,
-    given: HeaderMap,
     form: Result<Form<AccountForm>, FormRejection>,
 ) -> Response {
     let language = Language::asked(asked.lang.as_deref());
-    if let Err(wait) = counter.limits.ask(&counter.address(&viewer, &given)) {
+    if let Err(wait) = counter.limits.ask(&viewer.0) {
         return too_many(language, wait);
     }
     let known = match counter.known(&token).await {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::attempt::{Asker, Attempt};
 use super::invoice::Invoice;
 use super::request::Draft;
+use super::status::Status;
 use super::view::InvoiceView;
 use super::{claim, store};
 use crate::partners::Partner;
@@ -153,8 +154,8 @@ const TRIES: usize = 3;
 
 /// Takes the claims: which drafts won theirs, and what stands for those that lost.
 ///
-/// Between the insert that loses and the look at the winner the winner's claim may go, because its
-/// invoice expired or was cancelled. The fee is free then, and is claimed once more.
+/// Between the insert that loses and the look at the winner, its claim may go, and so may its standing
+/// between the look at the claim and the one at the invoice: it expired or was cancelled. The fee is free then, and is claimed once more.
 async fn claim_all(
     conn: &mut PgConnection,
     drafts: &[&Invoice],
@@ -188,6 +189,8 @@ async fn standing_invoices(
     let ids: Vec<Uuid> = winners.iter().map(|(_, id)| *id).filter(|id| !won.contains(id)).collect();
     let mut found: HashMap<Uuid, Invoice> =
         store::invoices_read(conn, &ids).await?.into_iter().map(|i| (i.id.0, i)).collect();
+    // A later look than the one at the claims: what has ended in between has given its claim up.
+    found.retain(|_, invoice| !matches!(invoice.status, Status::Cancelled | Status::Expired));
     for draft in drafts.iter().filter(|i| won.contains(&i.id.0)) {
         found.insert(draft.id.0, (*draft).clone());
     }

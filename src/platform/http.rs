@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -153,13 +154,21 @@ pub fn link_next(response: &mut Response, uri: &Uri, url: &str, cursor: &str) {
 /// The address of who calls: of the connection, or what a trusted proxy says in its header. Only the
 /// last item of the last line is the proxy's own; all before it came with the request.
 pub fn client_address(request: &Request, trusted_header: &str) -> String {
-    let told = request.headers().get_all(trusted_header).iter().next_back();
+    address_told(request.headers(), request.extensions(), trusted_header)
+}
+
+/// The same of a request whose body is read elsewhere.
+pub fn client_address_of(parts: &Parts, trusted_header: &str) -> String {
+    address_told(&parts.headers, &parts.extensions, trusted_header)
+}
+
+fn address_told(headers: &HeaderMap, extensions: &Extensions, trusted_header: &str) -> String {
+    let told = headers.get_all(trusted_header).iter().next_back();
     let told = told.and_then(|v| v.to_str().ok()).and_then(|v| v.split(',').next_back());
     let told = told.map(str::trim);
     match told.and_then(|v| v.parse::<std::net::IpAddr>().ok()) {
         Some(address) if !trusted_header.is_empty() => address.to_string(),
-        _ => request
-            .extensions()
+        _ => extensions
             .get::<ConnectInfo<std::net::SocketAddr>>()
             .map_or_else(|| "0.0.0.0".to_owned(), |c| c.0.ip().to_string()),
     }

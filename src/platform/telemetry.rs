@@ -78,7 +78,35 @@ fn is_traceparent(text: &str) -> bool {
         })
 }
 
+/// A page of metrics without its gauges. A family begins with the line that tells its type.
+pub fn without_gauges(page: &str) -> String {
+    let mut kept = String::with_capacity(page.len());
+    let mut of_gauge = false;
+    for line in page.split_inclusive('\n') {
+        if line.starts_with("# ") {
+            of_gauge = line.starts_with("# TYPE ") && line.trim_end().ends_with(" gauge");
+        }
+        if !of_gauge {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
 /// Seconds since an instant, for a histogram.
 pub fn seconds_since(since: tokio::time::Instant) -> f64 {
     since.elapsed().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_gauges;
+
+    #[test]
+    fn a_page_without_its_gauges_keeps_all_else() {
+        let page = "# TYPE a counter\na{x=\"1 gauge\"} 1\n\n# TYPE b gauge\nb{x=\"y\"} 2\nb 3\n\n\
+                    # TYPE c summary\nc_sum 4\n";
+        let kept = "# TYPE a counter\na{x=\"1 gauge\"} 1\n\n# TYPE c summary\nc_sum 4\n";
+        assert_eq!(without_gauges(page), kept);
+    }
 }

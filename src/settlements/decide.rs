@@ -41,8 +41,9 @@ pub fn decide(invoice: Standing, money: Money) -> Result<Decision, MoneyError> {
         Status::Expired => true,
         Status::Issued | Status::Pending => false,
     };
-    let sum = invoice.held.checked_add(money)?;
-    if sum < invoice.amount {
+    // Never the sum of both: what came may be as much as an amount can be.
+    let owed = invoice.amount.checked_sub(invoice.held)?;
+    if money < owed {
         // Parts of an invoice whose time is over are not held: nobody waits for the rest.
         return Ok(if late {
             refund(BreakCode::Late)
@@ -54,7 +55,7 @@ pub fn decide(invoice: Standing, money: Money) -> Result<Decision, MoneyError> {
             }
         });
     }
-    let surplus = sum.checked_sub(invoice.amount)?;
+    let surplus = money.checked_sub(owed)?;
     Ok(if !surplus.is_zero() {
         Decision {
             outcome: Outcome::Overpaid,
@@ -110,9 +111,11 @@ mod tests {
 
     #[test]
     fn every_dong_goes_somewhere() {
+        // The most that an amount can be.
+        let most = 999_999_999_999_999;
         for status in Status::ALL {
             for held in [0, 1, 99] {
-                for money in [1, 50, 99, 100, 101, 1_000_000] {
+                for money in [1, 50, 99, 100, 101, 1_000_000, most - 1, most] {
                     let text = decided(*status, held, false, money);
                     let back: u64 = text
                         .rsplit_once(", ")

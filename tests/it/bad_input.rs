@@ -141,6 +141,32 @@ async fn a_fee_schedule_prices_from_its_day_on_and_not_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_procedure_whose_schedule_is_not_in_force_yet_prices_nothing_and_is_pointed_to() {
+    let town = Town::doors().await;
+    // The procedure is there; what it costs begins in a year.
+    let now = town.clock.now();
+    let begins = (now + chrono::Duration::days(365)).date_naive();
+    town.as_owner(&format!(
+        "update fee_line set valid_from = '{begins}' where procedure = '{}';
+         update directory_version set version = version + 1",
+        crate::support::town::PROCEDURE,
+    ))
+    .await
+    .expect("the register");
+    town.app.directory.refresh().await.expect("the registers");
+
+    let fee = changed("/lines", Value::Null);
+    town.portal.post(INVOICES, &fee).await.points_to("/procedure");
+    nothing_is_written(&town).await;
+
+    // Lines of the portal's own need no schedule; and on its day it is in force.
+    town.portal.post(INVOICES, &Town::fee("HS-2", 100_000)).await.expect(201);
+    town.clock.turn(chrono::Duration::days(367));
+    let priced = town.portal.post(INVOICES, &fee).await.expect(201);
+    assert_eq!(priced["amount"], vnd("8000"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_cannot_be_read_is_400_and_a_large_one_413() {
     let town = Town::doors().await;
     for body in [&b""[..], b"{", b"{\"dossier\":\"\xff\xfe\"}", b"\x00", b"nothing"] {
@@ -410,7 +436,7 @@ const PIECES: [&[u8]; 14] = [
     b"[[[[",
 ];
 
-fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
+pub fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
     let mut body = body.to_vec();
     for _ in 0..hand.random_range(1..4) {
         let at = hand.random_range(0..body.len().max(1)).min(body.len());
@@ -422,7 +448,7 @@ fn spoil(hand: &mut StdRng, body: &[u8]) -> Vec<u8> {
 }
 
 /// Spoilt, but still something that travels.
-fn spoil_path(hand: &mut StdRng, path: &str) -> String {
+pub fn spoil_path(hand: &mut StdRng, path: &str) -> String {
     let pieces = [
         "%00",
         "%ff",
@@ -446,8 +472,11 @@ fn spoil_path(hand: &mut StdRng, path: &str) -> String {
     )
 }
 
-fn spoil_headers(hand: &mut StdRng, mut letter: Letter) -> Letter {
+pub fn spoil_headers(hand: &mut StdRng, mut letter: Letter) -> Letter {
     if hand.random_range(0..3) > 0 {
+        return letter;
+    }
+    if letter.headers.is_empty() {
         return letter;
     }
     let at = hand.random_range(0..letter.headers.len());

@@ -8,12 +8,9 @@ use crate::support::private_broker::PrivateBroker;
 use crate::support::process::Site;
 use crate::support::{Plan, Town, text, until};
 
-/// 20 fees at each point.
+/// 200 fees are under way whenever the service dies.
 async fn survives(points: &[&str]) {
-    let mut site = Site::fresh().await;
-    for point in points {
-        site.survives(point, 20).await;
-    }
+    Site::fresh().await.survives(points, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

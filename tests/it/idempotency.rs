@@ -5,7 +5,7 @@ use payclear::registers::caller::CallerKind;
 use serde_json::json;
 
 use crate::support::town::PROCEDURE;
-use crate::support::{PORTAL, Town, fresh_key, text};
+use crate::support::{PORTAL, Town, fresh_key, text, until};
 
 const INVOICES: &str = "/v1/invoices";
 
@@ -170,4 +170,48 @@ async fn a_batch_with_a_row_that_cannot_be_decided_is_decided_when_it_is_sent_ag
     let again = town.portal.post_as("k1", &path, &batch).await.expect(200);
     assert_eq!(again, told);
     town.portal.post_as("k2", INVOICES, &batch[1]).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_that_ends_between_two_looks_is_not_given_as_the_one_that_stands() {
+    let town = Town::doors().await;
+    let first = town.issue(100_000).await;
+    let owner = town.owner().await;
+    // Nobody may look at invoices until this one is withdrawn: the claim is seen before, the invoice
+    // after.
+    let mut other = owner.begin().await.expect("a transaction");
+    sqlx::raw_sql("lock table invoice in access exclusive mode")
+        .execute(&mut *other)
+        .await
+        .expect("a lock");
+
+    let fee = Town::fee(text(&first, "dossier"), 100_000);
+    let again = town.portal.post_as("k1", INVOICES, &fee);
+    let withdraw = async {
+        until("the look at the invoice to wait", || async {
+            let waiting: i64 = sqlx::query_scalar(
+                "select count(*) from pg_locks
+                  where not granted and relation = 'invoice'::regclass
+                    and database = (select oid from pg_database where datname = current_database())",
+            )
+            .fetch_one(&owner)
+            .await
+            .expect("a count");
+            waiting == 1
+        })
+        .await;
+        sqlx::raw_sql(
+            "update invoice set status = 'cancelled', sequence = 2; delete from claim; commit",
+        )
+        .execute(&mut *other)
+        .await
+        .expect("withdrawn");
+    };
+    let (again, ()) = tokio::join!(again, withdraw);
+
+    let issued = again.clone().expect(201);
+    assert_ne!(issued["id"], first["id"]);
+    assert_eq!(text(&issued, "status"), "issued");
+    assert_eq!(town.portal.post_as("k1", INVOICES, &fee).await.body, again.body);
+    owner.close().await;
 }

@@ -5,7 +5,7 @@ use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::partners::choose;
-use crate::support::{Answer, Town, answer_of, text, until};
+use crate::support::{Answer, Plan, Town, answer_of, text, until};
 
 async fn page(town: &Town, invoice: &Value, query: &str) -> Answer {
     let page = town.browse(&format!("{}{query}", text(invoice, "pay_url"))).await;
@@ -75,6 +75,75 @@ async fn every_state_of_an_invoice_has_its_page() {
     }
     assert_eq!(town.count("attempt where partner = 'vnpay'").await, 0);
     town.leaves_messages();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_what_is_paid_is_told_so_on_every_way() {
+    let town = Town::doors().await;
+    let paid = town.issue(100_000).await;
+    town.settle("T1", 100_000, text(&paid, "code")).await;
+    for way in ["vnpay", "samplebank", "nobody"] {
+        let back = choose(&town, &paid, way).await;
+        assert!(back.ends_with("?told=paid"), "{way}: {back}");
+        let shown = town.browse(&format!("{}{back}", town.url)).await.text();
+        assert!(shown.contains("Khoản phí này đã được thanh toán."), "{way}: {shown}");
+    }
+    assert_eq!(town.count("attempt where partner = 'vnpay'").await, 0);
+
+    // The word in the address alone says nothing of what is open.
+    let open = town.issue(100_000).await;
+    let shown = page(&town, &open, "?told=paid").await.text();
+    assert!(!shown.contains("Khoản phí này đã được thanh toán."), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_could_not_be_begun_is_told_as_that_and_not_as_one_that_failed() {
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let refusing = tokio::spawn(refuse(town.pool.clone()));
+    let back = choose(&town, &invoice, "momo").await;
+    refusing.await.expect("no panic");
+    assert!(back.ends_with("?told=later"), "{back}");
+    let shown = town.browse(&format!("{}{back}", town.url)).await.text();
+    assert!(shown.contains("Hiện chưa bắt đầu được giao dịch"), "{shown}");
+    assert!(!shown.contains("Giao dịch qua"), "{shown}");
+}
+
+/// The partner's word that it takes no order.
+async fn refuse(pool: sqlx::PgPool) {
+    until("the order to be refused", || async {
+        let refused = sqlx::query(
+            "update attempt set status = 'failed' where partner = 'momo' and status <> 'failed'",
+        );
+        refused.execute(&pool).await.expect("an update").rows_affected() == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_payer_is_the_one_that_the_proxy_wrote_itself() {
+    let town = Town::of(Plan {
+        roles: &[],
+        with_simulators: false,
+        amqp_url: None,
+        settings: json!({ "http": { "client_address_header": "x-forwarded-for" } }),
+    })
+    .await;
+    let invoice = town.issue(100_000).await;
+    let request = town
+        .http
+        .post(text(&invoice, "pay_url"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        // The payer's own line, and behind it that of a proxy which appends one.
+        .header("x-forwarded-for", "198.51.100.1")
+        .header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(answer_of(request.body("partner=vnpay")).await.status, 303);
+    let address: String =
+        sqlx::query_scalar("select payer_ip::text from attempt where partner = 'vnpay'")
+            .fetch_one(&town.pool)
+            .await
+            .expect("an order");
+    assert_eq!(address.trim_end_matches("/32"), "203.0.113.9");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -293,9 +293,7 @@ async fn numbers_have_no_gap_in_each_unit_whatever_leads_and_whatever_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_death_between_number_and_commit_gives_no_number_away() {
     let mut site = Site::fresh().await;
-    for point in ["receipts.before_commit:1", "receipts.after_commit:1"] {
-        site.survives(point, 12).await;
-    }
+    site.survives(&["receipts.before_commit:1", "receipts.after_commit:1"], 12).await;
     site.start(None).await;
     let pool = site.pool.clone();
     until("every payment to have its signed receipt", || async {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Town, text};
+use crate::support::{Town, text, until};
 
 const SETTLEMENTS: &str = "/v1/settlements";
 
@@ -158,4 +158,68 @@ async fn invoices_settled_at_once_in_any_order_balance() {
     }
     town.books(&[("partner_receivable directbank", 400_000), ("agency_payable G01.A", -400_000)])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_much_as_an_amount_can_be_is_booked_also_where_a_part_is_held() {
+    const MOST: u64 = 999_999_999_999_999;
+    let town = Town::doors().await;
+    let invoice = town.issue(100_000).await;
+    let code = text(&invoice, "code");
+    assert_eq!(town.settle("T1", 1, code).await, "held");
+
+    assert_eq!(town.settle("T2", MOST, code).await, "overpaid");
+
+    assert_eq!(town.status(&invoice).await, "paid");
+    town.books(&[
+        ("partner_receivable directbank", 1_000_000_000_000_000),
+        ("agency_payable G01.A", -100_000),
+        ("refund_due directbank", -999_999_999_900_000),
+    ])
+    .await;
+    // And it can be taken back.
+    town.reverse("T2", "R2").await.expect(201);
+    town.books(&[("partner_receivable directbank", 1), ("part_payments_held directbank", -1)])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nearly_every_update_of_an_invoice_touches_no_index() {
+    let town = Town::doors().await;
+    let fees: Vec<_> = (0..120).map(|n| Town::fee(&format!("HS-H{n}"), 100_000)).collect();
+    let issued = town.portal.post("/v1/invoices/batch", &json!(fees)).await.expect(200);
+    let codes = issued["results"].as_array().expect("results").iter();
+    let codes: Vec<_> = codes.map(|row| text(&row["body"], "code").to_owned()).collect();
+    // In one group, which updates every row of a page at once; and one by one, some of them in parts.
+    let (together, single) = codes.split_at(60);
+    let credit = |(n, code): (usize, &String)| town.credit(&format!("L{n}"), 100_000, code);
+    let list: Vec<_> = together.iter().enumerate().map(credit).collect();
+    town.bank.post(SETTLEMENTS, &json!(list)).await.expect(200);
+    for (n, code) in single.iter().enumerate() {
+        if n % 3 == 0 {
+            assert_eq!(town.settle(&format!("P{n}"), 40_000, code).await, "held");
+        }
+        town.settle(&format!("S{n}"), 100_000, code).await;
+    }
+
+    let counted = std::cell::Cell::new((0, 0));
+    let mut more = 0;
+    until("the counters to be told", || {
+        // A connection tells its counters with a commit of a second later.
+        more += 1;
+        let nudge = format!("N{more}");
+        let (town, counted) = (&town, &counted);
+        async move {
+            town.settle(&nudge, 1_000, "nobody's").await;
+            let told = sqlx::query_as::<_, (i64, i64)>(
+                "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables
+                  where relid = 'invoice'::regclass",
+            );
+            counted.set(told.fetch_one(&town.pool).await.expect("the counters"));
+            counted.get().0 >= 140
+        }
+    })
+    .await;
+    let (updates, heap_only) = counted.get();
+    assert!(heap_only * 100 >= updates * 95, "{heap_only} of {updates} are heap-only");
 }

@@ -10,7 +10,8 @@ use payclear::commands::client;
 use serde_json::{Value, json};
 
 use crate::openapi::{Doors, fee};
-use crate::support::{Plan, Town, answer_of};
+use crate::support::receiver::Receiver;
+use crate::support::{Caller, Plan, Town, answer_of, fresh_key, text, until};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -59,6 +60,76 @@ async fn a_trace_goes_from_the_request_into_the_outbox_and_metrics_tell_the_busi
     doors.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_to_the_bank_and_to_the_portal() {
+    let town = Town::of(Plan {
+        roles: &[Role::Relay, Role::Dispatch, Role::Notices],
+        with_simulators: false,
+        amqp_url: None,
+        settings: json!({}),
+    })
+    .await;
+    let (bank, portal) = (Receiver::start().await, Receiver::start().await);
+    town.configure(
+        "samplebank",
+        &json!({
+            "base_url": bank.url, "client_id": "c", "api_key": "k", "checksum_key": "s",
+        }),
+    )
+    .await;
+    town.endpoint(&town.portal, &portal.url).await;
+    let ask = |trace: &str, caller: &Caller, path: &str, body: &Value| {
+        let letter = caller.sign("POST", path, Some(&fresh_key()), body.to_string().as_bytes());
+        let (caller, letter) = (caller.clone(), letter.with("traceparent", trace));
+        async move { caller.send(&letter).await.expect(201) }
+    };
+
+    let fee = Town::fee("HS-TRACE", 100_000);
+    let invoice = ask(TRACE, &town.portal, "/v1/invoices", &fee).await;
+    until("the order to reach the bank", || async { !bank.got().is_empty() }).await;
+    assert_eq!(bank.got()[0].path, "/v2/payment-requests");
+    assert_eq!(bank.got()[0].header("traceparent"), TRACE);
+
+    let paid = TRACE.replace("4bf92f", "4bf92e");
+    let credit = town.credit("T1", 100_000, text(&invoice, "code"));
+    ask(&paid, &town.bank, "/v1/settlements", &credit).await;
+    until("the notice to reach the portal", || async { !portal.got().is_empty() }).await;
+    assert_eq!(text(&portal.got()[0].json(), "type"), "invoice.paid");
+    assert_eq!(portal.got()[0].header("traceparent"), paid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_what_nobody_can_place_and_how_long_notices_take() {
+    let mut town = Town::of(Plan {
+        roles: &[Role::Relay, Role::Notices],
+        with_simulators: false,
+        amqp_url: None,
+        settings: json!({}),
+    })
+    .await;
+    let portal = Receiver::start().await;
+    town.endpoint(&town.portal, &portal.url).await;
+    let invoice = town.issue(100_000).await;
+    assert_eq!(town.settle("T1", 123_457, "nobody's").await, "suspense");
+    let lags = |page: &str| {
+        let line = page.lines().find(|l| l.starts_with("payclear_notice_lag_seconds_count"));
+        line.and_then(|l| l.rsplit(' ').next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let address = format!("{}/metrics", town.url);
+    let before = lags(&town.browse(&address).await.text());
+
+    town.settle("T2", 100_000, text(&invoice, "code")).await;
+    until("the lag of the notice", || async {
+        !portal.got().is_empty() && lags(&town.browse(&address).await.text()) > before
+    })
+    .await;
+
+    town.also_runs(&[Role::Clock]);
+    let told = "payclear_suspense_amount{partner=\"directbank\",currency=\"VND\"} 123457";
+    until("the money in suspense", || async { town.browse(&address).await.text().contains(told) })
+        .await;
+}
+
 #[tokio::test]
 async fn a_process_without_doors_tells_how_it_is() {
     let address = free_address();
@@ -87,6 +158,42 @@ async fn a_process_without_doors_tells_how_it_is() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(gauges.iter().all(|gauge| metrics.contains(gauge)), "{metrics}");
+    doors.app.stop.cancel();
+    running.await.expect("no panic").expect("it stops");
+    doors.close().await;
+}
+
+#[tokio::test]
+async fn who_leads_no_more_tells_no_gauges() {
+    let address = free_address();
+    let doors = Doors::listening(&address).await;
+    let (app, http) = (doors.app.clone(), client::http().expect("a client"));
+    let running = tokio::spawn(async move { app.run(&[Role::Clock]).await });
+    let tells = |expected: bool| {
+        until(if expected { "gauges to be told" } else { "gauges to go" }, {
+            let (http, address) = (http.clone(), address.clone());
+            move || {
+                let ask = client::reply(http.get(format!("http://{address}/metrics")));
+                async move {
+                    let Ok(reply) = ask.await else { return false };
+                    let page = String::from_utf8_lossy(&reply.body).into_owned();
+                    let gauges = ["payclear_outbox_oldest_seconds", "payclear_due_waiting"];
+                    gauges.iter().all(|gauge| page.contains(gauge) == expected)
+                }
+            }
+        })
+    };
+    tells(true).await;
+
+    let owner = doors.scratch.owner().await;
+    let moved = "update lease set holder = 'another', until = now() + interval '1 hour' where name = 'clock'";
+    assert_eq!(sqlx::query(moved).execute(&owner).await.expect("moved").rows_affected(), 1);
+    tells(false).await;
+
+    let ended = "update lease set until = now() where name = 'clock'";
+    assert_eq!(sqlx::query(ended).execute(&owner).await.expect("ended").rows_affected(), 1);
+    tells(true).await;
+    owner.close().await;
     doors.app.stop.cancel();
     running.await.expect("no panic").expect("it stops");
     doors.close().await;

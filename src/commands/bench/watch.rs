@@ -226,6 +226,28 @@ pub async fn outbox_depth(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from outbox").fetch_one(pool).await
 }
 
+/// Events that receipts and statistics have not followed yet, and payments since `since` whose notice is
+/// not counted: only then all rows of a fee are written.
+///
+/// Receipts that wait for an officer (a unit without a number left) are not waited for.
+pub async fn not_followed(
+    pool: &PgPool,
+    since: chrono::DateTime<chrono::Utc>,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select (select count(*) from event where made_by_tx >= coalesce(
+                    (select to_tx from event_batch order by batch_id desc limit 1), '0'::xid8))
+              + (select count(*) from event_batch
+                  where batch_id > (select batch_id from receipt_progress))
+              + (select count(*) from event_batch
+                  where batch_id > (select batch_id from statistic_progress))
+              + (select count(*) from statistic_notice where paid_at >= $1)",
+    )
+    .bind(since)
+    .fetch_one(pool)
+    .await
+}
+
 /// Orders made since `since` that are not yet known to their partner.
 pub async fn orders_under_way(
     pool: &PgPool,

@@ -1,9 +1,10 @@
 //! The service as a process of its own, which a test lets die; and a load client that tries again
 //! until it is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,6 +15,7 @@ use payclear::platform::settings::BrokerSettings;
 use payclear::registers::caller::CallerKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use super::caller::{Caller, TurnedClock, answer, answer_of, fresh_key, http};
 use super::cluster::{at, cluster, drop_database, fresh_database};
@@ -120,38 +122,29 @@ impl Site {
         .await;
     }
 
-    /// Issues and pays fees while the service dies at `point` and is started again, until all is at
-    /// rest; then everything that was promised is checked from outside.
-    pub async fn survives(&mut self, point: &str, fees: usize) {
-        self.start(Some(point)).await;
-        let mut load = tokio::spawn(load(
-            self.portal.clone(),
-            self.simulators.url.clone(),
-            point.to_owned(),
-            fees,
-        ));
-        let mut died = false;
-        let acknowledged = loop {
-            if !died && self.has_died() {
-                died = true;
-                self.service = None;
-                self.start(None).await;
-            }
-            match tokio::time::timeout(Duration::from_millis(20), &mut load).await {
-                Ok(ended) => break ended.expect("the load"),
-                Err(_) => assert!(!died || !self.has_died(), "it died again, unplanned"),
-            }
-        };
-        if !died {
-            // What is left of the work is done without the load: dying there counts as well.
+    /// Has fees issued and paid, `fees` of them under way all the time, while the service dies at one
+    /// point after the other and is started again; when all is at rest, everything that was promised is
+    /// checked from outside.
+    pub async fn survives(&mut self, points: &[&str], fees: usize) {
+        let load = Load::of(self);
+        self.start(points.first().copied()).await;
+        let mut under_load = tokio::spawn(Arc::clone(&load).run(fees));
+        for (place, point) in points.iter().enumerate() {
             until_within(REST, &format!("the service to die at {point}"), || {
-                let ended = self.has_died();
+                let ended = self.has_died() || under_load.is_finished();
                 async move { ended }
             })
             .await;
+            assert!(self.has_died(), "{point}: the load has ended: {:?}", (&mut under_load).await);
+            let under_way = load.under_way.load(Ordering::SeqCst);
+            assert!(under_way >= fees * 9 / 10, "{point}: {under_way} under way");
             self.service = None;
-            self.start(None).await;
+            self.start(points.get(place + 1).copied()).await;
         }
+        load.ends.store(true, Ordering::SeqCst);
+        let acknowledged = under_load.await.expect("the load");
+        assert!(!self.has_died(), "it died again, unplanned");
+        assert!(acknowledged.len() >= fees, "{} fees", acknowledged.len());
         self.wait_until_it_serves().await;
         self.comes_to_rest(&acknowledged).await;
         self.keeps_its_promises(&acknowledged).await;
@@ -221,20 +214,29 @@ impl Site {
         assert_eq!(self.count(twice).await, 0);
         assert_eq!(self.count("settlement where outcome <> 'applied'").await, 0);
         // What was acknowledged is there, with the same content.
-        for invoice in acknowledged {
+        let read = acknowledged.iter().map(|invoice| async move {
             let path = format!("/v1/invoices/{}", text(invoice, "id"));
             let now = self.portal.get(&path).await.expect(200);
             for field in ["code", "amount", "dossier", "lines", "issued_at", "pay_url"] {
                 assert_eq!(now[field], invoice[field], "{field}");
             }
             assert_eq!(now["status"], "paid", "{now}");
-        }
+        });
+        futures_util::stream::iter(read).buffer_unordered(8).collect::<Vec<()>>().await;
         let callbacks = self.simulators.get("/control/journal?kind=callback&accepted=true").await;
-        for callback in callbacks.as_array().expect("a journal") {
-            let transaction = text(callback, "transaction_id");
-            let known = format!("settlement where transaction_id = '{transaction}'");
-            assert_eq!(self.count(&known).await, 1, "{callback}");
-        }
+        let callbacks: BTreeSet<String> = callbacks
+            .as_array()
+            .expect("a journal")
+            .iter()
+            .map(|callback| text(callback, "transaction_id").to_owned())
+            .collect();
+        let booked: Vec<String> = sqlx::query_scalar("select transaction_id from settlement")
+            .fetch_all(&self.pool)
+            .await
+            .expect("the settlements");
+        let kept: BTreeSet<String> = booked.iter().cloned().collect();
+        assert_eq!(kept.len(), booked.len(), "booked twice: {booked:?}");
+        assert!(callbacks.is_subset(&kept), "{:?}", callbacks.difference(&kept));
         // Every paid dossier was told of with one effect, and no other was.
         let told = self.told().await;
         let paid: Vec<String> =
@@ -261,39 +263,69 @@ impl Site {
     }
 }
 
-/// A portal issues fees, each until it is answered, and payers pay them at the bank. What was
-/// acknowledged.
-async fn load(portal: Caller, simulators: String, point: String, fees: usize) -> Vec<Value> {
-    let one = |n: usize| {
-        let (portal, simulators) = (portal.clone(), simulators.clone());
-        let pay = format!("{simulators}/control/pay");
-        let mut body = Town::fee(&format!("{point}-{n}"), 10_000);
+/// A portal issues fees, each until it is answered, and payers pay them at the bank.
+struct Load {
+    portal: Caller,
+    simulators: String,
+    /// Codes of the bills that the bank knows.
+    bills: watch::Sender<BTreeSet<String>>,
+    /// Fees that are begun and not paid yet.
+    under_way: AtomicUsize,
+    /// No other fee is begun.
+    ends: AtomicBool,
+}
+
+impl Load {
+    fn of(site: &Site) -> Arc<Self> {
+        Arc::new(Self {
+            portal: site.portal.clone(),
+            simulators: site.simulators.url.clone(),
+            bills: watch::Sender::new(BTreeSet::new()),
+            under_way: AtomicUsize::new(0),
+            ends: AtomicBool::new(false),
+        })
+    }
+
+    /// Keeps so many fees under way until it is to end; what was acknowledged.
+    async fn run(self: Arc<Self>, fees: usize) -> Vec<Value> {
+        let looking = tokio::spawn(Arc::clone(&self).look_for_bills());
+        let more = |_: &usize| std::future::ready(!self.ends.load(Ordering::SeqCst));
+        let all = futures_util::stream::iter(0..).take_while(more).map(|n| self.one(n));
+        let acknowledged = all.buffer_unordered(fees).collect().await;
+        looking.abort();
+        acknowledged
+    }
+
+    async fn one(&self, n: usize) -> Value {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let mut body = Town::fee(&format!("HS-{n}"), 10_000);
         if n % 2 == 1 {
             // The other half is paid through the bank that settles by the signed API.
             body["channels"] = json!(["directbank"]);
         }
-        async move {
-            let issued = issue_until_answered(&portal, &body).await;
-            if n.is_multiple_of(2) {
-                wait_a_moment_for_the_bill(&portal.http, &simulators, &issued).await;
-            }
-            let act = json!({ "order": text(&issued, "qr"), "outcome": "paid" });
-            answer_of(portal.http.post(pay).json(&act)).await.expect(200);
-            issued
+        let issued = issue_until_answered(&self.portal, &body).await;
+        if n.is_multiple_of(2) {
+            // Most payers pay a bill that their bank knows; one that does not come is paid all the same.
+            let mut bills = self.bills.subscribe();
+            let known = bills.wait_for(|known| known.contains(text(&issued, "code")));
+            drop(tokio::time::timeout(Duration::from_secs(5), known).await);
         }
-    };
-    futures_util::stream::iter((0..fees).map(one)).buffer_unordered(4).collect().await
-}
+        let act = json!({ "order": text(&issued, "qr"), "outcome": "paid" });
+        let pay = format!("{}/control/pay", self.simulators);
+        answer_of(self.portal.http.post(pay).json(&act)).await.expect(200);
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        issued
+    }
 
-/// Most payers pay a bill that their bank knows; a bill that does not come is paid all the same.
-async fn wait_a_moment_for_the_bill(http: &reqwest::Client, simulators: &str, invoice: &Value) {
-    for _ in 0..100 {
-        let orders = answer_of(http.get(format!("{simulators}/control/orders"))).await.expect(200);
-        let known = orders.as_array().expect("orders").iter();
-        if known.map(|order| &order["invoice_code"]).any(|code| *code == invoice["code"]) {
-            return;
+    async fn look_for_bills(self: Arc<Self>) {
+        let address = format!("{}/control/orders", self.simulators);
+        loop {
+            let orders = answer_of(self.portal.http.get(&address)).await.expect(200);
+            let orders = orders.as_array().expect("orders").iter();
+            let codes = orders.filter_map(|order| order["invoice_code"].as_str());
+            self.bills.send_replace(codes.map(str::to_owned).collect());
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -305,6 +337,8 @@ async fn issue_until_answered(portal: &Caller, body: &Value) -> Value {
         let letter = portal.sign("POST", "/v1/invoices", Some(&key), &body);
         match portal.try_send(&letter).await {
             Ok(answer) if answer.status == 201 => return answer.json(),
+            // Replicas that died count until their presence runs out: the limit is divided by them.
+            Ok(answer) if answer.status == 429 => {}
             Ok(answer) => assert_eq!(answer.status, 503, "{}", answer.text()),
             // Nobody listens, or whoever did has died: nobody knows what was done.
             Err(_) => {}

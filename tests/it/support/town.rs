@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use super::caller::{Answer, Caller, TurnedClock, answer, http};
 use super::cluster::{at, cluster, drop_database, fresh_database};
 use super::people::Person;
+use super::proxy::Line;
 use super::simulators::{Simulators, dong};
 use super::wait::until;
 
@@ -72,6 +73,7 @@ pub struct Town {
     unsent: AtomicBool,
     doors: CancellationToken,
     running: Vec<JoinHandle<()>>,
+    replicas: Vec<App>,
 }
 
 impl Town {
@@ -97,6 +99,11 @@ impl Town {
     }
 
     pub async fn of(plan: Plan) -> Self {
+        Self::of_at(plan, None).await
+    }
+
+    /// The same; the service itself reaches its database over a line.
+    pub async fn of_at(plan: Plan, line: Option<&Line>) -> Self {
         let name = fresh_database().await;
         let database_url = at(&cluster().application_url, &name);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -125,6 +132,7 @@ impl Town {
             maker.configure(partner, &settings).await;
         }
         let amqp_url = plan.amqp_url.unwrap_or_else(|| cluster().amqp_url.clone());
+        let database_url = line.map_or(database_url.clone(), |line| line.instead_of(&database_url));
         let mut settings = json!({
             "mode": "development",
             "database": { "url": database_url, "connections": 10 },
@@ -166,7 +174,31 @@ impl Town {
             unsent: AtomicBool::new(false),
             doors,
             running,
+            replicas: Vec::new(),
         }
+    }
+
+    /// Another replica's doors, on the same database and behind the same public address; where it
+    /// listens.
+    pub async fn replica(&mut self) -> String {
+        let settings = self.app.settings.as_ref().clone();
+        let app = App::open(settings, master_keys(), self.clock.clone()).await.expect("it opens");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let service = app.router().into_make_service_with_connect_info::<SocketAddr>();
+        let ended = self.doors.clone().cancelled_owned();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(ended);
+        self.running.push(tokio::spawn(async move {
+            serving.await.expect("it serves");
+        }));
+        self.replicas.push(app);
+        address
+    }
+
+    /// Tells a partner's dialect other settings.
+    pub async fn configure(&self, partner: &str, settings: &Value) {
+        self.maker().configure(partner, settings).await;
+        self.app.directory.refresh().await.expect("the registers");
     }
 
     /// Another caller of this town.
@@ -459,6 +491,7 @@ struct Remains {
     failed: bool,
     doors: CancellationToken,
     running: Vec<JoinHandle<()>>,
+    replicas: Vec<App>,
 }
 
 impl Drop for Town {
@@ -472,6 +505,7 @@ impl Drop for Town {
             failed: std::thread::panicking(),
             doors: self.doors.clone(),
             running: std::mem::take(&mut self.running),
+            replicas: std::mem::take(&mut self.replicas),
         };
         let simulators = self.simulators.take();
         let ended = std::thread::spawn(move || {
@@ -523,7 +557,9 @@ impl Remains {
                 wrong.push(format!("{parked} messages are parked, not {}", self.parked));
             }
         }
-        self.app.pool.close().await;
+        for app in self.replicas.iter().chain([&self.app]) {
+            app.pool.close().await;
+        }
         pool.close().await;
         drop_database(&self.name).await;
         assert!(wrong.is_empty(), "at the end of the town: {}", wrong.join("; "));
