@@ -24,5 +24,6 @@ pub mod partners;
 pub mod people;
 pub mod propose;
 pub mod roles;
+pub mod sight;
 pub mod status;
 pub mod store;

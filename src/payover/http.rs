@@ -202,7 +202,7 @@ async fn list(
     request: Request,
 ) -> Result<Response, Problem> {
     let given = query(given)?;
-    officer.require_one_of(Role::ALL, EVERYTHING)?;
+    officer.require_one_of(Role::MONEY, EVERYTHING)?;
     let mut errors = Vec::new();
     let status = given.status.as_deref().map(str::parse::<RunStatus>);
     if matches!(status, Some(Err(_))) {

@@ -61,6 +61,7 @@ mod refunds_by_officers;
 mod registers;
 mod sandbox;
 mod schema;
+mod scopes;
 mod scratch;
 mod settlements;
 mod signatures;
