@@ -557,6 +557,33 @@ async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_rejected_after_it_came_is_missing_again() {
+    let (town, mut an, mut checker) = town().await;
+    let day = town.business_day();
+    let days = town.app.days();
+    town.clock.turn(Duration::days(9));
+    town.next_day(&mut [&mut an, &mut checker]).await;
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 open"]);
+    // What is quarantined may be rejected yet: nobody is let off asking for another.
+    town.statement_of(day, "quarantined").await;
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 open"]);
+    town.as_owner("update statement set state = 'staged'").await.expect("accepted");
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 auto_closed"]);
+    // It is not taken after all: there is a case again, and whoever has it settles the day.
+    town.as_owner("update statement set state = 'rejected'").await.expect("rejected");
+    assert_eq!(days.sweep().await.expect("a sweep"), 1);
+    assert_eq!(days.sweep().await.expect("again"), 0);
+    assert_eq!(town.cases().await, ["F01 0 auto_closed", "F01 0 open"]);
+    town.cases_are_owned().await;
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(looked["against"], json!([]), "{looked}");
+    assert!(looked["files"][0]["case"].is_string(), "{looked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn auditors_read_everything_and_change_nothing() {
     let town = Town::doors().await;
     let owner = town.owner().await;
