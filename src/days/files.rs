@@ -172,7 +172,9 @@ async fn open_in(
         settlement: None,
         amount: Money::zero(Currency::Vnd),
         detail: match &file.received {
-            Some(of) => format!("the {} for {day} is {}, and no other is in", file.name(), of.state),
+            Some(of) => {
+                format!("the {} for {day} is {}, and no other is in", file.name(), of.state)
+            }
             None => format!("the {} for {day} is not in", file.name()),
         },
     };
