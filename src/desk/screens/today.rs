@@ -25,6 +25,9 @@ use crate::desk::words::Named;
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::day::{from_local, to_local};
 
+/// So many days that wait are looked at for the tiles.
+const DAYS: usize = 7;
+
 /// `GET /desk`.
 pub async fn show(State(desk): State<Desk>, reader: Reader) -> Response {
     // A partner's people begin with what is theirs.
@@ -120,6 +123,11 @@ async fn tiles(
         href: "/desk/approvals".to_owned(),
         tone: tone(others),
     });
+    drop(conn);
+    if Section::Days.is_open_to(officer) {
+        tiles.extend(of_days(desk, reader).await?);
+    }
+    let mut conn = desk.pool().acquire().await?;
     if let Some(breaks) = breaks {
         let count = breaks.iter().map(|of| of.count).sum();
         let dong = breaks.iter().filter(|of| of.currency == "VND").map(|of| of.amount).sum();
@@ -153,6 +161,55 @@ async fn tiles(
         });
     }
     Ok(tiles)
+}
+
+/// Files that are missing and days that wait to be closed. A day that is over and not closed is looked
+/// at as the officer will look at it who closes it: the oldest first, and no more than a screenful.
+async fn of_days(desk: &Desk, reader: &Reader) -> Result<Vec<Tile>, Problem> {
+    let today = to_local(reader.now).date();
+    let mut conn = desk.pool().acquire().await?;
+    let waiting = store::days_to_close(&mut conn, today).await?;
+    drop(conn);
+    let (mut missing, mut ready, mut first) = (0, 0, None);
+    for day in waiting.iter().take(DAYS) {
+        let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
+        let files = json::list(&told, "files");
+        let absent = files.iter().filter(|file| json::text(file, "state") == "missing").count();
+        if absent > 0 && first.is_none() {
+            first = Some(*day);
+        }
+        missing += i64::try_from(absent).unwrap_or(i64::MAX);
+        ready += i64::from(json::list(&told, "against").is_empty());
+    }
+    let of = |day: Option<&NaiveDate>| {
+        day.map_or_else(|| Section::Days.path().to_owned(), |day| format!("/desk/days/{day}"))
+    };
+    let note =
+        |day: &NaiveDate| format!("{} {}", reader.say("từ ngày", "since"), Cell::day(*day).shown());
+    let more = if waiting.len() > DAYS { "+" } else { "" };
+    Ok(vec![
+        Tile {
+            label: reader.say("Tệp còn thiếu", "Files missing").to_owned(),
+            figure: format!("{}{more}", figures::count(missing)),
+            note: first.as_ref().map(note).unwrap_or_default(),
+            href: of(first.as_ref()),
+            tone: if missing == 0 { Tone::Good } else { Tone::Alarm },
+        },
+        Tile {
+            label: reader.say("Ngày chờ ký", "Days to close").to_owned(),
+            figure: figures::count(i64::try_from(waiting.len()).unwrap_or(i64::MAX)),
+            note: match waiting.first() {
+                Some(_) => format!(
+                    "{} {}{more}",
+                    reader.say("lập hoặc ký được ngay:", "can be signed now:"),
+                    figures::count(ready)
+                ),
+                None => String::new(),
+            },
+            href: of(waiting.first()),
+            tone: tone(i64::try_from(waiting.len()).unwrap_or(i64::MAX)),
+        },
+    ])
 }
 
 /// One row for each partner's account: expected, reported, banked, difference.

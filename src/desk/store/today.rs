@@ -115,3 +115,17 @@ pub async fn collected(
     .fetch_all(conn)
     .await
 }
+
+/// Days that are over and not closed, the oldest first.
+pub async fn days_to_close(
+    conn: &mut PgConnection,
+    today: NaiveDate,
+) -> Result<Vec<NaiveDate>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select day from business_day
+          where day < $1 and status not in ('closed', 'reopen_requested') order by day limit 100",
+        today
+    )
+    .fetch_all(conn)
+    .await
+}
