@@ -66,6 +66,7 @@ pub fn routes() -> OpenApiRouter<PayoverDoors> {
         .routes(routes!(sent))
         .routes(routes!(withdraw))
         .routes(routes!(confirm))
+        .merge(super::items_http::routes())
 }
 
 /// Which runs.
