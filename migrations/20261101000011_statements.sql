@@ -65,6 +65,8 @@ create table statement (
     reference text not null,
     -- Its running number, when its sender counts.
     number bigint,
+    -- Of a statement in pages, each a list of its own: which one.
+    page bigint not null default 1,
     -- The business day that it is of: the last day that it covers.
     day date not null,
     -- The first day that it covers, when it is told.
@@ -173,3 +175,16 @@ grant update (partner, format, state, state_since, verdict) on statement_file to
 grant update (state, state_since, supersedes) on statement to payclear_app;
 grant select on statement_file, statement_file_piece, statement, statement_line, report_mapping,
     opening_balance to payclear_auditor;
+
+-- How amounts are read is decided by two, or at the very beginning.
+create function report_mapping_guard() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not public.bootstrap_is_open()
+       and not public.is_being_approved(array['statement.mapping'], new.partner || '/' || new.name) then
+        raise exception 'a mapping is approved by another' using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
+create trigger report_mapping_guard before insert on report_mapping
+    for each row execute function report_mapping_guard();

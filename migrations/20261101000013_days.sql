@@ -312,7 +312,7 @@ grant select, insert on business_day, day_preparation, day_snapshot, signing_key
 grant update (status, status_since, revision, prepared_by, preparation_id, approved_by, reopen_by,
     reopen_reason) on business_day to payclear_app;
 grant update (usable_since) on signing_key to payclear_app;
-grant update (found_at) on missing_file to payclear_app;
+grant update (found_at, break_id) on missing_file to payclear_app;
 
 -- ---- paid over to the Treasury ----
 

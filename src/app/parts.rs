@@ -40,6 +40,7 @@ use crate::settlements::banked::Telling;
 use crate::settlements::told_back::ReverseKind;
 use crate::statements::accept::AcceptKind;
 use crate::statements::intake::Intake;
+use crate::statements::mappings::MappingKind;
 use crate::statements::opening::OpeningKind;
 use crate::statistics::Statistics;
 use crate::vocabulary::clock::SharedClock;
@@ -216,6 +217,7 @@ pub fn kinds(books: &Arc<Accounts>, matching: &Matching, closing: &Closing) -> K
         Arc::new(TermsKind),
         Arc::new(AcceptKind),
         Arc::new(OpeningKind),
+        Arc::new(MappingKind),
         Arc::new(ReverseKind { books: Arc::clone(books) }),
         Arc::new(CompatKind),
     ];

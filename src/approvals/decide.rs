@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::approval::Approval;
 use super::kinds::{ApplyError, Kind, Kinds};
+use super::sight::Sight;
 use super::status::{ApprovalStatus, ApprovalStep, WrongStep};
 use super::store;
 use crate::people::officer::Officer;
@@ -107,7 +108,7 @@ pub async fn decide(
 ) -> Result<Approval, DecideError> {
     let mut tx = pool.begin().await?;
     let approval = store::approval_lock(&mut tx, decision.id).await?;
-    let approval = approval.filter(|approval| officer.sees(&approval.agency));
+    let approval = approval.filter(|approval| Sight::of(officer, kinds).holds(approval));
     let approval = approval.ok_or(DecideError::NotFound)?;
     let kind = kinds.get(&approval.kind);
     let kind = kind.ok_or_else(|| DecideError::UnknownKind(approval.kind.clone()))?;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::approval::Approval;
 use super::decide::{self, DecideError, Decision, Verdict};
 use super::kinds::Kinds;
+use super::sight::Sight;
 use super::status::ApprovalStatus;
 use super::store::{self, Wanted};
 use crate::people::http::told;
@@ -244,7 +245,7 @@ async fn list(
         return Err(Problem::invalid(errors));
     }
     let wanted = Wanted {
-        scopes: &officer.scopes(),
+        sight: &Sight::of(&officer, &doors.kinds),
         status: status.and_then(Result::ok),
         kind,
         before: before.and_then(Result::ok).map(ApprovalId),
@@ -281,7 +282,7 @@ async fn read(
 ) -> Result<Response, Problem> {
     let mut conn = doors.people.pool.acquire().await?;
     let found = store::approval_read(&mut conn, approval_id(&id)?).await?;
-    let found = found.filter(|approval| officer.sees(&approval.agency));
+    let found = found.filter(|approval| Sight::of(&officer, &doors.kinds).holds(approval));
     let found = found.ok_or(Problem::new(ProblemType::NotFound))?;
     Ok(told(&officer.email, StatusCode::OK, &doors.view(found, &officer)))
 }

@@ -25,5 +25,6 @@ pub mod partners;
 pub mod people;
 pub mod propose;
 pub mod roles;
+pub mod sight;
 pub mod status;
 pub mod store;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::approval::Approval;
+use super::sight::Sight;
 use super::status::ApprovalStatus;
 use crate::vocabulary::ids::ApprovalId;
 
@@ -130,8 +131,8 @@ pub async fn pending_of(
 /// Which approvals.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    /// Of agencies in these scopes.
-    pub scopes: &'a [String],
+    /// In this sight.
+    pub sight: &'a Sight,
     /// In this state.
     pub status: Option<ApprovalStatus>,
     /// Of this kind.
@@ -152,16 +153,25 @@ pub async fn approval_list(
         r#"select approval_id as "approval_id: ApprovalId", kind, subject, agency, content,
                content_hash, made_by, made_at, expires_at, status, decided_by, decided_at, reason
            from approval
-           where exists (select from unnest($1::text[]) scope
-                          where scope = '*' or agency = scope or starts_with(agency, scope || '.'))
+           where (made_by = $8
+                  or exists (select from unnest($1::text[]) scope
+                              where scope = '*' or agency = scope
+                                 or starts_with(agency, scope || '.'))
+                  or exists (select from unnest($6::text[], $7::text[]) of_kind (name, scope)
+                              where name = kind
+                                and (scope = '*' or agency = scope
+                                     or starts_with(agency, scope || '.'))))
              and ($2::text is null or status = $2) and ($3::text is null or kind = $3)
              and ($4::uuid is null or approval_id < $4)
            order by approval_id desc limit $5"#,
-        wanted.scopes,
+        &wanted.sight.scopes,
         wanted.status.map(ApprovalStatus::as_str),
         wanted.kind,
         wanted.before as Option<ApprovalId>,
         wanted.limit,
+        &wanted.sight.kinds,
+        &wanted.sight.kind_scopes,
+        wanted.sight.email,
     )
     .fetch_all(conn)
     .await?;

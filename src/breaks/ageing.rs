@@ -33,6 +33,18 @@ impl Bucket {
             _ => Self::Older,
         }
     }
+
+    /// The days that it holds, from and to.
+    pub const fn days(self) -> (i32, i32) {
+        match self {
+            Self::Today => (i32::MIN, 0),
+            Self::Day1 => (1, 1),
+            Self::Days3 => (2, 3),
+            Self::Days7 => (4, 7),
+            Self::Days30 => (8, 30),
+            Self::Older => (31, i32::MAX),
+        }
+    }
 }
 
 text_enum! {
@@ -72,11 +84,37 @@ impl Severity {
             _ => Self::Critical,
         }
     }
+
+    /// The points that it holds, from and to.
+    pub const fn points(self) -> (i32, i32) {
+        match self {
+            Self::Low => (i32::MIN, 1),
+            Self::Medium => (2, 2),
+            Self::High => (3, 4),
+            Self::Critical => (5, i32::MAX),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_holds_what_its_name_says() {
+        for days in -3..40 {
+            for bucket in Bucket::ALL {
+                let (from, to) = bucket.days();
+                assert_eq!((from..=to).contains(&days), Bucket::of(days.into()) == *bucket);
+            }
+        }
+        for points in -3..12 {
+            for severity in Severity::ALL {
+                let (from, to) = severity.points();
+                assert_eq!((from..=to).contains(&points), Severity::of(points) == *severity);
+            }
+        }
+    }
 
     #[test]
     fn days_fall_into_the_buckets_of_the_officers() {

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::ageing::{Bucket, Severity};
 use super::care::{Caring, seen_in};
 use super::evidence::{self, Evidence};
 use super::store::reads::{Wanted, breaks_list};
@@ -71,6 +72,10 @@ struct BreaksQuery {
     agency: Option<String>,
     /// The address of who has them; `none`: that nobody has.
     owner: Option<String>,
+    /// `low`, `medium`, `high` or `critical`.
+    severity: Option<String>,
+    /// `today`, `t1`, `t2_3`, `t4_7`, `8_30` or `over_30`.
+    age: Option<String>,
     /// Opened on this day in Việt Nam, `2026-11-22`.
     day: Option<String>,
     /// From the `Link` of the page before.
@@ -211,6 +216,15 @@ async fn list(
             errors.push(FieldError::new(name, "must have 1 to 254 characters"));
         }
     }
+    let severity = given.severity.as_deref().map(str::parse::<Severity>);
+    if matches!(severity, Some(Err(_))) {
+        errors.push(FieldError::new("severity", "must be low, medium, high or critical"));
+    }
+    let age = given.age.as_deref().map(str::parse::<Bucket>);
+    if matches!(age, Some(Err(_))) {
+        let told = "must be today, t1, t2_3, t4_7, 8_30 or over_30";
+        errors.push(FieldError::new("age", told));
+    }
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
@@ -222,6 +236,8 @@ async fn list(
         partner: given.partner.as_deref(),
         agency: given.agency.as_deref(),
         owner: given.owner.as_deref().map(|owner| if owner == "none" { "" } else { owner }),
+        points: severity.and_then(Result::ok).map(Severity::points),
+        aged: age.and_then(Result::ok).map(Bucket::days),
         opened: of_day.and_then(Result::ok).map(instants),
         after: after.flatten(),
         today: day::to_local(now).date(),

@@ -196,9 +196,15 @@ pub async fn run(
     let by = By { actor, at: clock.now() };
     for path in &args.mapping {
         let text = text_of(path)?;
-        let (name, version, new) = mappings::register(pool, by, &text).await?;
+        let entered = mappings::register(pool, args.making.maker(by), &text).await?;
+        let mappings::Registered { name, version, new, approval } = entered;
         if args.json {
-            println!("{}", json!({ "mapping": name, "version": version, "new": new }));
+            let told = json!({
+                "mapping": name, "version": version, "new": new, "approval": approval,
+            });
+            println!("{told}");
+        } else if let Some(approval) = approval {
+            println!("mapping {name}: version {version} waits for approval {approval}");
         } else {
             println!("mapping {name}: version {version}{}", if new { "" } else { ", as before" });
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::PgPool;
 
 use super::keys::{Making, waits};
+use crate::approvals::propose::{Maker, ProposeError};
 use crate::platform::audit::By;
 use crate::registers::approve::{self, TakeError};
 use crate::registers::import::{ImportError, Loaded};
@@ -76,7 +77,7 @@ pub async fn run(
     let taken = taken.await;
     // Those of a partner that is not there yet are entered when the same is imported once more.
     if matches!(taken, Ok((_, None))) {
-        enter_mappings(pool, by, &args.dir.join("reports")).await?;
+        enter_mappings(pool, args.making.maker(by), &args.dir.join("reports")).await?;
     }
     match taken {
         Ok((loaded, approval)) if args.json => {
@@ -114,7 +115,7 @@ pub async fn run(
 }
 
 /// Enters the mappings of partners' reports, when there are any beside the registers.
-async fn enter_mappings(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<(), RegistersError> {
+async fn enter_mappings(pool: &PgPool, maker: Maker<'_>, dir: &Path) -> Result<(), RegistersError> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
@@ -123,8 +124,18 @@ async fn enter_mappings(pool: &PgPool, by: By<'_>, dir: &Path) -> Result<(), Reg
         let name = path.display().to_string();
         let text = std::fs::read_to_string(&path)
             .map_err(|source| RegistersError::Unreadable { name: name.clone(), source })?;
-        let entered = mappings::register(pool, by, &text).await;
-        entered.map_err(|source| RegistersError::Mapping { name, source })?;
+        match mappings::register(pool, maker, &text).await {
+            Ok(entered) => {
+                if let Some(approval) = entered.approval {
+                    eprintln!("mapping {}: waits for approval {approval}", entered.name);
+                }
+            }
+            // It was handed in before and is not decided yet.
+            Err(RegisterError::Propose(error @ ProposeError::AlreadyPending { .. })) => {
+                eprintln!("{error}");
+            }
+            Err(source) => return Err(RegistersError::Mapping { name, source }),
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use sqlx::{PgConnection, PgPool};
 
 use crate::breaks::store::holds::{Held, differences};
+use crate::days::banks::{self, Compared};
 use crate::days::verify::{self as days, DayReport};
 use crate::ledger;
 use crate::ledger::verify::LedgerReport;
@@ -64,6 +65,9 @@ pub struct Report {
     /// Accounts of suspense, part payments held and refund due whose balance is not what their open
     /// cases hold.
     pub differing: Vec<Held>,
+    /// Bank accounts whose last statement closes with another sum than the ledger held that day,
+    /// without a reason: each in a sentence.
+    pub against_banks: Vec<String>,
     /// Does everything hold?
     pub holds: bool,
 }
@@ -101,13 +105,25 @@ pub async fn verify(pool: &PgPool) -> Result<Report, sqlx::Error> {
     .await?;
     let receipts = receipts::gaps::verify(&mut tx).await?;
     let differing = differences(&mut tx).await?;
+    let banks = banks::latest(&mut tx).await?;
+    let against_banks: Vec<String> = banks.iter().filter_map(Compared::against).collect();
     let holds = ledger.holds()
         && differing.is_empty()
+        && against_banks.is_empty()
         && chain.broken_at.is_none()
         && paid_without_settlement == 0
         && misbooked == 0
         && receipts.holds();
-    Ok(Report { ledger, chain, paid_without_settlement, misbooked, receipts, differing, holds })
+    Ok(Report {
+        ledger,
+        chain,
+        paid_without_settlement,
+        misbooked,
+        receipts,
+        differing,
+        against_banks,
+        holds,
+    })
 }
 
 async fn chain(conn: &mut PgConnection) -> Result<ChainReport, sqlx::Error> {
@@ -272,6 +288,9 @@ pub async fn run(command: &Verify, pool: &PgPool) -> Result<ExitCode, sqlx::Erro
                 "cases: {} of {} stands at {} {}, its open cases hold {}",
                 d.held_in, d.partner, d.balance, d.currency, d.cases
             );
+        }
+        for told in &report.against_banks {
+            println!("banks: {told}");
         }
         println!("verify: {}", if report.holds { "everything holds" } else { "NOT IN ORDER" });
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::banks::{self, Compared};
 use super::files::{self, Expected};
 use super::store::{self, Day, files as received_files};
 use super::{Days, Hours, reopen};
@@ -47,6 +48,8 @@ pub struct Checklist {
     pub ownerless: Vec<Uuid>,
     /// For each currency the debits and the credits of the day.
     pub turnover: Vec<(String, Decimal, Decimal)>,
+    /// The books against the banks whose statements of the day are booked.
+    pub banks: Vec<Compared>,
     /// Accounts that hold what is nobody's yet, as they are now; not looked at for the signature,
     /// which is of the day's end.
     pub holdings: Vec<Held>,
@@ -115,6 +118,7 @@ impl Checklist {
                 found.push(format!("debits {debit} and credits {credit} of {currency} differ"));
             }
         }
+        found.extend(self.banks.iter().filter_map(Compared::against));
         found
     }
 }
@@ -184,6 +188,7 @@ pub async fn look(
         of_files,
         ownerless: ownerless.into_iter().collect(),
         turnover: turnover.into_iter().map(|(c, (debit, credit))| (c, debit, credit)).collect(),
+        banks: banks::of_day(conn, day.day).await?,
         holdings: Vec::new(),
         keeps_closed: Vec::new(),
         first_unclosed: store::first_unclosed(conn).await?,
@@ -240,6 +245,7 @@ mod tests {
             of_files: Vec::new(),
             ownerless: Vec::new(),
             turnover: Vec::new(),
+            banks: Vec::new(),
             holdings: Vec::new(),
             keeps_closed: Vec::new(),
             first_unclosed: None,

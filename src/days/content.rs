@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::Hours;
+use super::banks::Compared;
 use super::checklist::{self, Checklist};
 use super::store::{self, Day, Snapshot};
 use crate::breaks::store::days::{OpenCase, RollForward, Rolled};
@@ -72,6 +73,7 @@ pub async fn make(
         "previous": previous.as_ref().map(|of| hex::encode(&of.seal_hash)),
         "prepared": { "by": prepared_by, "at": instant(prepared_at) },
         "files": files(&looked),
+        "banks": looked.banks.iter().map(Compared::content).collect::<Vec<_>>(),
         "channels": channels(conn, date).await?,
         "breaks": breaks(&looked.by_code, &looked.open),
         "ledger": ledger_of(conn, date, previous.as_ref()).await?,

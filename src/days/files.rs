@@ -46,6 +46,12 @@ impl Expected {
         self.received.as_ref().is_some_and(|file| file.state == "booked")
     }
 
+    /// Has it come, and may it be taken over as it is? One that is quarantined is not in: it may be
+    /// rejected yet, and then there is none.
+    pub fn has_come(&self) -> bool {
+        self.received.as_ref().is_some_and(|file| matches!(&*file.state, "staged" | "booked"))
+    }
+
     /// For people.
     pub fn name(&self) -> String {
         format!("{} of {} {}", self.kind, self.partner, self.account)
@@ -93,7 +99,7 @@ pub async fn expected(
         let file = received
             .iter()
             .filter(|file| same((&file.partner, &file.account, &file.kind)))
-            .max_by_key(|file| file.state == "booked");
+            .max_by_key(|file| (file.state == "booked", file.state == "staged"));
         let case = missing.iter().find(|m| same((&m.partner, &m.account, &m.kind)));
         Expected {
             kind,
@@ -127,7 +133,7 @@ impl Days {
                 found_at: None,
             };
             let mut tx = self.pool.begin().await?;
-            match (file.received.is_some(), file.case) {
+            match (file.has_come(), file.case) {
                 (true, Some(case)) => {
                     if store::missing_found(&mut tx, day, &missing, now).await? {
                         break_close(&mut tx, case, now).await?;
@@ -165,7 +171,12 @@ async fn open_in(
         invoice: None,
         settlement: None,
         amount: Money::zero(Currency::Vnd),
-        detail: format!("the {} for {day} is not in", file.name()),
+        detail: match &file.received {
+            Some(of) => {
+                format!("the {} for {day} is {}, and no other is in", file.name(), of.state)
+            }
+            None => format!("the {} for {day} is not in", file.name()),
+        },
     };
     breaks_insert(conn, std::slice::from_ref(&case)).await
 }

@@ -19,6 +19,7 @@
 //! hash to the seal before it, to the head of the event chain and to the two people. [`verify`]
 //! computes all of it anew from the ledger and the events.
 
+pub mod banks;
 pub mod checklist;
 pub mod close;
 pub mod content;

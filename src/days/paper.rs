@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::store::{self, Preparation, Snapshot};
-use super::words::{account, act, channel, file_kind, file_state, text};
+use super::words::{account, act, channel, file_kind, file_state, reason, text};
 use crate::breaks::BreakCode;
 use crate::breaks::ageing::Bucket;
 use crate::platform::pdf::{About, Align, Attached, Column, PdfError, Sheet, Weight};
@@ -110,6 +110,7 @@ pub fn draw(paper: &Paper) -> Result<Vec<u8>, PdfError> {
     rolled(&mut sheet, content);
     open_cases(&mut sheet, paper);
     files(&mut sheet, content);
+    banks(&mut sheet, content);
     acts(&mut sheet, content);
     balances(&mut sheet, content);
     signatures(&mut sheet, paper);
@@ -342,9 +343,37 @@ fn files(sheet: &mut Sheet, content: &Value) {
     table_or_none(sheet, &columns, &rows);
 }
 
+fn banks(sheet: &mut Sheet, content: &Value) {
+    sheet.heading("8. Số dư ngân hàng và sổ cái (The banks' closings and the ledger)");
+    let rows: Vec<Vec<String>> = list(content, "banks")
+        .map(|bank| {
+            let currency = text(bank, "currency");
+            let of = |name: &str| unless_vnd(amount(&bank[name]), currency);
+            let reasons: Vec<String> = list(bank, "reasons")
+                .map(|of| format!("{}: {}", reason(text(of, "why")), amount(&of["amount"])))
+                .collect();
+            vec![
+                format!("{} {}", text(bank, "partner"), text(bank, "account")),
+                of("closing"),
+                of("ledger"),
+                of("difference"),
+                reasons.join("; "),
+            ]
+        })
+        .collect();
+    let columns = [
+        Column::text("Đối tác, tài khoản (Partner, account)", 24),
+        Column::number("Sao kê (Bank closing)", 16),
+        Column::number("Sổ cái (Ledger)", 16),
+        Column::number("Chênh lệch (Difference)", 14),
+        Column::text("Lý do (Reasons)", 30),
+    ];
+    table_or_none(sheet, &columns, &rows);
+}
+
 fn acts(sheet: &mut Sheet, content: &Value) {
     let ledger = &content["ledger"];
-    sheet.heading("8. Bút toán trong ngày (Booked on the day)");
+    sheet.heading("9. Bút toán trong ngày (Booked on the day)");
     sheet.note(
         &format!(
             "{} bút toán, {} dòng (entries, lines) · SHA-256 {}",
@@ -369,7 +398,7 @@ fn acts(sheet: &mut Sheet, content: &Value) {
 }
 
 fn balances(sheet: &mut Sheet, content: &Value) {
-    sheet.heading("9. Bảng cân đối tài khoản (Trial balance)");
+    sheet.heading("10. Bảng cân đối tài khoản (Trial balance)");
     let mut sums = [Decimal::ZERO; 4];
     let mut rows = Vec::new();
     for row in list(&content["ledger"], "balances") {
@@ -399,7 +428,7 @@ fn balances(sheet: &mut Sheet, content: &Value) {
 
 fn signatures(sheet: &mut Sheet, paper: &Paper) {
     let Paper { snapshot, prepared, seal, .. } = paper;
-    sheet.heading("10. Ký số và niêm phong (Signatures and seal)");
+    sheet.heading("11. Ký số và niêm phong (Signatures and seal)");
     let events = &seal["events"];
     let chain = format!(
         "đến sự kiện số {} của lô {} (up to event, of batch): {}",

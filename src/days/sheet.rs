@@ -102,6 +102,24 @@ fn tables(content: &Value) -> Vec<SheetTable> {
             cells: cells.iter().map(|cell| text(received, cell)).collect(),
         }
     });
+    let banks = content["banks"].as_array().into_iter().flatten().map(|bank| {
+        let reasons = bank["reasons"].as_array().into_iter().flatten();
+        let reasons: Vec<String> =
+            reasons.map(|of| format!("{} {}", text(of, "why"), text(of, "amount"))).collect();
+        let cell = |name: &str| text(bank, name);
+        SheetRow {
+            name: named(&["partner", "account"])(bank),
+            cells: vec![
+                cell("reference"),
+                cell("closing"),
+                cell("ledger"),
+                cell("difference"),
+                reasons.join(", "),
+                cell("unexplained"),
+                cell("currency"),
+            ],
+        }
+    });
     vec![
         SheetTable {
             title: "Bút toán trong ngày",
@@ -159,6 +177,21 @@ fn tables(content: &Value) -> Vec<SheetTable> {
             title_en: "Statements and reports",
             columns: vec!["file", "reference", "lines", "total", "closing", "state"],
             rows: files.collect(),
+        },
+        SheetTable {
+            title: "Số dư ngân hàng và sổ cái",
+            title_en: "The banks' closings and the ledger",
+            columns: vec![
+                "account",
+                "statement",
+                "closing",
+                "ledger",
+                "difference",
+                "reasons",
+                "unexplained",
+                "currency",
+            ],
+            rows: banks.collect(),
         },
         SheetTable {
             title: "Bảng cân đối tài khoản",

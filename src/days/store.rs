@@ -1,5 +1,6 @@
 //! Every statement on days, preparations and snapshots.
 
+pub mod banks;
 pub mod files;
 pub mod keys;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
+use super::banks;
 use super::content;
 use super::keys;
 use super::seal::Anchor;
@@ -101,6 +102,7 @@ pub async fn verify(
         checks.push(paid_over(conn, day, &content).await?);
         checks.push(cases(conn, &content).await?);
         checks.push(filed(conn, &content).await?);
+        checks.push(banked(conn, day, &content).await?);
     }
     let events_to = Anchor::of(&seal).map_or((0, 0), |anchor| (anchor.number, anchor.batch));
     Ok(Some(DayReport {
@@ -271,6 +273,15 @@ async fn cases(conn: &mut PgConnection, content: &Value) -> Result<Check, sqlx::
         _ => differs.push("the content has no bounds".to_owned()),
     }
     Ok(check("cases", differs))
+}
+
+/// What was signed of the bank accounts is what their statements and the ledger say.
+async fn banked(
+    conn: &mut PgConnection,
+    day: NaiveDate,
+    content: &Value,
+) -> Result<Check, sqlx::Error> {
+    Ok(check("banks", banks::differing(conn, day, &content["banks"]).await?))
 }
 
 /// The files are the bytes that were signed.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::banks::Compared;
 use super::checklist::Checklist;
 use super::store::Day;
 use crate::vocabulary::ids::ApprovalId;
@@ -173,6 +174,69 @@ pub struct HoldingView {
     difference: Decimal,
 }
 
+/// A bank account, as its last statement of the day says and as the books say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankView {
+    /// Whose.
+    partner: String,
+    /// Its number.
+    account: String,
+    /// ISO 4217.
+    currency: String,
+    /// The statement.
+    statement: Uuid,
+    /// Its id in its sender's words.
+    reference: String,
+    /// What it closes with, credit positive.
+    #[schema(value_type = String)]
+    closing: Decimal,
+    /// What the ledger holds of the account at the end of the day.
+    #[schema(value_type = String)]
+    ledger: Decimal,
+    /// The closing less the ledger's balance.
+    #[schema(value_type = String)]
+    difference: Decimal,
+    /// Why they differ.
+    reasons: Vec<BankReasonView>,
+    /// What of the difference has no reason: nothing, or the day cannot be signed.
+    #[schema(value_type = String)]
+    unexplained: Decimal,
+}
+
+/// One reason of a difference.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankReasonView {
+    /// `booked_later`, `other_statement`, `by_word`, `in_case`, `gap` or `arithmetic`.
+    why: &'static str,
+    /// Of how many lines, entries or statements.
+    count: i64,
+    /// How much of the difference, with its sign.
+    #[schema(value_type = String)]
+    amount: Decimal,
+}
+
+impl From<&Compared> for BankView {
+    fn from(of: &Compared) -> Self {
+        let reasons = of.reasons.iter().map(|reason| BankReasonView {
+            why: reason.why.as_str(),
+            count: reason.count,
+            amount: reason.amount,
+        });
+        Self {
+            partner: of.bank.partner.clone(),
+            account: of.bank.account.clone(),
+            currency: of.bank.currency.clone(),
+            statement: of.bank.statement,
+            reference: of.bank.reference.clone(),
+            closing: of.bank.closing,
+            ledger: of.ledger,
+            difference: of.difference(),
+            reasons: reasons.collect(),
+            unexplained: of.unexplained(),
+        }
+    }
+}
+
 /// What officers look at before they sign a day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChecklistView {
@@ -194,6 +258,8 @@ pub struct ChecklistView {
     cases: Vec<CaseView>,
     /// Debits and credits, by currency.
     turnover: Vec<TurnoverView>,
+    /// The books against the banks whose statements of the day are booked.
+    banks: Vec<BankView>,
     /// Money that is nobody's yet, as it is now.
     holdings: Vec<HoldingView>,
     /// All that stands against signing it, each in a sentence; empty: it can be signed.
@@ -260,6 +326,7 @@ impl ChecklistView {
             },
             cases: cases.collect(),
             turnover: turnover.collect(),
+            banks: looked.banks.iter().map(Into::into).collect(),
             holdings: holdings.collect(),
             against: if looked.day.status.is_open() { looked.against() } else { Vec::new() },
             keeps_closed: looked.keeps_closed.clone(),

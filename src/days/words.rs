@@ -86,3 +86,18 @@ pub fn file_kind(kind: &str) -> &str {
 pub fn file_state(state: &str) -> String {
     found(&[("booked", "đã ghi sổ (booked)"), ("staged", "chờ đối soát (staged)")], state)
 }
+
+/// Why a bank's closing is not the ledger's balance.
+pub fn reason(why: &str) -> String {
+    found(
+        &[
+            ("booked_later", "ghi sổ ngày sau (booked later)"),
+            ("other_statement", "của sao kê khác (of another statement)"),
+            ("by_word", "theo xác nhận, chưa có trên sao kê (by word)"),
+            ("in_case", "đang tra soát (in a case)"),
+            ("gap", "sao kê không liền nhau (gap)"),
+            ("arithmetic", "sao kê cộng sai (arithmetic)"),
+        ],
+        why,
+    )
+}

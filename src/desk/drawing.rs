@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::asked::{Asked, Format};
+use super::asked::{Asked, Format, MOST};
 use super::menu::Section;
 use super::page::{Block, Page, Sending, Takes, Weight};
 use super::reader::Reader;
@@ -90,7 +90,7 @@ struct PageTemplate<'a> {
 
 impl PageTemplate<'_> {
     fn cut(&self) -> String {
-        too_many(self.frame.language)
+        too_many(self.frame.language, MOST)
     }
 
     /// A table as files: names and addresses.

@@ -8,11 +8,11 @@ mod xlsx;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::asked::Format;
+use super::asked::{Format, MOST};
 use super::drawing;
 use super::page::{Block, Page};
 use super::reader::Reader;
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Table, too_many};
 use crate::platform::problem::{Problem, ProblemType};
 
 /// Why there is no file.
@@ -57,18 +57,26 @@ pub fn answer(reader: &Reader, page: &Page, format: Format) -> Response {
         let problem = Problem::new(ProblemType::NotFound);
         return drawing::problem(reader.language, Some(reader), &problem);
     };
-    let places = table.ordered(&reader.asked);
+    let mut places = table.ordered(&reader.asked);
+    let mut cut = (table.rows.len() > MOST).then_some(MOST);
+    if format == Format::Pdf && places.len() > pdf::MOST {
+        places.truncate(pdf::MOST);
+        cut = Some(pdf::MOST);
+    }
+    // Whoever adds up the file must know that it is not all.
+    let cut = cut.map(|rows| too_many(reader.language, rows));
+    let cut = cut.as_deref();
     let (written, media) = match format {
-        Format::Csv => (csv::write(table, &places), "text/csv; charset=utf-8"),
+        Format::Csv => (csv::write(table, &places, cut), "text/csv; charset=utf-8"),
         Format::Xlsx => (
-            xlsx::write(table, &places),
+            xlsx::write(table, &places, cut),
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
         Format::Pdf => {
             let about = (page.title.as_str(), reader.officer.email.as_str(), reader.now);
-            (pdf::write(table, &places, about), "application/pdf")
+            (pdf::write(table, &places, (about, cut)), "application/pdf")
         }
-        Format::Json => (json::write(table, &places), "application/json"),
+        Format::Json => (json::write(table, &places, cut), "application/json"),
     };
     let bytes = match written {
         Ok(bytes) => bytes,

@@ -103,6 +103,7 @@ pub fn routes(desk: Desk) -> Router {
         .route("/desk/days/{day}/{part}", get(days::part).post(days::act))
         .route("/desk/payovers", get(payovers::list).post(payovers::prepare))
         .route("/desk/payovers/{id}", get(payovers::show))
+        .route("/desk/payovers/{id}/transfers/{transfer}", get(payovers::transfer))
         .route("/desk/payovers/{id}/{part}", get(payovers::part).post(payovers::act))
         .route("/desk/receipts", get(receipts::list))
         .route("/desk/receipts/report", get(receipts::report))

@@ -15,6 +15,9 @@ use crate::platform::problem::{FieldError, Problem, ProblemType};
 /// No answer of a room is longer.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
+/// The longest page of a list.
+const PAGE: usize = 500;
+
 /// The doors of all rooms.
 #[derive(Debug, Clone)]
 pub struct Rooms {
@@ -83,11 +86,44 @@ impl Rooms {
         read(response).await
     }
 
+    /// A list that a door tells page after page, followed from one `Link` to the next until there are
+    /// `most` rows or no more: a list that is shown or exported ends where the room's ends, or is
+    /// one row longer than it can be, which says that it is cut.
+    pub async fn list(
+        &self,
+        pass: &Pass,
+        (path, name): (&str, &str),
+        most: i64,
+    ) -> Result<Vec<Value>, Problem> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut rows: Vec<Value> = Vec::new();
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let mut next = Some(format!("{path}{mark}limit={}", most.clamp(1, PAGE)));
+        while let Some(path) = next.take().filter(|_| rows.len() < most) {
+            let response = self.call(pass, (Method::GET, &path), Body::empty()).await?;
+            next = next_of(response.headers());
+            let mut told = read(response).await?;
+            if let Value::Array(found) = told[name].take() {
+                rows.extend(found);
+            }
+        }
+        rows.truncate(most);
+        Ok(rows)
+    }
+
     /// Has something done.
     pub async fn post(&self, pass: &Pass, path: &str, body: &Value) -> Result<Value, Problem> {
         let body = Body::from(body.to_string());
         read(self.call(pass, (Method::POST, path), body).await?).await
     }
+}
+
+/// The path of the next page, when there is one.
+fn next_of(headers: &HeaderMap) -> Option<String> {
+    let link = headers.get(header::LINK)?.to_str().ok()?;
+    let (target, kind) = link.strip_prefix('<')?.split_once('>')?;
+    let uri: Uri = target.parse().ok()?;
+    kind.contains("rel=\"next\"").then(|| uri.path_and_query().map(ToString::to_string))?
 }
 
 /// What a door answered.

@@ -361,12 +361,12 @@ impl Table {
 pub const NOTHING: Say = Say("Không có dòng nào.", "Nothing here.");
 
 /// Is shown on lists that are cut.
-pub fn too_many(language: Language) -> String {
+pub fn too_many(language: Language, rows: usize) -> String {
     Say(
         "Chỉ hiện {} dòng đầu. Hãy lọc hẹp hơn.",
         "Only the first {} rows are shown. Narrow the filter.",
     )
-    .with(language, figures::count(i64::try_from(MOST).unwrap_or(i64::MAX)))
+    .with(language, figures::count(i64::try_from(rows).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub fn name_of(language: Language, kind: Named, name: &str) -> String {
         Named::Severity => SEVERITIES,
         Named::Age => AGES,
         Named::Way => WAYS,
+        Named::BankReason => BANK_REASONS,
     };
     table
         .iter()
@@ -116,9 +117,23 @@ pub enum Named {
     Age,
     /// A way out of a break.
     Way,
+    /// Why a bank's closing is not the ledger's balance.
+    BankReason,
 }
 
 type Names = &'static [(&'static str, Say)];
+
+const BANK_REASONS: Names = &[
+    ("booked_later", Say("ghi sổ ngày sau", "booked on a later day")),
+    ("other_statement", Say("của sao kê khác", "of another statement")),
+    ("by_word", Say("theo xác nhận, chưa có trên sao kê", "by people's word, on no statement yet")),
+    ("in_case", Say("đang tra soát", "in an open case")),
+    ("gap", Say("sao kê không liền nhau, đã được duyệt", "statements with a gap, accepted")),
+    (
+        "arithmetic",
+        Say("sao kê cộng sai, đã được duyệt", "a statement that does not add up, accepted"),
+    ),
+];
 
 const INVOICE_STATES: Names = &[
     ("issued", Say("Chưa nộp", "Issued")),
@@ -182,6 +197,7 @@ const APPROVAL_KINDS: Names = &[
     ("payover.settle", Say("Kết quả chuyển Kho bạc", "What the bank did with a run")),
     ("person.roles", Say("Đổi quyền của người dùng", "Other roles of a person")),
     ("settlement.reverse", Say("Ghi nhận đối tác lấy lại tiền", "A settlement was taken back")),
+    ("statement.mapping", Say("Cách đọc bảng kê của đối tác", "How a partner's report is read")),
     ("statement.opening", Say("Số dư đầu kỳ của tài khoản", "Opening balance of an account")),
     ("portal.compat", Say("Kết nối theo thông điệp nền tảng quốc gia", "Messages of a platform")),
     ("signing_key.add", Say("Khoá ký ngày mới", "New key that signs days")),

@@ -66,6 +66,7 @@ pub fn routes() -> OpenApiRouter<PayoverDoors> {
         .routes(routes!(sent))
         .routes(routes!(withdraw))
         .routes(routes!(confirm))
+        .merge(super::items_http::routes())
 }
 
 /// Which runs.
@@ -202,7 +203,7 @@ async fn list(
     request: Request,
 ) -> Result<Response, Problem> {
     let given = query(given)?;
-    officer.require_one_of(Role::ALL, EVERYTHING)?;
+    officer.require_one_of(Role::MONEY, EVERYTHING)?;
     let mut errors = Vec::new();
     let status = given.status.as_deref().map(str::parse::<RunStatus>);
     if matches!(status, Some(Err(_))) {

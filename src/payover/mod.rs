@@ -26,6 +26,7 @@ pub mod confirm;
 pub mod export;
 pub mod heard;
 pub mod http;
+pub mod items_http;
 pub mod kind;
 pub mod overdue;
 pub mod positions;

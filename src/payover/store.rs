@@ -1,6 +1,7 @@
 //! Every statement on runs, transfers and their parts.
 
 pub mod candidates;
+pub mod items;
 pub mod positions;
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -91,15 +91,21 @@ impl Officer {
             .detail(format!("the role {needed} for {agency} is needed")))
     }
 
-    /// Does any of their roles hold this agency?
+    /// May they look at the money of this agency, and at who paid it? One of [`Role::MONEY`] must hold
+    /// it: whoever runs the service for everybody sees nobody's payments by that.
     pub fn sees(&self, agency: &str) -> bool {
-        self.ours().any(|grant| grant.scope.covers(agency))
+        Role::MONEY.iter().any(|role| self.may(*role, agency))
     }
 
-    /// The scopes of all their roles, for statements that list.
+    /// The scopes in which they look at money, for statements that list it.
     pub fn scopes(&self) -> Vec<String> {
-        let mut scopes: Vec<String> =
-            self.ours().map(|grant| grant.scope.as_str().to_owned()).collect();
+        self.scopes_of(Role::MONEY)
+    }
+
+    /// The scopes in which they have one of these roles.
+    pub fn scopes_of(&self, roles: &[Role]) -> Vec<String> {
+        let grants = self.ours().filter(|grant| roles.contains(&grant.role));
+        let mut scopes: Vec<String> = grants.map(|grant| grant.scope.as_str().to_owned()).collect();
         scopes.sort();
         scopes.dedup();
         scopes
@@ -199,6 +205,23 @@ mod tests {
         assert!(officer.require(Role::Approver, "G01").is_err());
         assert!(officer.sees("G02") && officer.may(Role::Viewer, "*"));
         assert_eq!(officer.scopes(), ["*", "G01"]);
+    }
+
+    #[test]
+    fn who_keeps_the_service_running_sees_no_money_by_that() {
+        let officer = Officer {
+            id: PersonId(uuid::Uuid::nil()),
+            email: "an@example.vn".to_owned(),
+            name: "An".to_owned(),
+            grants: ["officer:G01", "operator:*", "admin:*"]
+                .map(|t| t.parse().expect("a grant"))
+                .to_vec(),
+            expires_at: DateTime::UNIX_EPOCH,
+            session: [0; 32],
+        };
+        assert!(officer.sees("G01.A") && !officer.sees("G02") && !officer.sees("*"));
+        assert_eq!(officer.scopes(), ["G01"]);
+        assert_eq!(officer.scopes_of(&[Role::Operator]), ["*"]);
     }
 
     #[test]

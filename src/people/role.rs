@@ -29,6 +29,10 @@ impl Role {
     /// The roles of our own people; their scopes are agencies.
     pub const OURS: &[Self] =
         &[Self::Viewer, Self::Officer, Self::Approver, Self::Operator, Self::Auditor, Self::Admin];
+
+    /// The roles that look at money and at who paid it. Who keeps the service running, or decides on
+    /// people and keys, is none of them.
+    pub const MONEY: &[Self] = &[Self::Viewer, Self::Officer, Self::Approver, Self::Auditor];
 }
 
 /// Everything; what belongs to no single agency is seen with this scope alone.

@@ -155,6 +155,7 @@ impl Intake {
                     file_id: file,
                     sha256: &spool.sha256,
                     sender: arrival.sender(),
+                    partner: arrival.partner.unwrap_or(""),
                     name: arrival.name,
                     source: arrival.source.as_str(),
                     received_by: arrival.by,
@@ -312,6 +313,7 @@ impl Intake {
                 account: &placed.account,
                 reference: &statement.reference,
                 number: statement.number,
+                page: statement.page,
                 day: statement.to.unwrap_or_default(),
                 from_day: statement.from,
                 currency: if statement.currency.is_empty() { "VND" } else { &statement.currency },
@@ -344,7 +346,11 @@ impl Intake {
                 name: &file.name,
                 source: file.source.parse().unwrap_or(Source::Command),
                 by: &file.received_by,
-                partner: (!file.sender.is_empty()).then_some(file.sender.as_str()),
+                // Kept from the first, whoever said it: the file may be readable in two ways.
+                partner: [&file.partner, &file.sender]
+                    .into_iter()
+                    .find(|p| !p.is_empty())
+                    .map(String::as_str),
             };
             if store::pieces_size(&mut conn, file.file_id).await? == file.size {
                 let spool = spooling.of_kept(&mut conn, file.file_id).await?;

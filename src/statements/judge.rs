@@ -94,7 +94,7 @@ pub async fn judge(
             let (before, after) = if let Some(earlier) = earlier {
                 (Some(standing_of(earlier)), None)
             } else {
-                let (who, when) = ((&*one.partner, &*one.account), (day, read.number));
+                let (who, when) = ((&*one.partner, &*one.account), (day, read.number, read.page));
                 store::statement_neighbours(conn, who, when).await?
             };
             let replaced = |other: &Standing| Some(other.statement_id) == one.supersedes;
@@ -119,6 +119,7 @@ fn standing_of(read: &ReadStatement) -> Standing {
         statement_id: Uuid::nil(),
         sha256: Vec::new(),
         number: read.number,
+        page: read.page,
         day: read.to.unwrap_or_default(),
         reference: read.reference.clone(),
         opening: read.opening,

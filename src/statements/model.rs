@@ -88,6 +88,8 @@ pub struct ReadStatement {
     pub reference: String,
     /// Its running number.
     pub number: Option<i64>,
+    /// Which of its pages this is, from 1; several share their statement's number and day.
+    pub page: i64,
     /// The first day.
     pub from: Option<NaiveDate>,
     /// The last day: the day that it is of.
@@ -118,6 +120,7 @@ impl ReadStatement {
             account: String::new(),
             reference: String::new(),
             number: None,
+            page: 1,
             from: None,
             to: None,
             currency: String::new(),

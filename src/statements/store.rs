@@ -61,6 +61,8 @@ pub struct NewFile<'a> {
     pub sha256: &'a [u8; 32],
     /// The partner that sent it itself; empty: our people.
     pub sender: &'a str,
+    /// Whose it was said to be; empty when nobody said.
+    pub partner: &'a str,
     /// Its name.
     pub name: &'a str,
     /// Where it came in.
@@ -79,8 +81,9 @@ pub async fn file_insert(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "insert into statement_file
-             (file_id, sha256, sender, name, source, received_by, received_at, size, state_since)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $7)
+             (file_id, sha256, sender, name, source, received_by, received_at, size, state_since,
+              partner)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)
          on conflict (sha256, sender) where state <> 'rejected' do nothing",
         file.file_id,
         &file.sha256[..],
@@ -89,7 +92,8 @@ pub async fn file_insert(
         file.source,
         file.received_by,
         now,
-        file.size
+        file.size,
+        file.partner
     )
     .execute(conn)
     .await?;
@@ -251,6 +255,8 @@ pub struct NewStatement<'a> {
     pub reference: &'a str,
     /// Its running number.
     pub number: Option<i64>,
+    /// Which of its pages.
+    pub page: i64,
     /// The last day.
     pub day: NaiveDate,
     /// The first day.
@@ -282,8 +288,8 @@ pub async fn statement_insert(
     sqlx::query_scalar!(
         "insert into statement (statement_id, file_id, place, kind, partner, account, reference,
                                 number, day, from_day, currency, opening, closing, lines, entries,
-                                total, supersedes, state_since)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                                total, supersedes, state_since, page)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          on conflict on constraint statement_place_once do update
             set supersedes = excluded.supersedes
          returning statement_id",
@@ -304,7 +310,8 @@ pub async fn statement_insert(
         new.entries,
         new.total,
         new.supersedes,
-        now
+        now,
+        new.page
     )
     .fetch_one(conn)
     .await
@@ -338,6 +345,8 @@ pub struct Standing {
     pub sha256: Vec<u8>,
     /// Its running number.
     pub number: Option<i64>,
+    /// Which of its pages.
+    pub page: i64,
     /// Its day.
     pub day: NaiveDate,
     /// Its id in the sender's words.
@@ -356,7 +365,7 @@ pub async fn statement_standing(
 ) -> Result<Option<Standing>, sqlx::Error> {
     sqlx::query_as!(
         Standing,
-        "select s.statement_id, f.sha256, s.number, s.day, s.reference, s.opening, s.closing
+        "select s.statement_id, f.sha256, s.number, s.page, s.day, s.reference, s.opening, s.closing
            from statement s join statement_file f using (file_id)
           where s.kind = $1 and s.partner = $2 and s.account = $3 and s.reference = $4
             and s.state in ('staged', 'booked')",
@@ -369,39 +378,41 @@ pub async fn statement_standing(
     .await
 }
 
-/// The statement of an account that stands next before a day and number, and the next after.
+/// The statement of an account that stands next before a day, number and page, and the next after.
 pub async fn statement_neighbours(
     conn: &mut PgConnection,
     (partner, account): (&str, &str),
-    (day, number): (NaiveDate, Option<i64>),
+    (day, number, page): (NaiveDate, Option<i64>, i64),
 ) -> Result<(Option<Standing>, Option<Standing>), sqlx::Error> {
     let before = sqlx::query_as!(
         Standing,
-        "select s.statement_id, f.sha256, s.number, s.day, s.reference, s.opening, s.closing
+        "select s.statement_id, f.sha256, s.number, s.page, s.day, s.reference, s.opening, s.closing
            from statement s join statement_file f using (file_id)
           where s.kind = 'account' and s.partner = $1 and s.account = $2
             and s.state in ('staged', 'booked')
-            and (s.day, coalesce(s.number, 0)) < ($3, coalesce($4::bigint, 0))
-          order by s.day desc, coalesce(s.number, 0) desc limit 1",
+            and (s.day, coalesce(s.number, 0), s.page) < ($3, coalesce($4::bigint, 0), $5)
+          order by s.day desc, coalesce(s.number, 0) desc, s.page desc limit 1",
         partner,
         account,
         day,
-        number
+        number,
+        page
     )
     .fetch_optional(&mut *conn)
     .await?;
     let after = sqlx::query_as!(
         Standing,
-        "select s.statement_id, f.sha256, s.number, s.day, s.reference, s.opening, s.closing
+        "select s.statement_id, f.sha256, s.number, s.page, s.day, s.reference, s.opening, s.closing
            from statement s join statement_file f using (file_id)
           where s.kind = 'account' and s.partner = $1 and s.account = $2
             and s.state in ('staged', 'booked')
-            and (s.day, coalesce(s.number, 0)) > ($3, coalesce($4::bigint, 0))
-          order by s.day, coalesce(s.number, 0) limit 1",
+            and (s.day, coalesce(s.number, 0), s.page) > ($3, coalesce($4::bigint, 0), $5)
+          order by s.day, coalesce(s.number, 0), s.page limit 1",
         partner,
         account,
         day,
-        number
+        number,
+        page
     )
     .fetch_optional(conn)
     .await?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{Datelike, Duration, NaiveDate};
 use payclear::approvals::propose::Maker;
-use payclear::commands::verify::verify_day;
+use payclear::commands::verify::{verify, verify_day};
 use payclear::days::keys;
 use payclear::days::verify::DayReport;
 use payclear::operations::sweeps::Sweep;
@@ -14,6 +14,7 @@ use payclear::platform::audit::By;
 use payclear::vocabulary::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::desk::{between, place};
 use crate::support::town::{ACCOUNT, master_keys};
 use crate::support::{Answer, Person, Town, sequenced, text};
 
@@ -264,6 +265,7 @@ async fn a_day_is_signed_by_two_people_once_nothing_stands_against_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_month_never() {
     let (town, mut an, mut checker) = town().await;
+    let mut maker = town.person("khoa@town.example", &["officer:*", "approver:*"]).await;
     let first = town.business_day();
     town.next_day(&mut [&mut an, &mut checker]).await;
     let second = town.business_day();
@@ -353,9 +355,22 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
         town.cases_are_owned().await;
         town.closes(&an, &checker, last).await;
     }
-    let asked = an.post(&of(second, "lock-month"), &json!({})).await.expect(202);
-    an.decide(text(&asked, "approval"), "approve").await.problem(403, "four-eyes");
-    checker.decide(text(&asked, "approval"), "approve").await.expect(200);
+    // At the desk, as every deed can be done there.
+    let mut desk = town.back_at_the_desk(&maker).await;
+    maker.sign_in(&*town.clock).await;
+    let page = format!("/desk/days/{second}");
+    let csrf = desk.token(&page).await;
+    let done = desk.post(&format!("{page}/lock-month"), &[("csrf", &*csrf)]).await;
+    assert_eq!((done.status, place(&done)), (303, &*format!("{page}?told=waits")));
+    let asked: String =
+        sqlx::query_scalar("select approval_id::text from approval where status = 'pending'")
+            .fetch_one(&town.pool)
+            .await
+            .unwrap();
+    maker.decide(&asked, "approve").await.problem(403, "four-eyes");
+    checker.decide(&asked, "approve").await.expect(200);
+    let seen = desk.get(&page).await.text();
+    assert!(seen.contains("Tháng này đã khoá sổ"), "{seen}");
     let locked = an.post(&of(last, "reopen"), &reason).await.problem(409, "wrong-state");
     assert!(text(&locked, "detail").contains("locked for good"), "{locked}");
 }
@@ -554,6 +569,109 @@ async fn a_file_that_is_not_in_by_its_hour_is_a_case_until_it_comes() {
     assert_eq!(looked["day"]["status"], "matched", "{looked}");
     let listed = an.get("/v1/days?limit=3").await.expect(200);
     assert_eq!(listed["days"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_whose_books_are_not_the_banks_is_not_signed() {
+    let (town, mut an, mut checker) = town().await;
+    let viewer = town.person("xem@town.example", &["viewer:*"]).await;
+    let day = town.business_day();
+    // An officer's word that no statement shows: 100,000 in the books, nothing at the bank.
+    town.all_banked(ACCOUNT).await;
+    town.next_day(&mut [&mut an, &mut checker]).await;
+    town.statement_of(day, "booked").await;
+    town.app.days().sweep().await.expect("a sweep");
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    let bank = &looked["banks"][0];
+    let figure = |name: &str| text(bank, name);
+    let figures = ["closing", "ledger", "difference", "unexplained"].map(figure);
+    assert_eq!(figures, ["0", "100000", "-100000", "0"], "{looked}");
+    let known = json!([{ "why": "by_word", "count": 1, "amount": "-100000" }]);
+    assert_eq!(bank["reasons"], known);
+    assert_eq!(looked["against"], json!([]));
+    assert!(verify(&town.pool).await.expect("a report").against_banks.is_empty());
+
+    // The bank says 7,000 more, in a line that nobody booked and nobody has as a case.
+    let says = |more: i64| format!("update statement set closing = {more}, total = {more}");
+    town.as_owner(&says(7_000)).await.expect("another closing");
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(text(&looked["banks"][0], "unexplained"), "7000", "{looked}");
+    let told = looked["against"].to_string();
+    assert!(told.contains("the ledger holds 100000: 7000 differ without a reason"), "{told}");
+    let refused = an.post(&of(day, "prepare"), &json!({})).await.problem(409, "wrong-state");
+    assert!(text(&refused, "detail").contains("without a reason"), "{refused}");
+    let report = verify(&town.pool).await.expect("a report");
+    assert!(!report.holds && report.against_banks.len() == 1, "{:?}", report.against_banks);
+    let mut desk = town.back_at_the_desk(&viewer).await;
+    let page = desk.get(&format!("/desk/days/{day}")).await.text();
+    let row = between(&page, "id=\"banks\"", "</table>");
+    assert!(row.contains("7.000") && row.contains("100.000"), "{row}");
+
+    // As it was, the day is signed with both figures and the reason, and that is verified.
+    town.as_owner(&says(0)).await.expect("as it was");
+    town.closes(&an, &checker, day).await;
+    let snapshot = an.get(&of(day, "snapshot")).await.expect(200);
+    let content: Value = serde_json::from_str(text(&snapshot, "content")).unwrap();
+    let signed = &content["banks"][0];
+    assert_eq!((text(signed, "ledger"), &signed["reasons"]), ("100000", &known), "{signed}");
+    assert_eq!(town.differs(day).await, [""; 0]);
+    let sheet = letters_of(&an.get(&of(day, "sheet.pdf")).await.body, "banks.pdf");
+    assert!(sheet.contains(&letters("theo xác nhận, chưa có trên sao kê")), "{sheet}");
+    town.as_owner(&says(1)).await.expect("another closing");
+    assert_eq!(town.differs(day).await, ["banks"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn today_tells_of_files_that_are_missing_and_days_to_close() {
+    let (town, mut an, mut checker) = town().await;
+    let viewer = town.person("xem@town.example", &["viewer:*"]).await;
+    let operator = town.person("chay@town.example", &["operator:*"]).await;
+    let day = town.business_day();
+    town.next_day(&mut [&mut an, &mut checker]).await;
+    town.app.days().sweep().await.expect("a sweep");
+    let mut desk = town.back_at_the_desk(&viewer).await;
+    let mut runs = town.back_at_the_desk(&operator).await;
+    let tile = |page: &str, label: &str| between(page, label, "</a>");
+    let page = desk.get("/desk?lang=en").await.text();
+    assert!(tile(&page, "Files missing").contains(">1<"), "{page}");
+    assert!(tile(&page, "Days to close").contains(">1<"), "{page}");
+    assert!(tile(&page, "Days to close").contains("can be signed now: 0"), "{page}");
+    assert!(page.contains(&format!("href=\"/desk/days/{day}\"")), "{page}");
+    assert!(!runs.get("/desk?lang=en").await.text().contains("Days to close"));
+    town.statement_of(day, "booked").await;
+    town.app.days().sweep().await.expect("a sweep");
+    let page = desk.get("/desk").await.text();
+    assert!(tile(&page, "Files missing").contains(">0<"), "{page}");
+    assert!(tile(&page, "Days to close").contains("can be signed now: 1"), "{page}");
+    town.closes(&an, &checker, day).await;
+    assert!(tile(&desk.get("/desk").await.text(), "Days to close").contains(">0<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_rejected_after_it_came_is_missing_again() {
+    let (town, mut an, mut checker) = town().await;
+    let day = town.business_day();
+    let days = town.app.days();
+    town.clock.turn(Duration::days(9));
+    town.next_day(&mut [&mut an, &mut checker]).await;
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 open"]);
+    // What is quarantined may be rejected yet: nobody is let off asking for another.
+    town.statement_of(day, "quarantined").await;
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 open"]);
+    town.as_owner("update statement set state = 'staged'").await.expect("accepted");
+    days.sweep().await.expect("a sweep");
+    assert_eq!(town.cases().await, ["F01 0 auto_closed"]);
+    // It is not taken after all: there is a case again, and whoever has it settles the day.
+    town.as_owner("update statement set state = 'rejected'").await.expect("rejected");
+    assert_eq!(days.sweep().await.expect("a sweep"), 1);
+    assert_eq!(days.sweep().await.expect("again"), 0);
+    assert_eq!(town.cases().await, ["F01 0 auto_closed", "F01 0 open"]);
+    town.cases_are_owned().await;
+    let looked = an.get(&format!("/v1/days/{day}")).await.expect(200);
+    assert_eq!(looked["against"], json!([]), "{looked}");
+    assert!(looked["files"][0]["case"].is_string(), "{looked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

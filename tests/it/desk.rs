@@ -121,6 +121,15 @@ impl Town {
         assert_eq!((answer.status, place(&answer)), (303, "/desk"), "{}", answer.text());
         (browser, person)
     }
+
+    /// Somebody who was there before, on another day.
+    pub async fn back_at_the_desk(&self, person: &Person) -> Browser {
+        let mut browser = Browser::new(self);
+        self.clock.turn(chrono::Duration::seconds(31));
+        let answer = browser.sign_in(self, person).await;
+        assert_eq!((answer.status, place(&answer)), (303, "/desk"), "{}", answer.text());
+        browser
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,8 +238,8 @@ pub const PARTS: &[(&str, &[&str])] = &[
     ("/desk/refunds", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/breaks", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/ledger", &["viewer", "officer", "approver", "auditor"]),
-    ("/desk/files", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
-    ("/desk/days", &["viewer", "officer", "approver", "operator", "auditor", "admin"]),
+    ("/desk/files", &["viewer", "officer", "approver", "auditor"]),
+    ("/desk/days", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/matches", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/payovers", &["viewer", "officer", "approver", "auditor"]),
     ("/desk/receipts", &["viewer", "officer", "approver", "auditor"]),
@@ -533,4 +542,133 @@ async fn a_role_is_lent_for_an_absence_with_a_third_persons_word() {
     assert_eq!(an_too.post(&end, &Value::Null).await.status, 204);
     assert!(!roles(&binh_too).await.contains("approver"));
     an_too.post(&end, &Value::Null).await.problem(409, "wrong-state");
+}
+
+/// The rows of a CSV export, without its head.
+fn rows_of(csv: &str) -> Vec<&str> {
+    csv.lines().skip(1).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_shown_and_exported_to_its_end_and_one_that_is_cut_says_so() {
+    let town = Town::doors().await;
+    town.approver().await;
+    let (mut an, _) = town.at_the_desk("an@town.example", &["viewer:*"]).await;
+    let files = |count: u32| {
+        format!(
+            "insert into statement_file (file_id, sha256, partner, name, source, received_by,
+                    received_at, size, state, state_since)
+             select gen_random_uuid(), sha256(('f' || n)::bytea), 'directbank', 'f' || n || '.xml',
+                    'api', 'tests', timestamptz '2026-11-01' + n * interval '1 second', 1, 'rejected',
+                    now()
+               from generate_series((select count(*) from statement_file) + 1, {count}) n"
+        )
+    };
+    town.as_owner(&files(620)).await.expect("files");
+    let csv = an.get("/desk/files?format=csv").await.text();
+    assert_eq!(rows_of(&csv).len(), 620, "a room tells 500 at a time");
+    assert!(csv.contains("f1.xml"), "the oldest as well");
+    let last = an.get("/desk/files?files.page=25&lang=en").await.text();
+    assert!(last.contains("601–620"), "{last}");
+    let sorted = an.get("/desk/files?files.sort=received_at&size=10").await.text();
+    assert!(sorted.contains(">f1.xml<"), "another order is of all of them");
+    let whole = an.get("/desk/files?format=json").await.json();
+    assert!(whole["cut"].is_null() && whole["files"].as_array().map(Vec::len) == Some(620));
+
+    // More than a list reads: every form of it says that it is not all.
+    town.as_owner(&files(5_100)).await.expect("files");
+    let csv = an.get("/desk/files?format=csv").await.text();
+    let rows = rows_of(&csv);
+    assert_eq!(rows.len(), 5_001);
+    assert!(rows[5_000].contains("Only the first 5.000 rows"), "{}", rows[5_000]);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let cut = an.get("/desk/files?format=json").await.json();
+    assert!(text(&cut, "cut").contains("5.000"));
+    let page = an.get("/desk/files?files.sort=name").await.text();
+    assert!(page.contains("Only the first 5.000 rows"), "{page}");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let pdf = an.get("/desk/files?format=pdf").await;
+    assert_eq!(pdf.status, 200);
+    let path = std::env::temp_dir().join(format!("cut-{}.pdf", uuid::Uuid::new_v4()));
+    std::fs::write(&path, &pdf.body).expect("a file");
+    let read = std::process::Command::new("pdftotext").arg(&path).arg("-").output();
+    std::fs::remove_file(&path).expect("it goes");
+    let told = String::from_utf8(read.expect("pdftotext").stdout).expect("UTF-8");
+    assert!(
+        told.contains("Only the first 1.000 rows"),
+        "a sheet of 1,000 rows says that it is one"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn breaks_are_in_the_order_in_which_they_matter_and_are_found_by_owner_age_and_severity() {
+    let town = Town::doors().await;
+    town.approver().await;
+    assert_eq!(town.settle("T1", 5_000, "NOBODY").await, "suspense");
+    assert_eq!(town.settle("T2", 150_000_000, "NOBODY").await, "suspense");
+    let (mut an, _) = town.at_the_desk("an@town.example", &["viewer:*"]).await;
+    let all = "/desk/breaks?format=csv&table=breaks&lang=en";
+    let csv = an.get(all).await.text();
+    let rows = rows_of(&csv);
+    assert_eq!(rows.len(), 2, "{csv}");
+    assert!(rows[0].contains("150000000"), "the younger one matters more: {csv}");
+    let told = an.get("/desk/breaks?format=json").await.json();
+    let severity = |at: usize| text(&told["breaks"][at], "severity").to_owned();
+    assert_ne!(severity(0), severity(1), "{told}");
+    assert_eq!(told["breaks"][0]["days"], 0);
+    // Nobody has them; then one has an owner and is a week old.
+    assert_eq!(rows_of(&an.get(&format!("{all}&owner=none")).await.text()).len(), 2);
+    town.as_owner(
+        "update break_case set state = 'assigned', owner = 'an@town.example', reason = 'hỏi',
+                ages_from = ages_from - 6 where amount = 5000",
+    )
+    .await
+    .expect("it has an owner");
+    for (filter, amount) in [
+        ("owner=none", "150000000"),
+        ("owner=an@town.example", "5000"),
+        ("age=t4_7", "5000"),
+        ("age=today", "150000000"),
+        ("state=assigned", "5000"),
+    ] {
+        let csv = an.get(&format!("{all}&{filter}")).await.text();
+        let rows = rows_of(&csv);
+        assert!(rows.len() == 1 && rows[0].contains(amount), "{filter}: {csv}");
+    }
+    let page = an.get("/desk/breaks").await.text();
+    assert!(page.contains("an@town.example") && page.contains("T+4"), "{page}");
+    let of = |severity: &str| format!("/v1/breaks?severity={severity}");
+    let viewer = town.person("xem@town.example", &["viewer:*"]).await;
+    let mut found = 0;
+    for severity in ["low", "medium", "high", "critical"] {
+        let told = viewer.get(&of(severity)).await.expect(200);
+        for case in told["breaks"].as_array().expect("a list") {
+            assert_eq!(case["severity"], severity);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 2);
+    viewer.get(&of("dire")).await.problem(422, "invalid-request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_figure_of_a_report_leads_to_the_payments_that_it_is_made_of() {
+    let town = Town::doors().await;
+    town.approver().await;
+    let paid = town.paid_by_bank("T1", 100_000).await;
+    let other = town.issue(70_000).await;
+    let (mut an, _) = town.at_the_desk("an@town.example", &["viewer:*"]).await;
+    for by in ["agency", "procedure", "item", "channel", "month"] {
+        let report = an.get(&format!("/desk/reports?by={by}")).await.text();
+        let link = between(&report, "href=\"/desk/invoices?", "\"").replace("&amp;", "&");
+        let link = link.replace("&#38;", "&");
+        let found = an.get(&format!("/desk/invoices?{link}&format=csv")).await.text();
+        let rows = rows_of(&found);
+        assert_eq!(rows.len(), 1, "{by}: {link}: {found}");
+        assert!(rows[0].contains(text(&paid, "code")), "{by}: {found}");
+        assert!(!found.contains(text(&other, "code")), "{by}");
+    }
+    let none =
+        an.get("/desk/invoices?item=Nothing&paid_from=2020-01-01&paid_until=2099-01-01").await;
+    assert!(!none.text().contains(text(&paid, "code")));
 }

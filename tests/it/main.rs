@@ -65,6 +65,7 @@ mod refunds_by_officers;
 mod registers;
 mod sandbox;
 mod schema;
+mod scopes;
 mod scratch;
 mod settlements;
 mod signatures;

@@ -986,6 +986,11 @@ async fn run_of(doors: &mut Doors, dossier: &str) -> (Value, String) {
     let wanted = json!({ "account": "0011009988776", "until": until });
     let run = doors.call(Officer, "POST /v1/payovers", &wanted, 201).await;
     let path = format!("/v1/payovers/{}", text(&run, "id"));
+    let transfer = text(&run["transfers"][0], "id");
+    let items = format!("GET {path}/transfers/{transfer}/items");
+    doors.call(Officer, &items, &Value::Null, 200).await;
+    doors.call(Officer, &format!("{items}?limit=0"), &Value::Null, 422).await;
+    doors.call(Officer, &format!("GET {path}/transfers/none/items"), &Value::Null, 404).await;
     (run, path)
 }
 

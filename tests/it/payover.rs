@@ -337,3 +337,46 @@ async fn a_position_is_what_was_collected_less_what_became_of_it() {
     an.post("/v1/payovers", &json!({ "account": ACCOUNT })).await.problem(403, "forbidden");
     assert_eq!(dong(1)["amount"], "1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_tells_whoever_sees_its_agency_which_payments_it_is_made_of() {
+    let town = Town::doors().await;
+    let an = town.person("an@town.example", &["officer:*"]).await;
+    let ours = town.person("ours@town.example", &["viewer:G01.A"]).await;
+    let others = town.person("others@town.example", &["viewer:G09", "operator:*"]).await;
+    let mut codes = Vec::new();
+    for (transaction, amount) in [("T1", 100_000), ("T2", 50_000), ("T3", 70_000)] {
+        let invoice = town.paid_by_bank(transaction, amount).await;
+        codes.push(text(&invoice, "code").to_owned());
+    }
+    town.all_banked(ACCOUNT).await;
+    let run = prepares(&an, ACCOUNT, town.business_day()).await.expect(201);
+    let transfer = &run["transfers"][0];
+    let path = of(&run, &format!("/transfers/{}/items", text(transfer, "id")));
+    let told = ours.get(&path).await.expect(200);
+    let items = told["items"].as_array().expect("items");
+    let sum: i64 = items.iter().map(|item| money(&item["amount"])).sum();
+    assert_eq!((items.len(), sum), (3, money(&transfer["amount"])));
+    let listed: Vec<&str> = items.iter().map(|item| text(item, "code")).collect();
+    assert_eq!(listed, codes);
+    others.get(&path).await.problem(404, "not-found");
+    let missing = of(&run, &format!("/transfers/{}/items", uuid::Uuid::nil()));
+    an.get(&missing).await.problem(404, "not-found");
+    // Page by page, none twice and none left out.
+    let first = ours.get(&format!("{path}?limit=2")).await;
+    let link = first.headers["link"].to_str().expect("text").to_owned();
+    let next = link.split(['<', '>']).nth(1).expect("a link").strip_prefix(&*ours.url);
+    let rest = ours.get(next.expect("of this service")).await.expect(200);
+    assert_eq!(
+        (text(&rest["items"][0], "code"), rest["items"].as_array().unwrap().len()),
+        (&*codes[2], 1)
+    );
+    // And at the desk, from the run to each invoice.
+    let (mut desk, _) = town.at_the_desk("desk@town.example", &["viewer:*"]).await;
+    let page = desk.get(&format!("/desk/payovers/{}", text(&run, "id"))).await.text();
+    let at = format!("/desk/payovers/{}/transfers/{}", text(&run, "id"), text(transfer, "id"));
+    assert!(page.contains(&format!("href=\"{at}\"")), "{page}");
+    let page = desk.get(&at).await.text();
+    assert!(codes.iter().all(|code| page.contains(code)), "{page}");
+    assert!(page.contains(&format!("href=\"/desk/invoices/{}\"", text(&items[0], "invoice_id"))));
+}

@@ -53,7 +53,7 @@ impl Town {
         self.app.receipts().number(&directory, holder).await.expect("it numbers")
     }
 
-    async fn numbers(&self) -> Done {
+    pub async fn numbers(&self) -> Done {
         self.in_order().await;
         self.numbers_as("tests").await
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::process::{Command, Stdio};
 
 use payclear::app::Role;
+use payclear::approvals::propose::Maker;
 use payclear::statements::mappings;
 use payclear::statements::{read, store};
 use payclear::vocabulary::clock::Clock;
@@ -113,6 +114,8 @@ async fn a_bank_sends_its_statement_and_gets_the_first_answer_again() {
     assert!(!store::statement_booked_in(&mut conn, id, now).await.expect("once"));
     assert_eq!(rows(&town.pool, FILES).await, ["one.xml booked"]);
     drop(conn);
+    // No line of it was matched: booked, the books would not be the bank's.
+    town.as_owner("update statement set state = 'staged'").await.expect("as it was");
 
     // A signature of other bytes, a signature used twice, somebody else's account.
     let letter = town.bank.sign("POST", "/v1/statements", Some("k"), sheet.as_bytes());
@@ -389,13 +392,15 @@ async fn a_wallet_s_report_is_read_by_its_registered_mapping() {
     assert_eq!(told["verdict"]["errors"][0]["code"], "mapping");
     let text = include_str!("../../registers/sample/reports/momo.toml");
     let by = payclear::platform::audit::By { actor: "cli/tests", at: town.clock.now() };
-    let entered = mappings::register(&town.pool, by, text).await.expect("entered");
-    assert_eq!(entered, ("momo-day".to_owned(), 1, true));
-    let again = mappings::register(&town.pool, by, text).await.expect("entered");
-    assert_eq!(again, ("momo-day".to_owned(), 1, false));
+    let entered =
+        mappings::register(&town.pool, Maker::bootstrap(by), text).await.expect("entered");
+    assert_eq!((&*entered.name, entered.version, entered.new), ("momo-day", 1, true));
+    let again = mappings::register(&town.pool, Maker::bootstrap(by), text).await.expect("entered");
+    assert_eq!((&*again.name, again.version, again.new), ("momo-day", 1, false));
     let newer = format!("{text}\n# a word\n");
-    let newer = mappings::register(&town.pool, by, &newer).await.expect("entered");
-    assert_eq!((newer.1, newer.2), (2, true));
+    let newer =
+        mappings::register(&town.pool, Maker::bootstrap(by), &newer).await.expect("entered");
+    assert_eq!((newer.version, newer.new), (2, true));
     // What was refused for want of a mapping may be sent again now.
     let verdict = send(&momo, "m.csv", report).await.expect(200);
     assert_eq!(
@@ -500,7 +505,7 @@ async fn what_the_simulators_say_of_a_day_is_taken() {
         let path = format!("{}/registers/sample/reports/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).expect("a mapping");
         let by = payclear::platform::audit::By { actor: "cli/tests", at: town.clock.now() };
-        mappings::register(&town.pool, by, &text).await.expect("entered");
+        mappings::register(&town.pool, Maker::bootstrap(by), &text).await.expect("entered");
     }
     let officer = town.person("an@town.example", &["officer:*"]).await;
     // The fee is half a per cent: 500 and 150.
@@ -571,7 +576,7 @@ fn a_file_is_looked_at_without_a_database() {
         ("camt__genkgo__camt052.v8.xml", 0, "noted", "camt.052"),
         ("camt__genkgo__camt053.v8.xml", 3, "quarantined", "camt.053"),
         ("mt940__wolph__mBank__mt942.sta", 4, "rejected", "mt942"),
-        ("NEGATIVE__viafintech__invalid_namespace.xml", 4, "rejected", ""),
+        ("NEGATIVE__viafintech__invalid_namespace.xml", 4, "rejected", "camt.053"),
     ] {
         let (told, output) = check(&[&sample(name)]);
         let output: Value = serde_json::from_str(&output).expect("JSON");
@@ -599,4 +604,117 @@ fn a_file_is_looked_at_without_a_database() {
     std::fs::remove_file(huge).expect("it goes");
     let told: Value = serde_json::from_str(&output).expect("JSON");
     assert_eq!((code, &told["errors"][0]["code"]), (Some(4), &json!("too-large")));
+}
+
+/// A page of the statement of one day: all bear its id and its number.
+fn page(number: u32, opening: i64) -> String {
+    let sheet = Sheet::new("S-7", 7, "2026-11-20", opening).camt();
+    let mark = "<CreDtTm>";
+    let pages = format!("<StmtPgntn><PgNb>{number}</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>");
+    let sheet = sheet.replace("S-7-", &format!("S-7-{number}-"));
+    sheet.replacen(mark, &format!("{pages}{mark}"), 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_statement_that_come_in_files_of_their_own_follow_each_other() {
+    let town = Town::doors().await;
+    let before = Sheet::new("S-6", 6, "2026-11-19", 0).camt();
+    send(&town.bank, "before.xml", &before).await.expect(200);
+    for (number, opening) in [(1, 220_000), (2, 440_000), (3, 660_000)] {
+        let told = send(&town.bank, "page.xml", &page(number, opening)).await.expect(200);
+        assert_eq!((&told["verdict"], &told["errors"]), (&json!("accepted"), &json!([])), "{told}");
+    }
+    let after = Sheet::new("S-8", 8, "2026-11-21", 880_000).camt();
+    let told = send(&town.bank, "after.xml", &after).await.expect(200);
+    assert_eq!(told["errors"], json!([]), "it follows the last page");
+    assert_eq!(town.cases().await, [""; 0], "nothing is missing (F04)");
+    assert_eq!(
+        rows(&town.pool, STANDING).await,
+        ["S-6 staged", "S-7 staged", "S-7/2 staged", "S-7/3 staged", "S-8 staged"]
+    );
+    // A page that is missing is told as before.
+    let gap = page(5, 1_000_000).replace("2026-11-20", "2026-11-22").replace("S-7", "S-9");
+    let gap = gap.replace("<ElctrncSeqNb>7", "<ElctrncSeqNb>9");
+    let told = send(&town.bank, "gap.xml", &gap).await.expect(200);
+    assert_ne!(told["errors"], json!([]), "{told}");
+}
+
+/// A report whose columns two wallets share.
+const SHARED: &str = "Mã giao dịch;Số tiền;Thời gian\n1;1.000;20/11/2026 08:00:00\n";
+
+fn shared_mapping(partner: &str, account: &str) -> String {
+    format!(
+        "partner = \"{partner}\"\nname = \"{partner}-shared\"\ndelimiter = \";\"\n\
+         grouping = \".\"\ntimes = [\"%d/%m/%Y %H:%M:%S\"]\naccount = \"{account}\"\n\
+         [columns]\ntransaction_id = \"Mã giao dịch\"\namount = \"Số tiền\"\n\
+         time = \"Thời gian\"\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_two_partners_mappings_fit_is_refused_until_its_partner_is_named() {
+    let town = Town::doors().await;
+    let by = payclear::platform::audit::By { actor: "cli/tests", at: town.clock.now() };
+    for (partner, account) in [("momo", "MOMOSIMPAYCLEAR"), ("zalopay", "2553")] {
+        let text = shared_mapping(partner, account);
+        mappings::register(&town.pool, Maker::bootstrap(by), &text).await.expect("entered");
+    }
+    let officer = town.person("an@town.example", &["officer:*"]).await;
+    let told = bring(&officer, "shared.csv", SHARED.as_bytes()).await.expect(201);
+    let error = &told["errors"][0];
+    assert_eq!(error["code"], "mapping", "{told}");
+    assert!(text(error, "detail").contains("name the partner"), "{told}");
+
+    // The form of the desk has the field that this asks for.
+    let (mut desk, _) = town.at_the_desk("binh@town.example", &["officer:*"]).await;
+    let csrf = desk.token("/desk/files").await;
+    let fields = [("csrf", &*csrf), ("partner", "momo")];
+    let done = desk.send_file("/desk/files", &fields, ("shared.csv", SHARED.as_bytes())).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    let of = "select partner || ' ' || format from statement_file where state <> 'rejected'";
+    assert_eq!(rows(&town.pool, of).await, ["momo report"]);
+
+    // Broken off and taken up again, it is still that partner's.
+    let owner = town.owner().await;
+    for statement in [
+        "delete from statement_line",
+        "update statement set state = 'reading'",
+        "update statement_file set state = 'received', verdict = null, format = '',
+                state_since = state_since - interval '1 hour' where state <> 'rejected'",
+    ] {
+        sqlx::query(statement).execute(&owner).await.expect("it is changed");
+    }
+    owner.close().await;
+    let settings = town.app.settings.statements.clone();
+    let spooling = payclear::statements::spool::Spooling(&settings);
+    assert_eq!(town.app.intake().resume(&spooling).await.expect("it goes on"), 1);
+    assert_eq!(rows(&town.pool, of).await, ["momo report"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_is_in_force_once_another_has_agreed() {
+    let town = Town::doors().await;
+    // From here on something has been approved: nobody enters anything alone.
+    let approver = town.approver().await;
+    let officer = town.person("an@town.example", &["officer:*", "approver:*", "operator:*"]).await;
+    let first = shared_mapping("momo", "MOMOSIMPAYCLEAR");
+    let by = payclear::platform::audit::By { actor: &officer.email, at: town.clock.now() };
+    let waits = mappings::register(&town.pool, Maker::pending(by), &first).await.expect("asked");
+    let approval = waits.approval.expect("it waits").to_string();
+    let told = bring(&officer, "shared.csv", SHARED.as_bytes()).await.expect(201);
+    assert_eq!(told["errors"][0]["code"], "mapping", "it is not read with yet");
+    assert!(mappings::register(&town.pool, Maker::pending(by), &first).await.is_err(), "it waits");
+    officer.decide(&approval, "approve").await.problem(403, "four-eyes");
+    approver.decide(&approval, "approve").await.expect(200);
+    let told = bring(&officer, "shared.csv", SHARED.as_bytes()).await.expect(201);
+    assert_eq!(told["verdict"], "accepted", "{told}");
+    assert_eq!(town.count("report_mapping").await, 1);
+    // The database takes none on one word, whoever says it.
+    let alone = "insert into report_mapping select partner, name, 2, content, now(), 'cli/an'
+                   from report_mapping";
+    assert!(sqlx::query(alone).execute(&town.pool).await.is_err());
+    assert!(mappings::register(&town.pool, Maker::bootstrap(by), "").await.is_err());
+    let newer = format!("{first}# a word\n");
+    let alone = mappings::register(&town.pool, Maker::bootstrap(by), &newer).await;
+    assert!(alone.is_err(), "the beginning is over");
 }

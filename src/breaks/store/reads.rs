@@ -112,6 +112,10 @@ pub struct Wanted<'a> {
     pub agency: Option<&'a str>,
     /// Of this owner; empty: of nobody.
     pub owner: Option<&'a str>,
+    /// Of so many points, from and to.
+    pub points: Option<(i32, i32)>,
+    /// So many days old, from and to.
+    pub aged: Option<(i32, i32)>,
     /// Opened within these instants.
     pub opened: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// After this one, of so many points.
@@ -133,7 +137,7 @@ pub async fn breaks_list(
     let (since, until) = wanted.opened.unzip();
     let rows = sqlx::query!(
         r#"select c.break_id, c.points as "points!"
-             from (select b.break_id, b.opened_at,
+             from (select b.break_id, b.opened_at, days,
                           w.weight + (b.amount >= $11)::integer + (b.amount >= $12)::integer
                                    + (days > $13)::integer + (days > $14)::integer as points
                      from break_case b
@@ -151,9 +155,11 @@ pub async fn breaks_list(
                       and ($6::text is null or b.owner = $6)
                       and ($7::timestamptz is null or b.opened_at >= $7)
                       and ($8::timestamptz is null or b.opened_at < $8)) c
-            where $16::integer is null or c.points < $16
-               or (c.points = $16 and (c.opened_at, c.break_id) >
-                   (select l.opened_at, l.break_id from break_case l where l.break_id = $17))
+            where ($16::integer is null or c.points < $16
+                   or (c.points = $16 and (c.opened_at, c.break_id) >
+                       (select l.opened_at, l.break_id from break_case l where l.break_id = $17)))
+              and ($19::integer is null or c.points between $19 and $20)
+              and ($21::integer is null or c.days between $21 and $22)
             order by c.points desc, c.opened_at, c.break_id limit $18"#,
         wanted.scopes,
         &states,
@@ -172,7 +178,11 @@ pub async fn breaks_list(
         wanted.today,
         wanted.after.map(|(points, _)| points),
         wanted.after.map(|(_, id)| id.0),
-        wanted.limit
+        wanted.limit,
+        wanted.points.map(|(from, _)| from),
+        wanted.points.map(|(_, to)| to),
+        wanted.aged.map(|(from, _)| from),
+        wanted.aged.map(|(_, to)| to)
     )
     .fetch_all(&mut *conn)
     .await?;

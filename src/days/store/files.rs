@@ -126,7 +126,8 @@ pub async fn missing_of(
     .await
 }
 
-/// Notes a file that is missing, with its case; `false` when it is known.
+/// Notes a file that is missing, with its case; `false` when it is known. One that was found and is
+/// missing again, because what came was rejected, is noted anew.
 pub async fn missing_insert(
     conn: &mut PgConnection,
     day: NaiveDate,
@@ -134,7 +135,9 @@ pub async fn missing_insert(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "insert into missing_file (day, partner, account, kind, break_id) values ($1, $2, $3, $4, $5)
-         on conflict on constraint missing_file_pkey do nothing",
+         on conflict on constraint missing_file_pkey
+            do update set found_at = null, break_id = excluded.break_id
+            where missing_file.found_at is not null",
         day,
         missing.partner,
         missing.account,

@@ -28,13 +28,21 @@ fn field(cell: &Cell) -> String {
     }
 }
 
-pub(super) fn write(table: &Table, places: &[usize]) -> Result<Vec<u8>, ExportError> {
+pub(super) fn write(
+    table: &Table,
+    places: &[usize],
+    cut: Option<&str>,
+) -> Result<Vec<u8>, ExportError> {
     let mut writer = ::csv::WriterBuilder::new()
         .terminator(::csv::Terminator::CRLF)
         .from_writer("\u{feff}".as_bytes().to_vec());
     writer.write_record(super::labels(&table.columns).map(|label| safe(label.to_owned())))?;
     for row in super::rows(table, places) {
         writer.write_record(row.iter().map(field))?;
+    }
+    if let Some(told) = cut {
+        let empty = std::iter::repeat_n(String::new(), table.columns.len().saturating_sub(1));
+        writer.write_record(std::iter::once(safe(told.to_owned())).chain(empty))?;
     }
     writer.into_inner().map_err(|error| ::csv::Error::from(error.into_error()).into())
 }
@@ -52,7 +60,8 @@ mod tests {
         let evil = ["=1+1", "+a", "-a", "@a", "\ta", " =x", "tốt, \"đẹp\""];
         let table = Table::new("t", "T", columns).rows(evil.map(row));
         let places: Vec<usize> = (0..evil.len()).collect();
-        let text = String::from_utf8(write(&table, &places).expect("written")).expect("UTF-8");
+        let text =
+            String::from_utf8(write(&table, &places, None).expect("written")).expect("UTF-8");
         assert_eq!(
             text,
             "\u{feff}Tên,Số tiền\r\n'=1+1,1234\r\n'+a,1234\r\n'-a,1234\r\n'@a,1234\r\n'\ta,1234\r\n' =x,1234\r\n\"tốt, \"\"đẹp\"\"\",1234\r\n"

@@ -18,7 +18,11 @@ fn value(cell: &Cell) -> Json {
     }
 }
 
-pub(super) fn write(table: &Table, places: &[usize]) -> Result<Vec<u8>, ExportError> {
+pub(super) fn write(
+    table: &Table,
+    places: &[usize],
+    cut: Option<&str>,
+) -> Result<Vec<u8>, ExportError> {
     let rows: Vec<Json> = super::rows(table, places)
         .map(|row| {
             let named = table.columns.iter().zip(&row);
@@ -26,5 +30,9 @@ pub(super) fn write(table: &Table, places: &[usize]) -> Result<Vec<u8>, ExportEr
             Json::Object(members.collect::<Map<_, _>>())
         })
         .collect();
-    Ok(serde_json::to_vec(&json!({ table.name: rows }))?)
+    let mut told = json!({ table.name: rows });
+    if let Some(cut) = cut {
+        told["cut"] = Json::from(cut);
+    }
+    Ok(serde_json::to_vec(&told)?)
 }

@@ -9,18 +9,18 @@ use crate::desk::table::Table;
 use crate::platform::pdf::{About, Align, Column, Sheet};
 
 /// A sheet of more rows is a workbook.
-const MOST: usize = 1_000;
+pub(super) const MOST: usize = 1_000;
 
 pub(super) fn write(
     table: &Table,
     places: &[usize],
-    (title, by, now): (&str, &str, DateTime<Utc>),
+    ((title, by, now), cut): ((&str, &str, DateTime<Utc>), Option<&str>),
 ) -> Result<Vec<u8>, ExportError> {
-    let places = &places[..places.len().min(MOST)];
     let mut rows: Vec<Vec<String>> =
         super::rows(table, places).map(|row| row.iter().map(super::with_note).collect()).collect();
-    let sums: Option<Vec<String>> =
-        table.foot.as_ref().map(|foot| foot.iter().map(super::with_note).collect());
+    // Below rows that are not all there sums would be taken for theirs.
+    let foot = table.foot.as_ref().filter(|_| cut.is_none());
+    let sums: Option<Vec<String>> = foot.map(|foot| foot.iter().map(super::with_note).collect());
     let has_sums = sums.is_some();
     rows.extend(sums);
     let mut hash = Sha256::new();
@@ -59,6 +59,9 @@ pub(super) fn write(
         sheet.table_with_sum(&columns, &rows);
     } else {
         sheet.table(&columns, &rows);
+    }
+    if let Some(told) = cut {
+        sheet.paragraph(told);
     }
     sheet.note(&format!("payclear – {by} – {} (UTC+7)", figures::time(now)), Align::Left);
     Ok(sheet.finish()?)

@@ -48,7 +48,11 @@ fn cell_write(
     Ok(())
 }
 
-pub(super) fn write(table: &Table, places: &[usize]) -> Result<Vec<u8>, ExportError> {
+pub(super) fn write(
+    table: &Table,
+    places: &[usize],
+    cut: Option<&str>,
+) -> Result<Vec<u8>, ExportError> {
     let formats = Formats {
         head: Format::new().set_bold(),
         money: Format::new().set_num_format("#,##0"),
@@ -67,6 +71,10 @@ pub(super) fn write(table: &Table, places: &[usize]) -> Result<Vec<u8>, ExportEr
         for (column, cell) in (0..).zip(&cells) {
             cell_write(sheet, (row, column), cell, &formats)?;
         }
+    }
+    if let Some(told) = cut {
+        let below = u32::try_from(places.len() + 1).unwrap_or(u32::MAX);
+        sheet.write_string_with_format(below, 0, told, &formats.head)?;
     }
     Ok(book.save_to_buffer()?)
 }

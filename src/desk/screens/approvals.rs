@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::approvals::approval::Approval;
 use crate::approvals::decide::{self, DecideError, Decision, Verdict};
+use crate::approvals::sight::Sight;
 use crate::approvals::status::ApprovalStatus;
 use crate::approvals::store::{Wanted, approval_list, approval_read};
 use crate::desk::asked::link;
@@ -43,11 +44,11 @@ pub async fn list(State(desk): State<Desk>, reader: Reader) -> Response {
 }
 
 async fn inbox(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
-    let scopes = reader.enter(Section::Approvals)?;
+    reader.enter(Section::Approvals)?;
     let asked = &reader.asked;
     let status = asked.get("status").unwrap_or("pending");
     let wanted = Wanted {
-        scopes: &scopes,
+        sight: &Sight::of(&reader.officer, &desk.kinds),
         status: status.parse().ok(),
         kind: asked.get("kind"),
         before: None,
@@ -116,7 +117,8 @@ async fn read(desk: &Desk, reader: &Reader, id: &str) -> Result<Approval, Proble
     let missing = || Problem::new(ProblemType::NotFound);
     let id = Uuid::try_parse(id).map(ApprovalId).map_err(|_| missing())?;
     let found = approval_read(&mut *desk.pool().acquire().await?, id).await?;
-    found.filter(|approval| reader.officer.sees(&approval.agency)).ok_or_else(missing)
+    let sight = Sight::of(&reader.officer, &desk.kinds);
+    found.filter(|approval| sight.holds(approval)).ok_or_else(missing)
 }
 
 async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {

@@ -41,7 +41,8 @@ pub async fn list(State(desk): State<Desk>, reader: Reader) -> Response {
 
 async fn days(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     reader.enter(Section::Days)?;
-    let told = desk.rooms.get(&reader.pass, "/v1/days?limit=500").await?;
+    let most = reader.asked.most("days");
+    let found = desk.rooms.list(&reader.pass, ("/v1/days", "days"), most).await?;
     let columns = vec![
         Column::text("day", reader.say("Ngày", "Day")),
         Column::text("status", reader.say("Trạng thái", "State")),
@@ -50,7 +51,7 @@ async fn days(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         Column::text("approved_by", reader.say("Người duyệt", "Approved by")),
         Column::text("status_since", reader.say("Từ lúc", "Since")),
     ];
-    let rows = json::list(&told, "days").iter().map(|day| {
+    let rows = found.iter().map(|day| {
         let status = json::text(day, "status");
         vec![
             json::day(&day["day"]).to(format!("{PATH}/{}", json::text(day, "day"))),
@@ -119,6 +120,7 @@ async fn page(desk: &Desk, reader: &Reader, day: &str) -> Result<Page, Problem> 
     page.add(Block::Table(needed(reader, &told)));
     page.add(Block::Table(roll_forward(reader, &told["roll_forward"])));
     page.add(Block::Table(open_cases(reader, &told)));
+    page.add(Block::Table(banks(reader, &told)));
     page.add(Block::Table(turnover(reader, &told)));
     page.add(Block::Table(holdings(reader, &told)));
     for form in forms(desk, reader, (day, &status), &told).await? {
@@ -181,6 +183,10 @@ fn stands_against(reader: &Reader, told: &str) -> String {
             })
             .or_else(|| is_in(rest, " is quarantined", "Bị giữ lại:"))
             .or_else(|| is_in(rest, " is staged", "Chưa đối soát xong:"))
+    } else if let Some(rest) = told.strip_prefix("account ") {
+        rest.contains("differ without a reason").then(|| {
+            format!("Số dư ngân hàng và sổ cái không bằng nhau, chưa có lý do: tài khoản {rest}")
+        })
     } else if let Some(count) = told.strip_suffix(" lines are not placed") {
         Some(format!("{count} dòng chưa khớp."))
     } else {
@@ -267,6 +273,47 @@ fn open_cases(reader: &Reader, told: &Value) -> Table {
         .or(reader.say("Không còn chênh lệch.", "No breaks are open."))
 }
 
+/// The books against the banks.
+fn banks(reader: &Reader, told: &Value) -> Table {
+    let columns = vec![
+        Column::text("account", reader.say("Tài khoản", "Account")),
+        Column::text("reference", reader.say("Sao kê", "Statement")),
+        Column::figure("closing", reader.say("Số dư ngân hàng", "Bank's closing")),
+        Column::figure("ledger", reader.say("Số dư sổ cái", "Ledger")),
+        Column::figure("difference", reader.say("Chênh lệch", "Difference")),
+        Column::text("reasons", reader.say("Lý do", "Reasons")),
+        Column::figure("unexplained", reader.say("Chưa có lý do", "Without a reason")),
+    ];
+    let rows = json::list(told, "banks").iter().map(|bank| {
+        let currency = json::text(bank, "currency");
+        let of = |key: &str| Cell::amount(json::decimal(&bank[key]), currency);
+        let reasons: Vec<String> = json::list(bank, "reasons")
+            .iter()
+            .map(|of| {
+                let name = reader.name(Named::BankReason, json::text(of, "why"));
+                format!("{name}: {}", Cell::amount(json::decimal(&of["amount"]), currency).shown())
+            })
+            .collect();
+        vec![
+            json::code(&bank["account"]).note(json::text(bank, "partner")),
+            json::code(&bank["reference"]),
+            of("closing"),
+            of("ledger").to(link(
+                "/desk/ledger",
+                &[("kind", "bank_account"), ("owner", json::text(bank, "partner"))],
+            )),
+            of("difference"),
+            Cell::text(reasons.join("; ")),
+            of("unexplained"),
+        ]
+    });
+    let caption = reader.say("Số dư ngân hàng và sổ cái", "The banks' closings and the ledger");
+    Table::new("banks", caption, columns).rows(rows).or(reader.say(
+        "Chưa có sao kê nào của ngày này được ghi sổ.",
+        "No statement of this day is booked yet.",
+    ))
+}
+
 fn turnover(reader: &Reader, told: &Value) -> Table {
     let columns = vec![
         Column::text("currency", reader.say("Đồng tiền", "Currency")),
@@ -276,7 +323,8 @@ fn turnover(reader: &Reader, told: &Value) -> Table {
     let rows = json::list(told, "turnover").iter().map(|row| {
         let currency = json::text(row, "currency");
         vec![
-            Cell::code(currency),
+            Cell::code(currency)
+                .to(link("/desk/ledger", &[("day", json::text(&told["day"], "day"))])),
             Cell::amount(json::decimal(&row["debit"]), currency),
             Cell::amount(json::decimal(&row["credit"]), currency),
         ]
@@ -300,8 +348,11 @@ fn holdings(reader: &Reader, told: &Value) -> Table {
         vec![
             Cell::text(reader.name(Named::Account, json::text(row, "kind"))),
             json::plain(&row["partner"]),
-            of("held"),
-            of("explained"),
+            of("held").to(link(
+                "/desk/ledger",
+                &[("kind", json::text(row, "kind")), ("owner", json::text(row, "partner"))],
+            )),
+            of("explained").to(link("/desk/breaks", &[("partner", json::text(row, "partner"))])),
             of("difference"),
         ]
     });
@@ -323,6 +374,27 @@ async fn forms(
         })
     };
     let mut forms = Vec::new();
+    let month = day.get(..7).unwrap_or(day);
+    if status == "closed" {
+        let locked = json::list(told, "keeps_closed").iter().filter_map(Value::as_str);
+        let locked = locked.into_iter().any(|told| told.starts_with("the month "));
+        forms.push(
+            Form::post(
+                "lock-month",
+                format!("{PATH}/{day}/lock-month"),
+                label("Trình khoá sổ tháng", "Ask to lock the month"),
+            )
+            .title(format!("{} {month}", reader.say("Khoá sổ tháng", "Lock the month")))
+            .intro(label(
+                "Khi ngày cuối tháng đã ký. Người khác duyệt; sau đó không ngày nào của tháng được mở lại, mãi mãi.",
+                "Once its last day is closed. Another approves; no day of the month is opened again then, ever.",
+            ))
+            .weight(Weight::Grave)
+            .shut(role().or_else(|| {
+                locked.then(|| label("Tháng này đã khoá sổ.", "The month is locked already."))
+            })),
+        );
+    }
     if let Some(id) = told["approval"].as_str() {
         forms.push(approvals::form_of(desk, reader, id).await?);
         return Ok(forms);
@@ -380,6 +452,7 @@ pub async fn act(
     let form = match verb.as_str() {
         "prepare" => "prepare",
         "reopen" => "reopen",
+        "lock-month" => "lock-month",
         _ => return posted.reader.answer(Err(Problem::new(ProblemType::NotFound))),
     };
     let done = acted(&desk, &posted, (&day, form)).await;

@@ -52,14 +52,9 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let value = |name| asked.get(name).unwrap_or_default();
     let path = link(
         "/v1/files",
-        &[
-            ("state", value("state")),
-            ("partner", value("partner")),
-            ("day", value("day")),
-            ("limit", "500"),
-        ],
+        &[("state", value("state")), ("partner", value("partner")), ("day", value("day"))],
     );
-    let told = desk.rooms.get(&reader.pass, &path).await?;
+    let found = desk.rooms.list(&reader.pass, (&path, "files"), asked.most("files")).await?;
     let columns = vec![
         Column::text("received_at", reader.say("Nhận lúc", "Received")),
         Column::text("name", reader.say("Tên tệp", "Name")),
@@ -70,7 +65,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         Column::figure("errors", reader.say("Lỗi", "Errors")),
         Column::text("source", reader.say("Đến từ", "Came by")),
     ];
-    let rows = json::list(&told, "files").iter().map(|file| {
+    let rows = found.iter().map(|file| {
         vec![
             json::time(&file["received_at"]),
             json::plain(&file["name"]).to(format!("{PATH}/{}", json::text(file, "id"))),
@@ -101,6 +96,20 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             "camt.053, camt.054, MT940 hoặc bảng kê CSV của đối tác. Cùng một tệp gửi lại không gây hậu quả gì.",
             "camt.053, camt.054, MT940 or a partner's CSV report. The same file again has no effect.",
         ))
+        .field(
+            Field::one(
+                "partner",
+                reader.say("Của đối tác", "Of the partner"),
+                std::iter::once((String::new(), reader.say("Theo tệp", "As the file says").to_owned()))
+                    .chain(desk.registers().partners().iter().map(|partner| {
+                        (partner.code.clone(), format!("{} ({})", partner.name, partner.code))
+                    })),
+            )
+            .hint(reader.say(
+                "Chọn khi tệp không tự nói là của ai: cùng số tài khoản, cùng các cột.",
+                "Choose when the file does not say whose it is: the same number, the same columns.",
+            )),
+        )
         .field(Field::new("file", reader.say("Tệp", "File"), Takes::File))
         .weight(Weight::Side)
         .shut((!may).then(|| {
@@ -138,7 +147,7 @@ async fn brought(
     reader: &Reader,
     (headers, body): (&axum::http::HeaderMap, Body),
 ) -> Result<String, Problem> {
-    let Upload { token, name, content, .. } = upload::open(headers, body).await?;
+    let Upload { token, name, content, fields } = upload::open(headers, body).await?;
     if !csrf::fits(&reader.officer.session, &token) {
         return Err(Problem::new(ProblemType::CrossSite));
     }
@@ -146,7 +155,9 @@ async fn brought(
         let say = reader.say("hãy chọn một tệp", "choose a file");
         return Err(Problem::new(ProblemType::InvalidRequest).detail(say));
     }
-    let path = link("/v1/files", &[("name", &name)]);
+    let partner = fields.iter().find(|(field, _)| field == "partner");
+    let partner = partner.map_or("", |(_, code)| code.trim());
+    let path = link("/v1/files", &[("name", &name), ("partner", partner)]);
     let response = desk.rooms.call(&reader.pass, (Method::POST, &path), content).await?;
     let told = crate::desk::rooms::read(response).await?;
     let id = json::text(&told, "file");

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use chrono::{Days, NaiveDate};
+use chrono::{Days, NaiveDate, NaiveTime};
 use uuid::Uuid;
 
 use crate::desk::asked::link;
@@ -83,8 +83,12 @@ async fn found(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         None => None,
     };
     // What somebody names is found whenever it was.
+    // So is what was paid in some days: it was issued before they ended, whenever that was.
+    let begins = |day: NaiveDate| from_local(day.and_time(NaiveTime::MIN));
+    let paid = asked.day("paid_from").zip(asked.day("paid_until"));
     let (least, most) = match &among {
         Some(_) => (Uuid::nil(), Uuid::max()),
+        None if paid.is_some() => (Uuid::nil(), Uuid::max()),
         None => (first_id_of(from), first_id_of(until.succ_opt().unwrap_or(until))),
     };
     let wanted = store::Wanted {
@@ -95,6 +99,8 @@ async fn found(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         procedure: asked.get("procedure"),
         status: asked.get("status"),
         paid_via: asked.get("partner"),
+        item: asked.get("item"),
+        paid: paid.map(|(from, until)| (begins(from), begins(until.succ_opt().unwrap_or(until)))),
         from: least,
         until: most,
         most: asked.most("invoices"),
@@ -131,9 +137,15 @@ async fn found(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             row.paid_via.as_deref().map_or(Cell::nothing(), Cell::text),
         ]
     });
-    let caption = match text {
-        Some(text) => format!("{} “{text}”", reader.say("Tìm thấy với", "Found by")),
-        None => reader.say("Lập trong thời gian này", "Issued in this time").to_owned(),
+    let caption = match (paid, text) {
+        (Some((from, until)), _) => format!(
+            "{} {} – {}",
+            reader.say("Nộp trong thời gian", "Paid"),
+            Cell::day(from).shown(),
+            Cell::day(until).shown()
+        ),
+        (None, Some(text)) => format!("{} “{text}”", reader.say("Tìm thấy với", "Found by")),
+        (None, None) => reader.say("Lập trong thời gian này", "Issued in this time").to_owned(),
     };
     let table =
         Table::new("invoices", caption, columns).rows(cells).or(NOTHING.to(reader.language));

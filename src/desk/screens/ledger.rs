@@ -44,6 +44,7 @@ async fn balance(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let asked = &reader.asked;
     let day = asked.day("day");
     let kind = asked.get("kind");
+    let owner = asked.get("owner");
     let mut conn = desk.pool().acquire().await?;
     let accounts = store::balances(&mut conn, &scopes, day).await?;
     let until = day.map(|day| day.to_string()).unwrap_or_default();
@@ -57,7 +58,9 @@ async fn balance(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let mut sums: BTreeMap<&str, (Decimal, Decimal)> = BTreeMap::new();
     let mut rows = Vec::new();
     for account in &accounts {
-        if kind.is_some_and(|kind| kind != account.kind) {
+        if kind.is_some_and(|kind| kind != account.kind)
+            || owner.is_some_and(|owner| owner != account.owner)
+        {
             continue;
         }
         let sum = sums.entry(&account.currency).or_default();
@@ -111,9 +114,10 @@ async fn balance(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         .field(
             Field::one("kind", reader.say("Loại tài khoản", "Kind of account"), kinds)
                 .value(kind.unwrap_or_default()),
-        );
+        )
+        .field(Field::line("owner", reader.say("Của", "Whose")).value(owner.unwrap_or_default()));
     let mut page = Page::new(reader.say("Sổ cái", "Ledger"), Section::Ledger);
-    if scopes.iter().any(|scope| scope == EVERYTHING) && kind.is_none() {
+    if scopes.iter().any(|scope| scope == EVERYTHING) && kind.or(owner).is_none() {
         let balanced = sums.values().all(|(debit, credit)| debit == credit);
         let (tone, text) = if balanced {
             (Tone::Good, reader.say("Nợ bằng có", "Balanced"))
@@ -121,7 +125,7 @@ async fn balance(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             (Tone::Alarm, reader.say("Nợ khác có", "Not balanced"))
         };
         page = page.mark(tone, text);
-    } else if kind.is_none() {
+    } else if kind.or(owner).is_none() {
         page = page.lead(reader.say(
             "Chỉ gồm tài khoản của các cơ quan trong phạm vi của bạn.",
             "Only the accounts of agencies in your scope.",

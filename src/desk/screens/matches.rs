@@ -59,16 +59,13 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             ("partner", value("partner")),
             ("state", value("state")),
             ("rule", value("rule")),
-            ("limit", "500"),
         ],
     );
-    let told = desk.rooms.get(&reader.pass, &path).await?;
-    let matches = json::list(&told, "matches");
-    let lines = link(
-        "/v1/matching/lines",
-        &[("day", &*day), ("partner", value("partner")), ("limit", "500")],
-    );
-    let open = desk.rooms.get(&reader.pass, &lines).await?;
+    let (rooms, pass) = (&desk.rooms, &reader.pass);
+    let matches = rooms.list(pass, (&path, "matches"), asked.most("matches")).await?;
+    let matches = matches.as_slice();
+    let lines = link("/v1/matching/lines", &[("day", &*day), ("partner", value("partner"))]);
+    let open = rooms.list(pass, (&lines, "lines"), asked.most("lines")).await?;
     let may = reader.officer.grants.iter().any(|grant| grant.role == Role::Officer);
     let states = std::iter::once((String::new(), reader.say("Tất cả", "All").to_owned())).chain(
         ["suggested", "confirmed", "undone"]
@@ -101,7 +98,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             .hidden("day", &*day),
         ));
     }
-    page.add(Block::Table(open_lines(reader, json::list(&open, "lines"))));
+    page.add(Block::Table(open_lines(reader, &open)));
     page.add(Block::Form(
         Form::post("hand", format!("{PATH}/hand"), reader.say("Trình duyệt", "Put it forward"))
             .title(reader.say("Khớp bằng tay", "Match by hand"))

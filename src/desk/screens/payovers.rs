@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::approvals;
+use crate::desk::asked::link;
 use crate::desk::http::Desk;
 use crate::desk::json;
 use crate::desk::menu::Section;
@@ -38,6 +39,11 @@ pub async fn list(State(desk): State<Desk>, reader: Reader) -> Response {
     reader.answer(page)
 }
 
+/// An agency's accounts of a kind.
+fn books(row: &Value, kind: &str) -> String {
+    link("/desk/ledger", &[("kind", kind), ("owner", json::text(row, "agency"))])
+}
+
 async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     reader.enter(Section::Payovers)?;
     let positions = desk.rooms.get(&reader.pass, "/v1/positions").await?;
@@ -57,10 +63,17 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         vec![
             json::plain(&row["partner"]),
             json::plain(&row["agency"]),
-            of("collected"),
-            of("refunded"),
-            of("fees"),
-            of("paid_over"),
+            of("collected").to(link(
+                "/desk/invoices",
+                &[
+                    ("agency", json::text(row, "agency")),
+                    ("partner", json::text(row, "partner")),
+                    ("status", "paid"),
+                ],
+            )),
+            of("refunded").to("/desk/refunds?status=confirmed"),
+            of("fees").to(books(row, "claim_on_agency")),
+            of("paid_over").to(books(row, "agency_payable")),
             of("net"),
         ]
     });
@@ -98,11 +111,11 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         page.add(Block::Chart(chart));
     }
     page.add(Block::Table(table));
-    let everything = reader.officer.grants.iter().any(|grant| grant.scope.as_str() == EVERYTHING);
-    if !everything {
+    if !reader.officer.sees(EVERYTHING) {
         return Ok(page);
     }
-    let told = desk.rooms.get(&reader.pass, "/v1/payovers?limit=500").await?;
+    let most = reader.asked.most("payovers");
+    let found = desk.rooms.list(&reader.pass, ("/v1/payovers", "payovers"), most).await?;
     let columns = vec![
         Column::text("prepared_at", reader.say("Lập lúc", "Prepared")),
         Column::text("account", reader.say("Từ tài khoản", "Out of account")),
@@ -113,7 +126,7 @@ async fn overview(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         Column::text("prepared_by", reader.say("Người lập", "Prepared by")),
         Column::text("approved_by", reader.say("Người duyệt", "Approved by")),
     ];
-    let rows = json::list(&told, "payovers").iter().map(|run| {
+    let rows = found.iter().map(|run| {
         vec![
             json::time(&run["prepared_at"]).to(format!("{PATH}/{}", json::text(run, "id"))),
             json::code(&run["account"]),
@@ -226,7 +239,8 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
             json::plain(&transfer["treasury"]).note(text("treasury_account")),
             Cell::code(format!("{} – {}", text("chapter"), text("sub_item"))),
             json::money(&transfer["amount"]),
-            json::count(&transfer["items"]),
+            Cell::text(json::count(&transfer["items"]).shown())
+                .to(format!("{PATH}/{id}/transfers/{}", text("id"))),
             match transfer["value_date"] {
                 Value::Null => status,
                 ref day => status.note(json::day(day).shown()),
@@ -303,6 +317,48 @@ async fn page(desk: &Desk, reader: &Reader, id: &str) -> Result<Page, Problem> {
         ));
     }
     Ok(page)
+}
+
+/// `GET /desk/payovers/{id}/transfers/{transfer}`: what a transfer is made of.
+pub async fn transfer(
+    State(desk): State<Desk>,
+    Path((id, transfer)): Path<(String, String)>,
+    reader: Reader,
+) -> Response {
+    let page = items(&desk, &reader, (&id, &transfer)).await;
+    reader.answer(page)
+}
+
+async fn items(
+    desk: &Desk,
+    reader: &Reader,
+    (id, transfer): (&str, &str),
+) -> Result<Page, Problem> {
+    reader.enter(Section::Payovers)?;
+    let path = format!("/v1/payovers/{id}/transfers/{transfer}/items");
+    let most = reader.asked.most("items");
+    let found = desk.rooms.list(&reader.pass, (&path, "items"), most).await?;
+    let columns = vec![
+        Column::text("code", reader.say("Mã thanh toán", "Code")),
+        Column::text("dossier", reader.say("Hồ sơ", "Dossier")),
+        Column::figure("line", reader.say("Dòng", "Line")),
+        Column::figure("amount", reader.say("Số tiền", "Amount")),
+    ];
+    let rows = found.iter().map(|item| {
+        vec![
+            json::code(&item["code"])
+                .to(format!("/desk/invoices/{}", json::text(item, "invoice_id"))),
+            json::code(&item["dossier"]),
+            json::count(&item["line"]),
+            json::money(&item["amount"]),
+        ]
+    });
+    let caption = reader.say("Các khoản trong lệnh chuyển", "What the transfer is made of");
+    let table = Table::new("items", caption, columns).rows(rows).or(NOTHING.to(reader.language));
+    let page = Page::new(reader.say("Lệnh chuyển", "Transfer"), Section::Payovers)
+        .crumb(reader.say("Chuyển Kho bạc", "Treasury transfer"), PATH)
+        .crumb(reader.say("Đợt chuyển", "Run"), format!("{PATH}/{id}"));
+    Ok(page.with(Block::Table(table)))
 }
 
 /// `GET /desk/payovers/{id}/{part}`: a file for the bank.

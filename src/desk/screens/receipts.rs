@@ -40,14 +40,10 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
     let value = |name| asked.get(name).unwrap_or_default();
     let path = link(
         "/v1/receipts",
-        &[
-            ("agency", value("agency")),
-            ("day", value("day")),
-            ("status", value("status")),
-            ("limit", "500"),
-        ],
+        &[("agency", value("agency")), ("day", value("day")), ("status", value("status"))],
     );
-    let told = desk.rooms.get(&reader.pass, &path).await?;
+    let most = asked.most("receipts");
+    let found = desk.rooms.list(&reader.pass, (&path, "receipts"), most).await?;
     let gaps = desk.rooms.get(&reader.pass, "/v1/receipts/gaps").await?;
     let columns = vec![
         Column::text("day", reader.say("Ngày", "Day")),
@@ -58,7 +54,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         Column::text("status", reader.say("Trạng thái", "State")),
         Column::text("signed_at", reader.say("Ký lúc", "Signed")),
     ];
-    let rows = json::list(&told, "receipts").iter().map(|receipt| {
+    let rows = found.iter().map(|receipt| {
         let status = json::text(receipt, "status");
         vec![
             json::day(&receipt["day"]),

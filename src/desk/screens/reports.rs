@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use chrono::{Datelike as _, NaiveDate, NaiveTime};
+use chrono::{Datelike as _, Months, NaiveDate, NaiveTime};
 use rust_decimal::Decimal;
 
 use crate::desk::asked::link;
@@ -62,10 +62,22 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
             "agency" => "agency",
             "procedure" => "procedure",
             "channel" => "partner",
-            _ => return None,
+            "item" => "item",
+            _ => "",
         };
+        let (mut from, mut until) = (from, until);
+        if by == "month" {
+            let first: NaiveDate = format!("{key}-01").parse().ok()?;
+            let next = first.checked_add_months(Months::new(1))?;
+            (from, until) = (from.max(first), until.min(next.pred_opt()?));
+        }
         let (from, until) = (from.to_string(), until.to_string());
-        let query = [(filter, key), ("status", "paid"), ("from", &from), ("until", &until)];
+        let query = [
+            (filter, if filter.is_empty() { "" } else { key }),
+            ("status", "paid"),
+            ("paid_from", &from),
+            ("paid_until", &until),
+        ];
         Some(link("/desk/invoices", &query))
     };
     let columns = vec![

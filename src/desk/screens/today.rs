@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::days::{roll_forward, tone as day_tone, total};
 use super::files;
 use super::matches::day_of;
+use crate::approvals::sight::Sight;
 use crate::breaks::ageing::Bucket;
 use crate::desk::asked::link;
 use crate::desk::figures;
@@ -21,9 +22,11 @@ use crate::desk::reader::{Reader, redirect};
 use crate::desk::store::today as store;
 use crate::desk::table::{Cell, Column, Table, Tone};
 use crate::desk::words::Named;
-use crate::people::role::EVERYTHING;
 use crate::platform::problem::{Problem, ProblemType};
 use crate::vocabulary::day::{from_local, to_local};
+
+/// So many days that wait are looked at for the tiles.
+const DAYS: usize = 7;
 
 /// `GET /desk`.
 pub async fn show(State(desk): State<Desk>, reader: Reader) -> Response {
@@ -73,8 +76,7 @@ async fn page(desk: &Desk, reader: &Reader) -> Result<Page, Problem> {
         let today = to_local(desk.people.clock.now()).date();
         page.add(Block::Chart(ages(reader, breaks, today)));
     }
-    let all = officer.grants.iter().any(|grant| grant.scope.as_str() == EVERYTHING);
-    if all && Section::Days.is_open_to(officer) {
+    if Section::Days.is_open_to(officer) {
         let day = day_of(desk, reader).await?;
         let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
         if told["day"].is_object() {
@@ -110,7 +112,7 @@ async fn tiles(
     let mut conn = desk.pool().acquire().await?;
     let mut tiles = Vec::new();
     let (all, others) =
-        store::approvals_waiting(&mut conn, &officer.scopes(), &officer.email).await?;
+        store::approvals_waiting(&mut conn, &Sight::of(officer, &desk.kinds)).await?;
     tiles.push(Tile {
         label: reader.say("Chờ duyệt", "Waiting for approval").to_owned(),
         figure: figures::count(others),
@@ -121,6 +123,11 @@ async fn tiles(
         href: "/desk/approvals".to_owned(),
         tone: tone(others),
     });
+    drop(conn);
+    if Section::Days.is_open_to(officer) {
+        tiles.extend(of_days(desk, reader).await?);
+    }
+    let mut conn = desk.pool().acquire().await?;
     if let Some(breaks) = breaks {
         let count = breaks.iter().map(|of| of.count).sum();
         let dong = breaks.iter().filter(|of| of.currency == "VND").map(|of| of.amount).sum();
@@ -154,6 +161,55 @@ async fn tiles(
         });
     }
     Ok(tiles)
+}
+
+/// Files that are missing and days that wait to be closed. A day that is over and not closed is looked
+/// at as the officer will look at it who closes it: the oldest first, and no more than a screenful.
+async fn of_days(desk: &Desk, reader: &Reader) -> Result<Vec<Tile>, Problem> {
+    let today = to_local(reader.now).date();
+    let mut conn = desk.pool().acquire().await?;
+    let waiting = store::days_to_close(&mut conn, today).await?;
+    drop(conn);
+    let (mut missing, mut ready, mut first) = (0, 0, None);
+    for day in waiting.iter().take(DAYS) {
+        let told = there(desk.rooms.get(&reader.pass, &format!("/v1/days/{day}")).await)?;
+        let files = json::list(&told, "files");
+        let absent = files.iter().filter(|file| json::text(file, "state") == "missing").count();
+        if absent > 0 && first.is_none() {
+            first = Some(*day);
+        }
+        missing += i64::try_from(absent).unwrap_or(i64::MAX);
+        ready += i64::from(json::list(&told, "against").is_empty());
+    }
+    let of = |day: Option<&NaiveDate>| {
+        day.map_or_else(|| Section::Days.path().to_owned(), |day| format!("/desk/days/{day}"))
+    };
+    let note =
+        |day: &NaiveDate| format!("{} {}", reader.say("từ ngày", "since"), Cell::day(*day).shown());
+    let more = if waiting.len() > DAYS { "+" } else { "" };
+    Ok(vec![
+        Tile {
+            label: reader.say("Tệp còn thiếu", "Files missing").to_owned(),
+            figure: format!("{}{more}", figures::count(missing)),
+            note: first.as_ref().map(note).unwrap_or_default(),
+            href: of(first.as_ref()),
+            tone: if missing == 0 { Tone::Good } else { Tone::Alarm },
+        },
+        Tile {
+            label: reader.say("Ngày chờ ký", "Days to close").to_owned(),
+            figure: figures::count(i64::try_from(waiting.len()).unwrap_or(i64::MAX)),
+            note: match waiting.first() {
+                Some(_) => format!(
+                    "{} {}{more}",
+                    reader.say("lập hoặc ký được ngay:", "can be signed now:"),
+                    figures::count(ready)
+                ),
+                None => String::new(),
+            },
+            href: of(waiting.first()),
+            tone: tone(i64::try_from(waiting.len()).unwrap_or(i64::MAX)),
+        },
+    ])
 }
 
 /// One row for each partner's account: expected, reported, banked, difference.

@@ -1,5 +1,7 @@
 //! Cases, as lists show them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -10,14 +12,8 @@ use uuid::Uuid;
 pub struct Wanted<'a> {
     /// Of agencies in these scopes; what is no agency's is seen with `*` alone.
     pub scopes: &'a [String],
-    /// `open` for all that wait, `any`, or one state.
-    pub state: &'a str,
-    /// Of this code.
-    pub code: Option<&'a str>,
-    /// Of this partner.
-    pub partner: Option<&'a str>,
     /// Of this invoice.
-    pub invoice: Option<Uuid>,
+    pub invoice: Uuid,
     /// At most so many.
     pub most: i64,
 }
@@ -49,7 +45,7 @@ pub struct Case {
     pub detail: String,
 }
 
-/// Cases, the newest first.
+/// The cases of an invoice, the newest first.
 pub async fn cases(conn: &mut PgConnection, wanted: &Wanted<'_>) -> Result<Vec<Case>, sqlx::Error> {
     sqlx::query_as!(
         Case,
@@ -59,20 +55,30 @@ pub async fn cases(conn: &mut PgConnection, wanted: &Wanted<'_>) -> Result<Vec<C
             where exists (select from unnest($1::text[]) scope
                            where scope = '*' or b.agency = scope
                               or starts_with(b.agency, scope || '.'))
-              and case $2::text when 'any' then true
-                                when 'open' then b.state in ('open', 'assigned', 'waiting')
-                                else b.state = $2 end
-              and ($3::text is null or b.code = $3)
-              and ($4::text is null or b.partner = $4)
-              and ($5::uuid is null or b.invoice_id = $5)
-            order by b.opened_at desc, b.break_id desc limit $6"#,
+              and b.invoice_id = $2
+            order by b.opened_at desc, b.break_id desc limit $3"#,
         wanted.scopes,
-        wanted.state,
-        wanted.code,
-        wanted.partner,
         wanted.invoice,
         wanted.most
     )
     .fetch_all(conn)
     .await
+}
+
+/// The codes of invoices.
+pub async fn invoice_codes(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, String>, sqlx::Error> {
+    sqlx::query!(
+        "select i.invoice_id, i.code
+           from unnest($1::uuid[]) k(id)
+          cross join lateral (select invoice_id, code from invoice
+                               where invoice_id = k.id offset 0) i",
+        ids
+    )
+    .map(|row| (row.invoice_id, row.code))
+    .fetch_all(conn)
+    .await
+    .map(|rows| rows.into_iter().collect())
 }

@@ -22,6 +22,10 @@ pub struct Wanted<'a> {
     pub status: Option<&'a str>,
     /// Paid through this partner.
     pub paid_via: Option<&'a str>,
+    /// With a line of this item, named as reports name it: `name (chapter – sub-item)`.
+    pub item: Option<&'a str>,
+    /// Paid within these instants.
+    pub paid: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// From this id on: ids begin with the time they were made.
     pub from: Uuid,
     /// Below this id.
@@ -81,6 +85,12 @@ pub async fn invoices(
               and ($5::text is null or i.procedure = $5)
               and ($6::text is null or i.status = $6)
               and ($7::text is null or i.paid_via = $7)
+              and ($11::timestamptz is null or i.paid_at >= $11)
+              and ($12::timestamptz is null or i.paid_at < $12)
+              and ($13::text is null or exists (
+                   select from jsonb_array_elements(i.lines) l(line)
+                    where l.line ->> 'name' || ' (' || (l.line ->> 'chapter') || ' – '
+                          || (l.line ->> 'sub_item') || ')' = $13))
             order by i.invoice_id desc limit $10"#,
         wanted.scopes,
         wanted.among,
@@ -91,7 +101,10 @@ pub async fn invoices(
         wanted.paid_via,
         wanted.from,
         wanted.until,
-        wanted.most
+        wanted.most,
+        wanted.paid.map(|(from, _)| from),
+        wanted.paid.map(|(_, until)| until),
+        wanted.item
     )
     .fetch_all(conn)
     .await

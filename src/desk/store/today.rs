@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
+use crate::approvals::sight::Sight;
+
 /// Open cases that age from one day.
 #[derive(Debug)]
 pub struct OpenBreaks {
@@ -59,18 +61,24 @@ pub async fn refunds_in(
 /// Questions in sight that wait: how many, and how many of them this person did not ask.
 pub async fn approvals_waiting(
     conn: &mut PgConnection,
-    scopes: &[String],
-    email: &str,
+    sight: &Sight,
 ) -> Result<(i64, i64), sqlx::Error> {
     sqlx::query!(
         r#"select count(*) as "all!", count(*) filter (where made_by <> $2) as "others!"
              from approval a
             where status = 'pending'
-              and exists (select from unnest($1::text[]) scope
-                           where scope = '*' or a.agency = scope
-                              or starts_with(a.agency, scope || '.'))"#,
-        scopes,
-        email
+              and (made_by = $2
+                   or exists (select from unnest($1::text[]) scope
+                               where scope = '*' or a.agency = scope
+                                  or starts_with(a.agency, scope || '.'))
+                   or exists (select from unnest($3::text[], $4::text[]) of_kind (name, scope)
+                               where name = a.kind
+                                 and (scope = '*' or a.agency = scope
+                                      or starts_with(a.agency, scope || '.'))))"#,
+        &sight.scopes,
+        sight.email,
+        &sight.kinds,
+        &sight.kind_scopes
     )
     .map(|row| (row.all, row.others))
     .fetch_one(conn)
@@ -104,6 +112,20 @@ pub async fn collected(
         until
     )
     .map(|row| (row.partner, row.count, row.amount))
+    .fetch_all(conn)
+    .await
+}
+
+/// Days that are over and not closed, the oldest first.
+pub async fn days_to_close(
+    conn: &mut PgConnection,
+    today: NaiveDate,
+) -> Result<Vec<NaiveDate>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select day from business_day
+          where day < $1 and status not in ('closed', 'reopen_requested') order by day limit 100",
+        today
+    )
     .fetch_all(conn)
     .await
 }

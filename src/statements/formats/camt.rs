@@ -14,6 +14,8 @@ use crate::statements::finding::FindingCode;
 use crate::statements::model::{Kind, ReadFile};
 
 const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:camt.";
+/// The oldest version that is read: the first was a draft that no bank sends.
+const OLDEST: u8 = 2;
 /// The newest version that is known to be as it is read here.
 const NEWEST: u8 = 14;
 
@@ -44,8 +46,7 @@ fn recognise(namespace: &str) -> Option<(Message, String, u8)> {
         return None;
     }
     let release: u8 = release.parse().ok()?;
-    // Version 3 was never in use between banks and their customers.
-    if release < 2 || release == 3 {
+    if release < OLDEST {
         return None;
     }
     Some((message_of(number)?, version.to_owned(), release))

@@ -95,6 +95,9 @@ impl Statement {
         match inside {
             "Id" => self.read.reference = clean(text, REFERENCE, at, findings),
             "ElctrncSeqNb" => self.read.number = text.trim().parse().ok(),
+            "StmtPgntn/PgNb" | "RptPgntn/PgNb" | "NtfctnPgntn/PgNb" => {
+                self.read.page = text.trim().parse().ok().filter(|page| *page > 0).unwrap_or(1);
+            }
             "LglSeqNb" => self.legal_number = text.trim().parse().ok(),
             "CreDtTm" => self.made = iso_date(text),
             "FrToDt/FrDtTm" | "FrToDt/FrDt" => self.read.from = iso_date(text),
@@ -217,6 +220,10 @@ impl Statement {
     pub fn end(mut self, findings: &mut Findings) -> ReadStatement {
         self.read.to = self.day();
         self.read.number = self.read.number.or(self.legal_number);
+        // All pages bear the statement's id: only the page tells them apart.
+        if self.read.page > 1 {
+            self.read.reference = format!("{}/{}", self.read.reference, self.read.page);
+        }
         let at = self.read.at;
         for (missing, what) in [
             (self.read.reference.is_empty(), "Id"),

@@ -146,7 +146,9 @@ impl Reader<'_> {
             "28C" | "28" => {
                 let reference = clean(text, 40, at, &mut self.file.findings);
                 let number = reference.split('/').next().and_then(|n| n.trim().parse().ok());
+                let page = reference.split('/').nth(1).and_then(|n| n.trim().parse().ok());
                 let statement = self.begin(line);
+                statement.read.page = page.filter(|page| *page > 0).unwrap_or(1);
                 // 0: the sender does not count.
                 statement.read.number = number.filter(|n| *n > 0);
                 statement.read.reference = reference;

@@ -31,7 +31,18 @@ pub fn read(
     let mut head = Vec::new();
     input.by_ref().take(HEAD).read_to_end(&mut head)?;
     let mut file = ReadFile::default();
-    let Some(mapping) = mappings.iter().find(|mapping| fits(mapping, &head)) else {
+    let fitting: Vec<&Mapping> = mappings.iter().filter(|mapping| fits(mapping, &head)).collect();
+    if let Some(other) = fitting.iter().find(|other| other.partner != fitting[0].partner) {
+        // Whose columns they are the file does not say: to guess would book another's money.
+        let (one, other) = (fitting[0], *other);
+        let detail = format!(
+            "the mappings {:?} of {} and {:?} of {} both fit: name the partner that it is of",
+            one.name, one.partner, other.name, other.partner
+        );
+        file.findings.add(FindingCode::Mapping, 1, "columns", detail);
+        return Ok(file);
+    }
+    let Some(mapping) = fitting.first().copied() else {
         let (code, detail) = if std::str::from_utf8(&head).is_err_and(|e| e.error_len().is_some()) {
             (FindingCode::Encoding, "the text is not UTF-8")
         } else if looks_like_cells(&head) {

@@ -120,7 +120,7 @@ pub async fn first_opening(
     let row = sqlx::query!(
         "select day, opening from statement
           where kind = 'account' and partner = $1 and account = $2 and state in ('staged', 'booked')
-          order by day, coalesce(number, 0) limit 1",
+          order by day, coalesce(number, 0), page limit 1",
         partner,
         account
     )

@@ -224,17 +224,19 @@ pub async fn files_that_follow(
                          select b.number, b.closing from statement b
                           where b.kind = 'account' and b.partner = s.partner
                             and b.account = s.account and b.state in ('staged', 'booked')
-                            and ((b.day, coalesce(b.number, 0)) < (s.day, coalesce(s.number, 0))
+                            and ((b.day, coalesce(b.number, 0), b.page)
+                                     < (s.day, coalesce(s.number, 0), s.page)
                                  or (b.file_id = s.file_id and b.place < s.place))
-                          order by b.day desc, coalesce(b.number, 0) desc, b.place desc
+                          order by b.day desc, coalesce(b.number, 0) desc, b.page desc, b.place desc
                           limit 1) b on true
                     left join lateral (
                          select a.opening from statement a
                           where a.kind = 'account' and a.partner = s.partner
                             and a.account = s.account and a.state in ('staged', 'booked')
-                            and ((a.day, coalesce(a.number, 0)) > (s.day, coalesce(s.number, 0))
+                            and ((a.day, coalesce(a.number, 0), a.page)
+                                     > (s.day, coalesce(s.number, 0), s.page)
                                  or (a.file_id = s.file_id and a.place > s.place))
-                          order by a.day, coalesce(a.number, 0), a.place limit 1) a on true
+                          order by a.day, coalesce(a.number, 0), a.page, a.place limit 1) a on true
                     left join opening_balance o
                       on o.partner = s.partner and o.account = s.account
                    where s.file_id = c.file_id and s.kind = 'account'
