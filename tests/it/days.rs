@@ -357,6 +357,7 @@ async fn days_close_in_their_order_and_open_in_the_opposite_one_and_a_locked_mon
     }
     // At the desk, as every deed can be done there.
     let mut desk = town.back_at_the_desk(&maker).await;
+    town.clock.turn(Duration::seconds(31));
     maker.sign_in(&*town.clock).await;
     let page = format!("/desk/days/{second}");
     let csrf = desk.token(&page).await;
@@ -619,6 +620,7 @@ async fn a_day_whose_books_are_not_the_banks_is_not_signed() {
     assert!(sheet.contains(&letters("theo xác nhận, chưa có trên sao kê")), "{sheet}");
     town.as_owner(&says(1)).await.expect("another closing");
     assert_eq!(town.differs(day).await, ["banks"]);
+    town.as_owner(&says(0)).await.expect("as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -672,7 +672,7 @@ async fn a_report_that_two_partners_mappings_fit_is_refused_until_its_partner_is
     let done = desk.send_file("/desk/files", &fields, ("shared.csv", SHARED.as_bytes())).await;
     assert_eq!(done.status, 303, "{}", done.text());
     let of = "select partner || ' ' || format from statement_file where state <> 'rejected'";
-    assert_eq!(rows(&town.pool, of).await, ["momo report"]);
+    assert_eq!(rows(&town.pool, of).await, ["momo report.momo-shared/1"]);
 
     // Broken off and taken up again, it is still that partner's.
     let owner = town.owner().await;
@@ -688,7 +688,7 @@ async fn a_report_that_two_partners_mappings_fit_is_refused_until_its_partner_is
     let settings = town.app.settings.statements.clone();
     let spooling = payclear::statements::spool::Spooling(&settings);
     assert_eq!(town.app.intake().resume(&spooling).await.expect("it goes on"), 1);
-    assert_eq!(rows(&town.pool, of).await, ["momo report"]);
+    assert_eq!(rows(&town.pool, of).await, ["momo report.momo-shared/1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
