@@ -213,5 +213,6 @@ async fn an_invoice_that_ends_between_two_looks_is_not_given_as_the_one_that_sta
     assert_ne!(issued["id"], first["id"]);
     assert_eq!(text(&issued, "status"), "issued");
     assert_eq!(town.portal.post_as("k1", INVOICES, &fee).await.body, again.body);
+    drop(other);
     owner.close().await;
 }
