@@ -142,7 +142,7 @@ impl<'a> Writes<'a> {
             Attempt::new(invoice, partner, Asker::NOBODY, invoice.issued_at, invoice.expires_at)
         });
         if let Some(order) = order {
-            self.messages.push(order.message());
+            self.messages.push(Message { trace: draft.trace.clone(), ..order.message() });
             self.attempts.push(order);
         }
         self.invoices.push(invoice);
@@ -155,7 +155,8 @@ const TRIES: usize = 3;
 /// Takes the claims: which drafts won theirs, and what stands for those that lost.
 ///
 /// Between the insert that loses and the look at the winner, its claim may go, and so may its standing
-/// between the look at the claim and the one at the invoice: it expired or was cancelled. The fee is free then, and is claimed once more.
+/// between the look at the claim and the one at the invoice: it expired or was cancelled. The fee is
+/// free then, and is claimed once more.
 async fn claim_all(
     conn: &mut PgConnection,
     drafts: &[&Invoice],

@@ -13,6 +13,7 @@ use crate::partners::dialects::{Channel, vietqr};
 use crate::platform::problem::FieldError;
 use crate::platform::seal::MasterKeys;
 use crate::platform::settings::ClearingSettings;
+use crate::platform::telemetry;
 use crate::registers::directory::Directory;
 use crate::registers::entries::{FeeKind, NotifyAt};
 use crate::vocabulary::codes::InvoiceCode;
@@ -113,6 +114,8 @@ pub struct Draft {
     pub invoice: Invoice,
     /// The bank that is told of the bill at once.
     pub standing: Option<std::sync::Arc<Partner>>,
+    /// The trace of the request, which the bank's order goes on with: a group writes for many.
+    pub trace: String,
 }
 
 struct Faults<'p> {
@@ -232,7 +235,7 @@ impl Checker<'_> {
             paid_at: None,
             paid_via: None,
         };
-        Ok(Draft { invoice, standing })
+        Ok(Draft { invoice, standing, trace: telemetry::current_trace() })
     }
 
     fn expiry(&self, faults: &mut Faults<'_>, wanted: Option<DateTime<Utc>>) -> DateTime<Utc> {

@@ -207,7 +207,11 @@ async fn no_operation_of_the_document_answers_5xx_to_whatever_comes_in() {
             for letter in letters(&town, &person, operation, (&path, &body)) {
                 let letter = letter.with("content-type", &content_type);
                 let letter = if place < 2 { letter } else { spoil_headers(&mut hand, letter) };
-                let answer = town.portal.send(&letter).await;
+                let mut answer = town.portal.send(&letter).await;
+                while place == 0 && answer.status == 429 {
+                    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                    answer = town.portal.send(&letter).await;
+                }
                 let sent = String::from_utf8_lossy(&letter.body);
                 let at = format!("{} {} {sent}", letter.method, letter.url);
                 assert!(answer.status < 500, "{at}: {}", answer.text());

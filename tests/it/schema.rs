@@ -27,6 +27,7 @@ const FOREIGN_BY_CHOICE: &[(&str, &str)] = &[
     ("match_side.invoice_id", "a suggestion: invoices are never deleted"),
     ("open_line.break_id", "written with the case"),
     ("report_batch.match_id", "written with the match, gone with it"),
+    ("report_batch.break_id", "written with the case"),
     ("payover_item.invoice_id", "a check would lock the row of every invoice of a run"),
     ("line_in_payover.invoice_id", "as above; written under the invoice's lock"),
     ("line_in_payover.payover_line_id", "written with the transfer, by a room below"),
