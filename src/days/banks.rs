@@ -77,23 +77,24 @@ impl Compared {
             return None;
         }
         let bank = &self.bank;
-        let mut told = format!(
+        let begins = if self.begins.is_zero() {
+            String::new()
+        } else {
+            format!(
+                "; its first statement begins with {}, which nobody entered as opening balance",
+                plain(self.begins)
+            )
+        };
+        Some(format!(
             "account {} of {} closes with {} by statement {}, the ledger holds {}: {} differ without \
-             a reason",
+             a reason{begins}",
             bank.account,
             bank.partner,
             plain(bank.closing),
             bank.reference,
             plain(self.ledger),
             plain(left.abs())
-        );
-        if !self.begins.is_zero() {
-            told += &format!(
-                "; its first statement begins with {}, which nobody entered as opening balance",
-                plain(self.begins)
-            );
-        }
-        Some(told)
+        ))
     }
 
     /// As it is signed.

@@ -356,7 +356,7 @@ async fn give_back(town: &Town, approver: &Caller, case: &mut Case) {
     let address = format!("{}/control/payments", town.simulators().url);
     let made = answer_of(town.http.post(address).body(file)).await.expect(200);
     let made = &made["transactions"][0];
-    case.back = text(made, "end_to_end_id").to_owned();
+    text(made, "end_to_end_id").clone_into(&mut case.back);
     // What the bank did is said by a person, from its answer.
     let end = match text(made, "status") {
         "ACSC" => End::Confirmed { partner_refund: Some(text(made, "transaction_id").to_owned()) },

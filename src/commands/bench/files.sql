@@ -10,8 +10,12 @@ declare
     statement uuid := gen_random_uuid();
     load bigint := (select max(load_id) from register_load);
 begin
-    insert into partner (code, name, dialect, load_id) values ('filebench', 'Files', 'plain', load)
-        on conflict do nothing;
+    if not exists (select from partner where code = 'filebench') then
+        insert into partner_opening (partner, load_id, uncertified, opened_by, opened_at)
+            values ('filebench', load, 'what a report is measured with', 'bench', now());
+        insert into partner (code, name, dialect, load_id)
+            values ('filebench', 'Files', 'plain', load);
+    end if;
     insert into collecting_account (partner, number, valid_from, bin, holder, settling_source, load_id)
         values ('filebench', run, '2020-01-01', '', 'Files', 'webhook', load);
     insert into partner_fee (partner, valid_from, fixed, made_by, made_at)

@@ -102,7 +102,7 @@ async fn copy(mut client: TcpStream, mut server: TcpStream, mark: &Mark) -> io::
                     Some(Where::AfterIt) => {
                         server.write_all(sent).await?;
                         // Answered, so it is done.
-                        server.read(&mut answered).await?;
+                        let _answer = server.read(&mut answered).await?;
                         return Ok(());
                     }
                     None => server.write_all(sent).await?,
